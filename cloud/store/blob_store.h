@@ -1,0 +1,55 @@
+// Where objects live: files by default, S3 later, behind this one interface.
+//
+// A blob is written once, from front to back with resume, sealed, and then read by range until it is removed. It has a name of the store's own making; the catalogue alone
+// knows what a blob is for, and a blob that no catalogue row names is rubbish that Sweep() removes.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/file.h"
+
+namespace gleaner::cloud {
+
+using BlobId = std::string;  // lower-case hex; never from outside
+
+// One writer a blob. Used by one thread at a time.
+class BlobWriter {
+ public:
+  virtual ~BlobWriter() = default;
+  virtual const BlobId& id() const = 0;
+  // `offset` must be where the last write ended, or below (the bytes are the same, then).
+  virtual absl::Status WriteAt(uint64_t offset, const struct iovec* parts, int count) = 0;
+  // On return everything written is on stable storage, and so is the blob's existence.
+  virtual absl::Status Sync() = 0;
+};
+
+// Thread-safe.
+class BlobStore {
+ public:
+  virtual ~BlobStore() = default;
+  // A new blob of exactly `size` bytes (room is reserved). RESOURCE_EXHAUSTED when the store is full.
+  virtual absl::StatusOr<std::unique_ptr<BlobWriter>> Create(uint64_t size) = 0;
+  // Goes on with a blob that was created earlier and never sealed. NOT_FOUND if it was never durable.
+  virtual absl::StatusOr<std::unique_ptr<BlobWriter>> Resume(const BlobId& id) = 0;
+  // Exactly `size` bytes from `offset` into `out`; OUT_OF_RANGE past the end.
+  virtual absl::Status Read(const BlobId& id, uint64_t offset, uint64_t size, std::string* out) = 0;
+  // A read-only descriptor for a worker that must not see the store (from S3: a temporary file).
+  virtual absl::StatusOr<Fd> Open(const BlobId& id) = 0;
+  // OK if it is not there.
+  virtual absl::Status Remove(const BlobId& id) = 0;
+  // Removes blobs older than an hour for which `is_named` is false. Returns how many.
+  virtual absl::StatusOr<uint64_t> Sweep(const std::function<bool(const BlobId&)>& is_named) = 0;
+  // Bytes free for new blobs.
+  virtual absl::StatusOr<uint64_t> FreeBytes() = 0;
+};
+
+// Files under `directory`/ab/abcdef….
+absl::StatusOr<std::unique_ptr<BlobStore>> OpenFileBlobStore(const std::string& directory);
+
+}  // namespace gleaner::cloud

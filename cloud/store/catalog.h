@@ -1,0 +1,110 @@
+// What the cloud knows: devices, clips, uploads under way, ledgers, media checks. One SQL through SOCI; SQLite by default.
+//
+// Every method that changes something is durable on return (WAL, synchronous=FULL). Calls from many threads at once share a transaction (group commit), so a change
+// costs a fraction of a sync under load. All methods are thread-safe and block; never call them from a gRPC reactor.
+// Rows that are the contract's own messages are passed as those messages.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "cloud/search/filter.h"
+#include "cloud/store/blob_store.h"
+#include "common/clip_key.h"
+#include "common/clock.h"
+#include "common/digest.h"
+#include "gleaner/v1/catalog.pb.h"
+#include "gleaner/v1/clip.pb.h"
+#include "gleaner/v1/fleet.pb.h"
+#include "gleaner/v1/ingest.pb.h"
+
+namespace gleaner::cloud {
+
+// An upload that has begun: the manifest is durable, its objects are on their way.
+struct UploadRow {
+  std::string device;
+  ClipKey key;
+  std::string manifest;
+  Sha256Digest manifest_sha256{};
+  std::vector<BlobId> blobs;  // one an object, in the manifest's order
+  int64_t begun_unix_ns = 0;
+};
+
+struct CommittedRow {
+  Sha256Digest manifest_sha256{};
+  int64_t committed_unix_ns = 0;
+};
+
+// An object of a committed clip, for serving.
+struct ObjectRow {
+  BlobId blob;
+  std::string content_type;
+  uint64_t size_bytes = 0;
+  Sha256Digest sha256{};
+};
+
+// A committed clip whose video nobody has looked at yet.
+struct MediaJob {
+  std::string clip_id;
+  std::string manifest;
+  std::vector<BlobId> videos;
+};
+
+struct ManifestRow {
+  std::string bytes;
+  Sha256Digest sha256{};
+};
+
+class Catalog {
+ public:
+  virtual ~Catalog() = default;
+
+  // --- ingest
+  virtual absl::StatusOr<std::optional<CommittedRow>> FindCommitted(std::string_view device, const ClipKey& key) = 0;
+  virtual absl::StatusOr<std::optional<UploadRow>> FindUpload(std::string_view device, const ClipKey& key) = 0;
+  virtual absl::Status BeginUpload(const UploadRow& upload) = 0;
+  // The upload becomes a clip: manifest indexed, objects named, upload row gone, all in one transaction.
+  virtual absl::Status CommitClip(const UploadRow& upload, const v1::ClipManifest& manifest, int64_t committed_unix_ns) = 0;
+  // Forgets an upload; its blobs become rubbish.
+  virtual absl::Status DropUpload(std::string_view device, const ClipKey& key) = 0;
+  // Same key, another manifest: kept for an operator to see.
+  virtual absl::Status RecordConflict(std::string_view device, const ClipKey& key, const Sha256Digest& offered, int64_t unix_ns) = 0;
+  // A number that no earlier run of this catalogue gave out.
+  virtual absl::StatusOr<uint64_t> NextLease() = 0;
+  virtual absl::Status ReportLedger(std::string_view device, const v1::ReportLedgerRequest& report, v1::ReportLedgerResponse* response) = 0;
+
+  // --- fleet
+  virtual absl::Status RecordHello(std::string_view device, const v1::HelloRequest& hello, int64_t unix_ns) = 0;
+  virtual absl::Status RecordHeartbeat(std::string_view device, const v1::HeartbeatRequest& heartbeat, int64_t unix_ns) = 0;
+
+  // --- media
+  virtual absl::StatusOr<std::vector<MediaJob>> PendingMedia(size_t limit) = 0;
+  virtual absl::Status RecordMedia(std::string_view clip_id, const v1::MediaCheck& check, const std::vector<BlobId>& thumbnails) = 0;
+  // Called (on any thread) after each committed clip.
+  virtual void OnClip(std::function<void()> callback) = 0;
+
+  // --- reading. `device_offline_after_ns`: see Device.State; `now` is injected.
+  virtual absl::StatusOr<v1::ListClipsResponse> ListClips(const v1::ListClipsRequest& request, const Filter& filter) = 0;
+  virtual absl::StatusOr<v1::GetClipResponse> GetClip(std::string_view clip_id) = 0;
+  virtual absl::StatusOr<v1::ListDevicesResponse> ListDevices(int64_t now_unix_ns) = 0;
+  virtual absl::StatusOr<v1::GetSummaryResponse> GetSummary(int64_t now_unix_ns) = 0;
+  // NOT_FOUND says what is missing: the clip or the object. `index` counts objects of that kind.
+  virtual absl::StatusOr<ObjectRow> FindObject(std::string_view clip_id, v1::ClipObject::Kind kind, size_t index) = 0;
+  virtual absl::StatusOr<BlobId> FindThumbnail(std::string_view clip_id, size_t index) = 0;
+  virtual absl::StatusOr<ManifestRow> FindManifest(std::string_view clip_id) = 0;
+  virtual absl::StatusOr<bool> NamesBlob(const BlobId& blob) = 0;
+  // For /readyz: can it commit?
+  virtual absl::Status Check() = 0;
+};
+
+// `path`: the SQLite file; made, or migrated to this version's schema.
+absl::StatusOr<std::unique_ptr<Catalog>> OpenSqliteCatalog(const std::string& path, Clock& clock);
+
+}  // namespace gleaner::cloud

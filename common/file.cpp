@@ -1,0 +1,99 @@
+#include "common/file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <filesystem>
+
+#include <fmt/format.h>
+#include "common/status.h"
+
+namespace gleaner {
+
+absl::StatusOr<Fd> OpenFile(const std::string& path, int flags, int mode) {
+  const int fd = ::open(path.c_str(), flags | O_CLOEXEC, mode);
+  if (fd < 0) return ErrnoStatus(errno, fmt::format("open {}", path));
+  return Fd(fd);
+}
+
+absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes) {
+  ASSIGN_OR_RETURN(Fd fd, OpenFile(path, O_RDONLY));
+  std::string contents;
+  char buffer[65536];
+  for (;;) {
+    const ssize_t n = ::read(fd.get(), buffer, sizeof buffer);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return ErrnoStatus(errno, fmt::format("read {}", path));
+    if (n == 0) return contents;
+    contents.append(buffer, static_cast<size_t>(n));
+    if (contents.size() > max_bytes) {
+      return absl::ResourceExhaustedError(
+          fmt::format("{} is longer than the {} bytes allowed", path, max_bytes));
+    }
+  }
+}
+
+absl::Status SyncDirectory(const std::string& path) {
+  ASSIGN_OR_RETURN(Fd fd, OpenFile(path, O_RDONLY | O_DIRECTORY));
+  if (::fsync(fd.get()) != 0) return ErrnoStatus(errno, fmt::format("fsync {}", path));
+  return absl::OkStatus();
+}
+
+absl::Status WriteFileDurably(const std::string& path, std::string_view contents, int mode) {
+  const std::string temporary = path + ".new";
+  {
+    ASSIGN_OR_RETURN(Fd fd, OpenFile(temporary, O_WRONLY | O_CREAT | O_TRUNC, mode));
+    RETURN_IF_ERROR(Annotate(WriteAt(fd.get(), contents.data(), contents.size(), 0), temporary));
+    if (::fsync(fd.get()) != 0) return ErrnoStatus(errno, fmt::format("fsync {}", temporary));
+  }
+  if (::rename(temporary.c_str(), path.c_str()) != 0) {
+    return ErrnoStatus(errno, fmt::format("rename {} to {}", temporary, path));
+  }
+  const auto parent = std::filesystem::path(path).parent_path();
+  return SyncDirectory(parent.empty() ? "." : parent.string());
+}
+
+absl::Status MakeDirectories(const std::string& path, int mode) {
+  std::string so_far;
+  for (const auto& part : std::filesystem::path(path)) {
+    so_far = (std::filesystem::path(so_far) / part).string();
+    if (so_far.empty() || so_far == "/") continue;
+    if (::mkdir(so_far.c_str(), static_cast<mode_t>(mode)) != 0 && errno != EEXIST) {
+      return ErrnoStatus(errno, fmt::format("mkdir {}", so_far));
+    }
+  }
+  if (!std::filesystem::is_directory(path)) {
+    return absl::FailedPreconditionError(path + " is not a directory");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadAt(int fd, void* data, size_t size, uint64_t offset) {
+  auto* bytes = static_cast<char*>(data);
+  while (size > 0) {
+    const ssize_t n = ::pread(fd, bytes, size, static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return ErrnoStatus(errno, fmt::format("read at {}", offset));
+    if (n == 0) return absl::DataLossError(fmt::format("file ends at {}", offset));
+    bytes += n;
+    size -= static_cast<size_t>(n);
+    offset += static_cast<uint64_t>(n);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WriteAt(int fd, const void* data, size_t size, uint64_t offset) {
+  const auto* bytes = static_cast<const char*>(data);
+  while (size > 0) {
+    const ssize_t n = ::pwrite(fd, bytes, size, static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return ErrnoStatus(errno, fmt::format("write at {}", offset));
+    bytes += n;
+    size -= static_cast<size_t>(n);
+    offset += static_cast<uint64_t>(n);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace gleaner

@@ -1,0 +1,55 @@
+#include "common/log.h"
+
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/sinks/stdout_sinks.h>
+
+#include <cstdlib>
+#include <memory>
+
+#include <fmt/format.h>
+
+namespace gleaner {
+namespace {
+
+// sd-daemon(3): "<6>" at the start of a line is its priority in the journal.
+class JournalPriority : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, const std::tm&,
+              spdlog::memory_buf_t& out) override {
+    static constexpr char kPriority[] = {'7', '7', '6', '4', '3', '2', '6'};
+    out.push_back('<');
+    out.push_back(kPriority[message.level]);
+    out.push_back('>');
+  }
+  std::unique_ptr<custom_flag_formatter> clone() const override {
+    return std::make_unique<JournalPriority>();
+  }
+};
+
+}  // namespace
+
+absl::Status InitLogging(std::string_view program, std::string_view level) {
+  const auto parsed = spdlog::level::from_str(
+      level == "warn" ? "warning" : std::string(level));
+  if (parsed == spdlog::level::off && level != "off") {
+    return absl::InvalidArgumentError(fmt::format(
+        "log level \"{}\" is not one of trace, debug, info, warn, error", level));
+  }
+  auto formatter = std::make_unique<spdlog::pattern_formatter>();
+  if (std::getenv("JOURNAL_STREAM") != nullptr) {
+    auto logger = spdlog::stderr_logger_mt(std::string(program));
+    formatter->add_flag<JournalPriority>('*').set_pattern("%*%v");
+    logger->set_formatter(std::move(formatter));
+    spdlog::set_default_logger(std::move(logger));
+  } else {
+    auto logger = spdlog::stderr_color_mt(std::string(program));
+    formatter->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %n %^%l%$ %v");
+    logger->set_formatter(std::move(formatter));
+    spdlog::set_default_logger(std::move(logger));
+  }
+  spdlog::set_level(parsed);
+  return absl::OkStatus();
+}
+
+}  // namespace gleaner

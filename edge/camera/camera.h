@@ -1,0 +1,72 @@
+// A camera: one source of video, opened, read, and opened again when it is lost. FFmpeg's demuxers do the reading, for a file, RTSP and V4L2 alike.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include "absl/status/status.h"
+#include "common/clock.h"
+#include "common/config.h"
+#include "edge/camera/packet.h"
+
+namespace gleaner::edge {
+
+struct CameraOptions {
+  std::string name;  // see IsName()
+  // A path, "rtsp://…", "rtsps://…", or a V4L2 device such as "/dev/video0". Opened with protocol, format and codec allow-lists.
+  std::string url;
+  // "auto" (by the url), "file", "rtsp", "v4l2".
+  std::string source = "auto";
+  // Files only. "realtime": paced by PTS against the clock; "fast": as fast as the consumer takes packets, monotonic_ns following PTS.
+  std::string pace = "realtime";
+  bool loop = false;
+  // RTSP and V4L2: no packet for this long means lost.
+  int64_t stall_timeout_ns = 10 * kNanosPerSecond;
+
+  // Reads one [[camera]] table; mistakes are noted in `reader`.
+  static CameraOptions Read(ConfigReader& reader);
+};
+
+// Receives what a camera delivers, always on that camera's thread, in decode order.
+class PacketSink {
+ public:
+  virtual ~PacketSink() = default;
+  // Before the first packet, and again when the source has changed its format.
+  virtual void OnFormat(const VideoFormat& format) = 0;
+  virtual void OnPacket(const Packet& packet) = 0;
+};
+
+enum class CameraState { kOpening, kStreaming, kReconnecting, kEnded };
+
+struct CameraStatus {
+  CameraState state = CameraState::kOpening;
+  uint64_t frames = 0;
+  int64_t last_packet_monotonic_ns = 0;  // when it was read, on the clock; 0 before the first
+  double frames_per_s = 0;               // over the last few seconds
+  VideoFormat format;
+  std::string source;   // "file", "rtsp", "v4l2"
+  std::string problem;  // for people; empty when streaming well
+};
+
+class Camera {
+ public:
+  // `clock` and `sink` must outlive the camera.
+  Camera(CameraOptions options, Clock& clock, PacketSink& sink);
+  ~Camera();
+
+  // Reads until `stop`, or until a file that isn't looped has ended (OK), or the input can never work: not video, unsupported codec, no such file
+  // (an error that names the url without its password). A lost stream is opened again with back-off, for ever. Call once, on a thread of its own.
+  absl::Status Run(std::stop_token stop);
+
+  // Thread-safe.
+  CameraStatus status() const;
+  const CameraOptions& options() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace gleaner::edge
