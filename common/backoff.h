@@ -1,5 +1,5 @@
-// Exponential back-off with full jitter (Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015):
-// wait a uniform random time in [0, min(cap, base · 2^n)].
+// Exponential back-off with full jitter (Brooker, "Exponential Backoff And Jitter", AWS
+// Architecture Blog, 2015): wait a uniform random time in [0, min(cap, base · 2^n)].
 #pragma once
 
 #include <algorithm>

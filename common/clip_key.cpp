@@ -1,10 +1,11 @@
 #include "common/clip_key.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
 #include <fstream>
 
-#include <fmt/format.h>
 #include "common/digest.h"
 
 namespace gleaner {

@@ -1,4 +1,5 @@
-// The name of a clip: (boot id, sequence number), unique together with the device. See proto ClipKey.
+// The name of a clip: (boot id, sequence number), unique together with the device. See proto
+// ClipKey.
 #pragma once
 
 #include <array>
@@ -31,8 +32,8 @@ inline std::string_view AsBytes(const BootId& id) {
   return {reinterpret_cast<const char*>(id.data()), id.size()};
 }
 
-// The boot id of a spool on this machine: the first 16 bytes of SHA-256(kernel boot id ‖ spool id), so that it changes with
-// every boot and with every new spool.
+// The boot id of a spool on this machine: the first 16 bytes of SHA-256(kernel boot id ‖ spool id),
+// so that it changes with every boot and with every new spool.
 BootId DeriveBootId(std::string_view kernel_boot_id, std::string_view spool_id);
 // /proc/sys/kernel/random/boot_id without its line end; empty if it can't be read.
 std::string KernelBootId();
@@ -40,8 +41,8 @@ std::string KernelBootId();
 // "3f2a…/17": the first 8 hex digits of the boot id and the sequence number, for logs and people.
 std::string ToString(const ClipKey& key);
 
-// The id that the catalogue, the page and URLs use: the first 20 hex digits of SHA-256(device ‖ 0 ‖ boot id ‖ sequence as 8 bytes
-// big-endian). The same clip has the same id everywhere and for ever.
+// The id that the catalogue, the page and URLs use: the first 20 hex digits of SHA-256(device ‖ 0 ‖
+// boot id ‖ sequence as 8 bytes big-endian). The same clip has the same id everywhere and for ever.
 std::string ClipId(std::string_view device, const ClipKey& key);
 
 // Device, site, camera and rule names: 1 to 63 of [a-z0-9-], not starting with '-'.

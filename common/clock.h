@@ -1,6 +1,8 @@
-// Time, injected. Code that needs to know or to wait takes a Clock&; only main() makes the real one.
+// Time, injected. Code that needs to know or to wait takes a Clock&; only main() makes the real
+// one.
 //
-// Monotonic time (CLOCK_BOOTTIME: goes on in suspend) orders and measures, wall time labels. All times are nanoseconds.
+// Monotonic time (CLOCK_BOOTTIME: goes on in suspend) orders and measures, wall time labels. All
+// times are nanoseconds.
 #pragma once
 
 #include <condition_variable>
@@ -21,9 +23,11 @@ class Clock {
   virtual int64_t MonotonicNs() const = 0;
   // Unix time; may step in either direction.
   virtual int64_t WallNs() const = 0;
-  // Half-width of the interval that holds true wall time (the kernel's estimated error); 0 when the clock is not synchronised.
+  // Half-width of the interval that holds true wall time (the kernel's estimated error); 0 when the
+  // clock is not synchronised.
   virtual int64_t WallUncertaintyNs() const = 0;
-  // Waits for `duration_ns` of monotonic time, or less when `stop` is requested. True if it waited to the end.
+  // Waits for `duration_ns` of monotonic time, or less when `stop` is requested. True if it waited
+  // to the end.
   virtual bool Sleep(std::stop_token stop, int64_t duration_ns) = 0;
 };
 
@@ -39,7 +43,8 @@ class FakeClock : public Clock {
   int64_t MonotonicNs() const override;
   int64_t WallNs() const override;
   int64_t WallUncertaintyNs() const override;
-  // Blocks until Advance() reaches the end, or `stop`. With AutoAdvance it moves the clock itself and returns at once.
+  // Blocks until Advance() reaches the end, or `stop`. With AutoAdvance it moves the clock itself
+  // and returns at once.
   bool Sleep(std::stop_token stop, int64_t duration_ns) override;
 
   void Advance(int64_t duration_ns);

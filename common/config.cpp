@@ -1,8 +1,8 @@
 #include "common/config.h"
 
-#include <cmath>
-
 #include <fmt/format.h>
+
+#include <cmath>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_join.h"
@@ -148,9 +148,17 @@ int64_t ConfigReader::Bytes(std::string_view key, int64_t fallback, IntRange ran
       static constexpr struct {
         std::string_view name;
         double scale;
-      } kUnits[] = {{"", 1},           {"B", 1},           {"KB", 1e3},        {"kB", 1e3},
-                    {"MB", 1e6},       {"GB", 1e9},        {"TB", 1e12},       {"KiB", 1024.},
-                    {"MiB", 1048576.}, {"GiB", 1073741824.}, {"TiB", 1099511627776.}};
+      } kUnits[] = {{"", 1},
+                    {"B", 1},
+                    {"KB", 1e3},
+                    {"kB", 1e3},
+                    {"MB", 1e6},
+                    {"GB", 1e9},
+                    {"TB", 1e12},
+                    {"KiB", 1024.},
+                    {"MiB", 1048576.},
+                    {"GiB", 1073741824.},
+                    {"TiB", 1099511627776.}};
       for (const auto& known : kUnits) {
         if (known.name == unit) scale = known.scale;
       }
@@ -162,8 +170,9 @@ int64_t ConfigReader::Bytes(std::string_view key, int64_t fallback, IntRange ran
     value *= scale;
   }
   if (value < static_cast<double>(range.min) || value > static_cast<double>(range.max)) {
-    Note(node, key, fmt::format("is {} bytes, must be {} to {}", static_cast<int64_t>(value),
-                                range.min, range.max));
+    Note(node, key,
+         fmt::format("is {} bytes, must be {} to {}", static_cast<int64_t>(value), range.min,
+                     range.max));
     return fallback;
   }
   return static_cast<int64_t>(value);
@@ -180,7 +189,7 @@ int64_t ConfigReader::DurationNs(std::string_view key, int64_t fallback_ns, IntR
     static constexpr struct {
       std::string_view name;
       double scale;
-    } kUnits[] = {{"us", 1e3},   {"ms", 1e6},     {"s", 1e9},
+    } kUnits[] = {{"us", 1e3},   {"ms", 1e6},   {"s", 1e9},
                   {"min", 60e9}, {"h", 3600e9}, {"d", 86400e9}};
     for (const auto& known : kUnits) {
       if (known.name == unit) scale = known.scale;

@@ -1,4 +1,5 @@
-// TOML configuration, checked whole: every mistake is reported with file, line and what is allowed, not only the first.
+// TOML configuration, checked whole: every mistake is reported with file, line and what is allowed,
+// not only the first.
 //
 //   ConfigReader reader(*ParseToml(path));
 //   auto spool = reader.Table("spool");
@@ -29,8 +30,8 @@ struct NumberRange {
   double max = std::numeric_limits<double>::max();
 };
 
-// A table of a configuration file. Cheap to copy; all copies share one list of errors. A getter that finds a mistake notes it and
-// returns the fallback, so that reading goes on. Not thread-safe.
+// A table of a configuration file. Cheap to copy; all copies share one list of errors. A getter
+// that finds a mistake notes it and returns the fallback, so that reading goes on. Not thread-safe.
 class ConfigReader {
  public:
   // Reads and parses a file; INVALID_ARGUMENT with file, line and column on a syntax error.
@@ -60,7 +61,8 @@ class ConfigReader {
   // Notes a mistake that the caller found in `key`'s value: "file:12:8: camera.url: <message>".
   void Error(std::string_view key, std::string_view message);
 
-  // OK, or INVALID_ARGUMENT with every mistake on its own line; a key that no getter asked for is a mistake. Call on the root reader, last.
+  // OK, or INVALID_ARGUMENT with every mistake on its own line; a key that no getter asked for is a
+  // mistake. Call on the root reader, last.
   absl::Status Finish();
 
  private:

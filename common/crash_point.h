@@ -2,8 +2,9 @@
 //
 //   GLEANER_CRASH_POINT("spool.blocks_written");
 //
-// GLEANER_CRASH_AT=spool.blocks_written:3 in the environment kills the process at the third time it comes by. Release builds
-// contain nothing of this. `./dev test crash` walks through every name; grep finds them.
+// GLEANER_CRASH_AT=spool.blocks_written:3 in the environment kills the process at the third time it
+// comes by. Release builds contain nothing of this. `./dev test crash` walks through every name;
+// grep finds them.
 #pragma once
 
 #if GLEANER_CRASH_POINTS

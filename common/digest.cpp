@@ -36,6 +36,8 @@ Sha256Digest Sha256::Of(std::string_view bytes) {
 
 uint64_t Xxh3(const void* data, size_t size) { return XXH3_64bits(data, size); }
 
-std::string Hex(std::string_view bytes) { return absl::BytesToHexString({bytes.data(), bytes.size()}); }
+std::string Hex(std::string_view bytes) {
+  return absl::BytesToHexString({bytes.data(), bytes.size()});
+}
 
 }  // namespace gleaner

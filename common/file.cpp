@@ -1,12 +1,12 @@
 #include "common/file.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <cerrno>
 #include <filesystem>
 
-#include <fmt/format.h>
 #include "common/status.h"
 
 namespace gleaner {

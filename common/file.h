@@ -44,7 +44,8 @@ absl::StatusOr<Fd> OpenFile(const std::string& path, int flags, int mode = 0600)
 // The whole of a file of at most `max_bytes`; RESOURCE_EXHAUSTED if it is longer.
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes);
 
-// Replaces `path` so that after any crash it holds the old or the new contents: temporary file, fsync, rename, fsync of the directory.
+// Replaces `path` so that after any crash it holds the old or the new contents: temporary file,
+// fsync, rename, fsync of the directory.
 absl::Status WriteFileDurably(const std::string& path, std::string_view contents, int mode = 0600);
 
 // Makes entries of a directory (creations, renames, deletions) durable.

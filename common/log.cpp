@@ -1,13 +1,12 @@
 #include "common/log.h"
 
+#include <fmt/format.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
 #include <cstdlib>
 #include <memory>
-
-#include <fmt/format.h>
 
 namespace gleaner {
 namespace {
@@ -30,11 +29,10 @@ class JournalPriority : public spdlog::custom_flag_formatter {
 }  // namespace
 
 absl::Status InitLogging(std::string_view program, std::string_view level) {
-  const auto parsed = spdlog::level::from_str(
-      level == "warn" ? "warning" : std::string(level));
+  const auto parsed = spdlog::level::from_str(level == "warn" ? "warning" : std::string(level));
   if (parsed == spdlog::level::off && level != "off") {
-    return absl::InvalidArgumentError(fmt::format(
-        "log level \"{}\" is not one of trace, debug, info, warn, error", level));
+    return absl::InvalidArgumentError(
+        fmt::format("log level \"{}\" is not one of trace, debug, info, warn, error", level));
   }
   auto formatter = std::make_unique<spdlog::pattern_formatter>();
   if (std::getenv("JOURNAL_STREAM") != nullptr) {

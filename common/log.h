@@ -1,4 +1,5 @@
-// One way to log: spdlog's default logger, to standard error. Under systemd each line carries the journal's priority prefix.
+// One way to log: spdlog's default logger, to standard error. Under systemd each line carries the
+// journal's priority prefix.
 //
 //   LOG_INFO("clip {} committed, {} bytes", key, size);
 #pragma once

@@ -9,11 +9,13 @@
 
 namespace gleaner {
 
-// "open /var/lib/gleaner/spool.db: Permission denied", with the status code that fits `error` (an errno value).
+// "open /var/lib/gleaner/spool.db: Permission denied", with the status code that fits `error` (an
+// errno value).
 absl::Status ErrnoStatus(int error, std::string_view what);
 
-// The message as a std::string_view. Debian builds Abseil for C++14, so absl::string_view is a type of its own there: this code base uses
-// std::string_view everywhere and fmt for text, and Abseil for Status, StatusOr and containers.
+// The message as a std::string_view. Debian builds Abseil for C++14, so absl::string_view is a type
+// of its own there: this code base uses std::string_view everywhere and fmt for text, and Abseil
+// for Status, StatusOr and containers.
 inline std::string_view Message(const absl::Status& status) {
   return {status.message().data(), status.message().size()};
 }
@@ -26,8 +28,8 @@ absl::Status Annotate(const absl::Status& status, std::string_view what);
 #define GLEANER_CONCAT_INNER(a, b) a##b
 #define GLEANER_CONCAT(a, b) GLEANER_CONCAT_INNER(a, b)
 
-#define RETURN_IF_ERROR(expression)                                     \
-  do {                                                                  \
+#define RETURN_IF_ERROR(expression)                                         \
+  do {                                                                      \
     if (absl::Status status_ = (expression); !status_.ok()) return status_; \
   } while (false)
 

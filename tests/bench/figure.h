@@ -15,7 +15,8 @@ struct Figure {
   // The peer measured in the same run, alternating with ours, medians of both. Empty: no peer.
   std::string peer;
   double peer_value = 0;
-  // For people and gates: ">= 0.8". On the ratio where there is a peer, else on the value. Empty: no goal.
+  // For people and gates: ">= 0.8". On the ratio where there is a peer, else on the value. Empty:
+  // no goal.
   std::string goal;
 
   double ratio() const { return peer_value == 0 ? 0 : value / peer_value; }

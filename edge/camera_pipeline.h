@@ -1,0 +1,54 @@
+// What happens to one camera's packets: into the recorder's ring, past the detectors, through the
+// transcoder where the ring can't hold them as they are.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "edge/camera/camera.h"
+#include "edge/clip/recorder.h"
+#include "edge/clip/transcoder.h"
+#include "edge/trigger/detector/detector.h"
+
+namespace gleaner::edge {
+
+// Lives on its camera's thread; encoder() and decoded_frames() may be asked from any.
+class CameraPipeline : public PacketSink {
+ public:
+  // `index`: the camera's place in the recorder. `recorder` outlives the pipeline.
+  CameraPipeline(size_t index, std::string name, std::vector<std::unique_ptr<Detector>> detectors,
+                 std::vector<std::string> encoders, Recorder& recorder);
+
+  void OnFormat(const VideoFormat& format) override;
+  void OnPacket(const Packet& packet) override;
+  // After the last packet: what the encoder still holds goes to the recorder.
+  void Flush();
+
+  std::string encoder() const;
+  uint64_t decoded_frames() const { return decoded_frames_.load(std::memory_order_relaxed); }
+  // Why nothing can be recorded from this camera, for people; empty when all is well.
+  std::string problem() const;
+
+ private:
+  void SetEncoder(const std::string& encoder);
+  void SetProblem(std::string problem);
+
+  const size_t index_;
+  const std::string name_;
+  const std::vector<std::unique_ptr<Detector>> detectors_;
+  const std::vector<std::string> encoders_;
+  Recorder& recorder_;
+  bool remux_ = false;
+  std::unique_ptr<Transcoder> transcoder_;  // null while remuxing, or when no encoder works
+  uint64_t transcoded_frames_ = 0;
+  std::atomic<uint64_t> decoded_frames_{0};
+  mutable std::mutex mutex_;
+  std::string encoder_;  // guarded by mutex_
+  std::string problem_;  // guarded by mutex_
+};
+
+}  // namespace gleaner::edge

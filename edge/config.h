@@ -1,0 +1,34 @@
+// gleaner-edge's configuration: one TOML file, read once at the start, every mistake reported with
+// its line. docker/gleaner-edge.toml is the commented example.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "edge/camera/camera.h"
+#include "edge/spool/spool.h"
+#include "edge/trigger/engine.h"
+#include "edge/upload/link.h"
+#include "edge/upload/uploader.h"
+
+namespace gleaner::edge {
+
+struct Config {
+  // The device's name: the CN of its certificate. Only a plaintext link takes it from the file.
+  std::string device;
+  std::string site;
+  std::string log_level;
+  SpoolOptions spool;
+  LinkOptions link;
+  UploaderOptions upload;
+  std::vector<std::string> encoders;  // see edge/clip/encoder.h; empty = the default order
+  uint64_t ring_max_bytes = 0;        // a camera
+  std::vector<CameraOptions> cameras;
+  std::vector<RuleOptions> rules;
+
+  // INVALID_ARGUMENT with every mistake on a line of its own.
+  static absl::StatusOr<Config> Load(const std::string& path);
+};
+
+}  // namespace gleaner::edge

@@ -1,0 +1,153 @@
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <set>
+#include <thread>
+
+#include "common/backoff.h"
+#include "common/clip_key.h"
+#include "common/clock.h"
+#include "common/digest.h"
+#include "common/file.h"
+#include "common/status.h"
+
+namespace gleaner {
+namespace {
+
+TEST(Digest, MatchesThePublishedVectors) {
+  // FIPS 180-4, "abc"; XXH3-64 of the empty input with seed 0, as xxhsum -H3 prints it.
+  EXPECT_EQ(Hex(AsBytes(Sha256::Of("abc"))),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(Xxh3(""), 0x2d06800538d394c2u);
+}
+
+TEST(Digest, IsTheSameInPiecesAndStartsAnewAfterFinish) {
+  Sha256 hash;
+  hash.Update("a");
+  hash.Update("bc");
+  EXPECT_EQ(hash.Finish(), Sha256::Of("abc"));
+  hash.Update("abc");
+  EXPECT_EQ(hash.Finish(), Sha256::Of("abc"));
+}
+
+TEST(ClipKey, GivesTheSameClipTheSameIdAndAnyOtherAnother) {
+  ClipKey key;
+  key.boot_id[3] = 7;
+  key.sequence = 1;
+  const std::string id = ClipId("cart-1", key);
+  EXPECT_EQ(id.size(), 20u);
+  EXPECT_EQ(ClipId("cart-1", key), id);
+  EXPECT_NE(ClipId("cart-2", key), id);
+  key.sequence = 256;
+  EXPECT_NE(ClipId("cart-1", key), id);
+}
+
+TEST(ClipKey, ChangesTheBootIdWithEveryBootAndEverySpool) {
+  std::set<BootId> ids = {DeriveBootId("boot-a", "spool-a"), DeriveBootId("boot-b", "spool-a"),
+                          DeriveBootId("boot-a", "spool-b")};
+  EXPECT_EQ(ids.size(), 3u);
+}
+
+TEST(ClipKey, AcceptsOnlyPlainNames) {
+  for (const char* good : {"a", "cart-1", "0", "x--y"}) EXPECT_TRUE(IsName(good)) << good;
+  for (const std::string& bad :
+       {std::string(), std::string("-a"), std::string("A"), std::string("a/b"), std::string("a b"),
+        std::string("ä"), std::string("a\0b", 3), std::string(64, 'a')}) {
+    EXPECT_FALSE(IsName(bad)) << bad;
+  }
+}
+
+TEST(ClipKey, RefusesABootIdOfTheWrongLength) {
+  EXPECT_FALSE(BootIdFromBytes("short").ok());
+  EXPECT_TRUE(BootIdFromBytes(std::string(16, 'x')).ok());
+}
+
+TEST(Backoff, StaysWithinItsGrowingBoundAndForgetsAfterSuccess) {
+  Backoff backoff(100, 1000, 42);
+  for (int round = 0; round < 100; ++round) {
+    backoff.Reset();
+    EXPECT_LE(backoff.NextNs(), 100);
+    EXPECT_LE(backoff.NextNs(), 200);
+    EXPECT_LE(backoff.NextNs(), 400);
+    EXPECT_LE(backoff.NextNs(), 800);
+    for (int i = 0; i < 100; ++i) EXPECT_LE(backoff.NextNs(), 1000);
+  }
+}
+
+TEST(Backoff, SpreadsOverTheWholeIntervalSoThatAFleetDoesNotMarchInStep) {
+  int64_t low = 1000, high = 0;
+  for (uint64_t seed = 0; seed < 200; ++seed) {
+    const int64_t wait = Backoff(1000, 1000, seed).NextNs();
+    low = std::min(low, wait);
+    high = std::max(high, wait);
+  }
+  EXPECT_LT(low, 100);
+  EXPECT_GT(high, 900);
+}
+
+TEST(FakeClock, WakesASleeperWhenItsTimeComesOrItsStop) {
+  FakeClock clock;
+  const int64_t start = clock.MonotonicNs();
+  bool slept_to_the_end = false;
+  {
+    std::jthread sleeper(
+        [&](std::stop_token stop) { slept_to_the_end = clock.Sleep(stop, kNanosPerSecond); });
+    clock.Advance(kNanosPerSecond);
+    // The sleeper may have started after the advance: go on until it is through.
+    while (!slept_to_the_end && clock.MonotonicNs() < start + 1000 * kNanosPerSecond) {
+      clock.Advance(kNanosPerSecond);
+      std::this_thread::yield();
+    }
+  }
+  EXPECT_TRUE(slept_to_the_end);
+
+  std::jthread stopped(
+      [&](std::stop_token stop) { EXPECT_FALSE(clock.Sleep(stop, 3600 * kNanosPerSecond)); });
+  stopped.request_stop();
+}
+
+TEST(FakeClock, StepsWallTimeAlone) {
+  FakeClock clock;
+  const int64_t monotonic = clock.MonotonicNs(), wall = clock.WallNs();
+  clock.StepWall(-kNanosPerSecond);
+  EXPECT_EQ(clock.MonotonicNs(), monotonic);
+  EXPECT_EQ(clock.WallNs(), wall - kNanosPerSecond);
+}
+
+TEST(RealClock, MovesForwardAndStopsSleepingWhenAsked) {
+  const int64_t before = RealClock().MonotonicNs();
+  EXPECT_TRUE(RealClock().Sleep({}, kNanosPerMilli));
+  EXPECT_GE(RealClock().MonotonicNs(), before + kNanosPerMilli);
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_FALSE(RealClock().Sleep(stop.get_token(), 3600 * kNanosPerSecond));
+}
+
+TEST(File, ReplacesAFileWholeAndNamesItInErrors) {
+  const std::string directory = testing::TempDir() + "/gleaner_file_test/a/b";
+  ASSERT_TRUE(MakeDirectories(directory).ok());
+  const std::string path = directory + "/f";
+  ASSERT_TRUE(WriteFileDurably(path, "one").ok());
+  ASSERT_TRUE(WriteFileDurably(path, "two").ok());
+  EXPECT_EQ(*ReadFile(path, 100), "two");
+  EXPECT_EQ(ReadFile(path, 2).status().code(), absl::StatusCode::kResourceExhausted);
+  const absl::Status missing = ReadFile(directory + "/none", 10).status();
+  EXPECT_EQ(missing.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(Message(missing)), testing::HasSubstr(directory + "/none"));
+  EXPECT_NE(::access((path + ".new").c_str(), F_OK), 0);
+}
+
+TEST(File, ReportsAShortFileAsDataLoss) {
+  const std::string path = testing::TempDir() + "/gleaner_short";
+  ASSERT_TRUE(WriteFileDurably(path, "abc").ok());
+  auto fd = OpenFile(path, O_RDONLY);
+  ASSERT_TRUE(fd.ok());
+  char buffer[8];
+  EXPECT_TRUE(ReadAt(fd->get(), buffer, 3, 0).ok());
+  EXPECT_EQ(ReadAt(fd->get(), buffer, 8, 0).code(), absl::StatusCode::kDataLoss);
+}
+
+}  // namespace
+}  // namespace gleaner
