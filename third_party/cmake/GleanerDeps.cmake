@@ -44,7 +44,10 @@ if(GLEANER_EDGE)
   find_package(SQLiteCpp REQUIRED)
 endif()
 if(GLEANER_CLOUD)
-  gleaner_find_library(dep_httplib httplib.h)
+  # Debian's is a compiled library: the three switches it was built with change the layout of its classes, so they must be ours too.
+  gleaner_find_library(dep_httplib httplib.h LIBS cpp-httplib)
+  target_compile_definitions(dep_httplib INTERFACE CPPHTTPLIB_OPENSSL_SUPPORT CPPHTTPLIB_ZLIB_SUPPORT
+                             CPPHTTPLIB_BROTLI_SUPPORT)
   gleaner_find_library(dep_seccomp seccomp.h LIBS seccomp)
   gleaner_find_library(dep_soci soci/soci.h LIBS soci_core soci_sqlite3)
   find_package(prometheus-cpp CONFIG REQUIRED)
