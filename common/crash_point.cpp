@@ -38,6 +38,11 @@ void CrashPoint(const char* name) {
   }
 }
 
+bool Fault(const char* name) {
+  static const char* const wanted = std::getenv("GLEANER_FAULT");  // NOLINT(concurrency-mt-unsafe)
+  return wanted != nullptr && std::string_view(wanted) == name;
+}
+
 }  // namespace gleaner
 
 #endif

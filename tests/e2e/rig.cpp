@@ -1,0 +1,281 @@
+#include "tests/e2e/rig.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <httplib.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "absl/strings/escaping.h"
+#include "common/digest.h"
+#include "gleaner/v1/clip.pb.h"
+
+namespace gleaner::e2e {
+namespace {
+
+constexpr auto kStartDeadline = std::chrono::seconds(20);
+
+std::string Bin(const std::string& name) { return std::string(GLEANER_BIN_DIR) + "/" + name; }
+
+void Write(const std::string& path, const std::string& text) {
+  std::ofstream(path, std::ios::trunc) << text;
+}
+
+}  // namespace
+
+int64_t Number(const nlohmann::json& object, const std::string& field) {
+  const auto at = object.find(field);
+  if (at == object.end()) return 0;
+  return at->is_string() ? std::stoll(at->get<std::string>()) : at->get<int64_t>();
+}
+
+Rig::Rig() : grpc_port_(FreePort()), http_port_(FreePort()) {
+  std::string name = testing::TempDir() + "/gleaner-XXXXXX";
+  if (::mkdtemp(name.data()) == nullptr) std::abort();
+  directory_ = name;
+  pki_ = std::make_unique<TestPki>(directory_ + "/pki");
+}
+
+Rig::~Rig() {
+  server_.reset();
+  // The folder of a failed test stays, for a look at its logs.
+  if (testing::Test::HasFailure()) {
+    fmt::print(stderr, "kept for a look: {}\n", directory_);
+  } else {
+    std::filesystem::remove_all(directory_);
+  }
+}
+
+Process& Rig::StartServer(const Process::Environment& extra, bool wait) {
+  const std::string config = directory_ + "/cloud.toml";
+  const TestPki::Files files = pki_->Server();
+  Write(config, fmt::format(R"([server]
+data_dir = "{0}/cloud"
+[grpc]
+listen = "127.0.0.1:{1}"
+[tls]
+ca = "{2}"
+certificate = "{3}"
+key = "{4}"
+[http]
+listen = "127.0.0.1:{5}"
+[policy]
+heartbeat_interval_s = 1
+{6})",
+                            directory_, grpc_port_, files.ca, files.certificate, files.key,
+                            http_port_, server_more_));
+  server_.reset();
+  server_.emplace(std::vector<std::string>{Bin("gleaner-cloud"), "--config", config},
+                  directory_ + "/cloud.log", extra);
+  if (wait) {
+    EXPECT_TRUE(Eventually(
+        [&] {
+          const auto ready = Get("/readyz");
+          return (ready && ready->first == 200) || !server_->running();
+        },
+        kStartDeadline))
+        << server_->Log();
+    EXPECT_TRUE(server_->running()) << server_->Log();
+  }
+  return *server_;
+}
+
+std::string Rig::Configure(const DeviceSetup& device) {
+  const TestPki::Files files = pki_->Device(device.name);
+  std::string text = fmt::format(R"(site = "{}"
+[spool]
+directory = "{}"
+quota = "{}"
+[server]
+address = "127.0.0.1:{}"
+ca = "{}"
+certificate = "{}"
+key = "{}"
+{}
+[[rule]]
+name = "test-rule"
+when = "{}"
+pre = "{}"
+post = "{}"
+cooldown = "{}"
+max_clip = "{}"
+)",
+                                 device.site, SpoolOf(device.name), device.quota, grpc_port_,
+                                 files.ca, files.certificate, files.key, device.more, device.when,
+                                 device.pre, device.post, device.cooldown, device.max_clip);
+  for (size_t i = 0; i < device.videos.size(); ++i) {
+    text += fmt::format("[[camera]]\nname = \"cam-{}\"\nurl = \"{}\"\npace = \"{}\"\nloop = {}\n",
+                        i + 1, device.videos[i], device.pace, device.loop);
+  }
+  const std::string path = fmt::format("{}/{}.toml", directory_, device.name);
+  Write(path, text);
+  return path;
+}
+
+Process Rig::StartDevice(const DeviceSetup& device, const std::vector<std::string>& arguments,
+                         const Process::Environment& extra) {
+  std::vector<std::string> argv = {Bin("gleaner-edge"), "--config", Configure(device)};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  return Process(argv, fmt::format("{}/{}.log", directory_, device.name), extra);
+}
+
+nlohmann::json Rig::Status(const DeviceSetup& device) {
+  return nlohmann::json::parse(
+      Run({Bin("gleaner-edge"), "--config", Configure(device), "status", "--json"}));
+}
+
+nlohmann::json Rig::Call(const std::string& method, const nlohmann::json& request) {
+  httplib::Client client("127.0.0.1", http_port_);
+  client.set_read_timeout(20);
+  const auto response = client.Post(("/gleaner.v1.CatalogService/" + method).c_str(),
+                                    request.dump(), "application/json");
+  if (!response) {
+    ADD_FAILURE() << method << ": no answer";
+    return {};
+  }
+  EXPECT_EQ(response->status, 200) << method << ": " << response->body;
+  return nlohmann::json::parse(response->body, nullptr, false);
+}
+
+std::optional<std::pair<int, std::string>> Rig::Get(const std::string& path) {
+  httplib::Client client("127.0.0.1", http_port_);
+  client.set_read_timeout(20);
+  const auto response = client.Get(path.c_str());
+  if (!response) return std::nullopt;
+  return std::make_pair(response->status, response->body);
+}
+
+std::vector<nlohmann::json> Rig::Clips() {
+  std::vector<nlohmann::json> clips;
+  std::string token;
+  do {
+    const nlohmann::json page = Call("ListClips", {{"pageSize", 500}, {"pageToken", token}});
+    for (const auto& clip : page.value("clips", nlohmann::json::array())) clips.push_back(clip);
+    token = page.value("nextPageToken", "");
+  } while (!token.empty());
+  return clips;
+}
+
+nlohmann::json Rig::Device(const std::string& name) {
+  const nlohmann::json list = Call("ListDevices", nlohmann::json::object());
+  for (const auto& device : list.value("devices", nlohmann::json::array())) {
+    if (device.value("name", "") == name) return device;
+  }
+  return {};
+}
+
+double Rig::Metric(const std::string& prefix) {
+  const auto metrics = Get("/metrics");
+  double sum = 0;
+  if (!metrics) return sum;
+  std::istringstream lines(metrics->second);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.rfind(prefix, 0) == 0) sum += std::stod(line.substr(line.rfind(' ') + 1));
+  }
+  return sum;
+}
+
+std::vector<std::string> Rig::DigestProblems(const std::string& id) {
+  std::vector<std::string> problems;
+  const auto expect = [&](bool holds, const std::string& what) {
+    if (!holds) problems.push_back(id + ": " + what);
+    return holds;
+  };
+  const auto manifest = Get("/media/" + id + "/manifest");
+  v1::ClipManifest parsed;
+  if (!expect(manifest && manifest->first == 200 && parsed.ParseFromString(manifest->second),
+              "no readable manifest")) {
+    return problems;
+  }
+  // The catalogue's word for the digest (base64 in JSON) against the bytes handed out.
+  std::string stored;
+  absl::Base64Unescape(Call("GetClip", {{"id", id}}).value("manifestSha256", ""), &stored);
+  expect(stored == AsBytes(Sha256::Of(manifest->second)), "the manifest is not what was committed");
+
+  int videos = 0;
+  for (const v1::ClipObject& object : parsed.objects()) {
+    const std::string name = object.kind() == v1::ClipObject::KIND_VIDEO
+                                 ? fmt::format("video/{}", videos++)
+                             : object.kind() == v1::ClipObject::KIND_PREVIEW ? "preview"
+                                                                             : "samples";
+    const auto body = Get(fmt::format("/media/{}/{}", id, name));
+    if (!expect(body && body->first == 200, name + " is not served")) continue;
+    expect(body->second.size() == object.size_bytes(), name + " has another size");
+    expect(AsBytes(Sha256::Of(body->second)) == object.sha256(), name + " has another digest");
+  }
+  expect(videos == parsed.video_size(), "tracks and video objects differ in number");
+  return problems;
+}
+
+std::vector<std::string> Rig::VideoProblems(const std::string& id) {
+  std::vector<std::string> problems;
+  v1::ClipManifest manifest;
+  manifest.ParseFromString(Get("/media/" + id + "/manifest")->second);
+  for (int i = 0; i < manifest.video_size(); ++i) {
+    const v1::VideoTrack& track = manifest.video(i);
+    const std::string file = fmt::format("{}/{}-{}.mp4", directory_, id, i);
+    Write(file, Get(fmt::format("/media/{}/video/{}", id, i))->second);
+    const auto probe =
+        nlohmann::json::parse(Run({"ffprobe", "-v", "error", "-count_frames", "-select_streams",
+                                   "v:0", "-show_entries", "stream=nb_read_frames,time_base",
+                                   "-show_entries", "frame=pts,key_frame", "-of", "json", file}));
+    std::filesystem::remove(file);
+
+    std::vector<int64_t> expected = {track.first_pts()};
+    for (uint32_t delta : track.pts_delta()) expected.push_back(expected.back() + delta);
+    std::vector<int64_t> found;
+    for (const auto& frame : probe.at("frames")) found.push_back(frame.at("pts").get<int64_t>());
+    const auto& stream = probe.at("streams").at(0);
+    const auto expect = [&](bool holds, const std::string& what) {
+      if (!holds) problems.push_back(fmt::format("{} video/{}: {}", id, i, what));
+    };
+    expect(stream.at("nb_read_frames") == std::to_string(track.frame_count()),
+           fmt::format("{} frames, the manifest says {}",
+                       stream.at("nb_read_frames").get<std::string>(), track.frame_count()));
+    expect(stream.at("time_base") ==
+               fmt::format("{}/{}", track.time_base_numerator(), track.time_base_denominator()),
+           "another time base than the manifest's");
+    expect(!found.empty() && probe.at("frames").at(0).at("key_frame") == 1,
+           "does not start at a keyframe");
+    expect(found == expected, "PTS are not the manifest's");
+  }
+  return problems;
+}
+
+std::vector<std::string> Rig::LedgerProblems(const DeviceSetup& device) {
+  std::vector<std::string> problems;
+  const auto expect = [&](bool holds, const std::string& what) {
+    if (!holds) problems.push_back(what);
+  };
+  std::set<std::string> keys;
+  int64_t clips = 0;
+  for (const auto& clip : Clips()) {
+    if (clip.value("device", "") != device.name) continue;
+    ++clips;
+    expect(keys.insert(clip.at("key").dump()).second, "twice in the catalogue: " + clip.dump());
+    for (std::string& problem : DigestProblems(clip.at("id"))) problems.push_back(problem);
+  }
+  const nlohmann::json status = Status(device);
+  const nlohmann::json ledger = Device(device.name).value("ledger", nlohmann::json::object());
+  const int64_t ended = Number(ledger, "committed") + Number(ledger, "evicted") +
+                        Number(ledger, "expired") + Number(ledger, "suppressed") +
+                        Number(ledger, "failed");
+  const std::string both = " (device: " + status.dump() + ", cloud: " + ledger.dump() + ")";
+  expect(Number(ledger, "gaps") == 0, "gaps in the ledger" + both);
+  expect(Number(ledger, "pending") == 0, "still pending" + both);
+  expect(Number(ledger, "committed") == clips, "committed is not the number of clips" + both);
+  expect(Number(ledger, "fired") == ended, "a number did not end exactly once" + both);
+  expect(Number(status, "last_sequence") == Number(ledger, "fired"),
+         "the device gave out another number of numbers" + both);
+  expect(Number(status, "committed_total") == clips,
+         "the device believes another number of clips committed" + both);
+  expect(Number(status, "used_bytes") == 0, "blocks left behind in the spool" + both);
+  return problems;
+}
+
+}  // namespace gleaner::e2e

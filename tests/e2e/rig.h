@@ -1,0 +1,93 @@
+// A whole Gleaner on this machine: one server, any number of devices, mutual TLS between them,
+// everything under one temporary folder.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tests/data/pki.h"
+#include "tests/e2e/process.h"
+
+namespace gleaner::e2e {
+
+// What a device watches and when it fires; the defaults give short clips quickly.
+struct DeviceSetup {
+  std::string name = "cart-1";
+  std::string site = "store-7";
+  std::vector<std::string> videos;  // file paths or urls, one camera each: "cam-1", "cam-2", …
+  std::string pace = "fast";
+  bool loop = false;
+  std::string when = "motion > 0.02";
+  std::string pre = "1s", post = "1s", cooldown = "1s", max_clip = "10s";
+  std::string quota = "256 MiB";
+  std::string more;  // appended to the file as it is
+};
+
+class Rig {
+ public:
+  // Makes the folder, certificates for the server and configuration for nothing yet.
+  Rig();
+  ~Rig();
+
+  const std::string& directory() const { return directory_; }
+  int grpc_port() const { return grpc_port_; }
+  int http_port() const { return http_port_; }
+
+  // Writes the configuration (once) and starts the server; waits until /readyz says so unless
+  // `wait` is false.
+  Process& StartServer(const Process::Environment& extra = {}, bool wait = true);
+  // The configuration's text is made once; `more` is appended to it.
+  void AppendServerConfig(const std::string& more) { server_more_ += more; }
+  Process& server() { return *server_; }
+
+  // Writes the device's configuration and certificate; returns the configuration's path.
+  std::string Configure(const DeviceSetup& device);
+  // gleaner-edge with these arguments after --config.
+  Process StartDevice(const DeviceSetup& device, const std::vector<std::string>& arguments = {},
+                      const Process::Environment& extra = {});
+  std::string SpoolOf(const std::string& device) const { return directory_ + "/" + device; }
+  // `gleaner-edge --config … status --json`.
+  nlohmann::json Status(const DeviceSetup& device);
+
+  // POST /gleaner.v1.CatalogService/`method`. Fails the test on anything but 200.
+  nlohmann::json Call(const std::string& method,
+                      const nlohmann::json& request = nlohmann::json::object());
+  // GET; nullopt when there is no answer.
+  std::optional<std::pair<int, std::string>> Get(const std::string& path);
+  // Every clip in the catalogue, through all pages.
+  std::vector<nlohmann::json> Clips();
+  // The device's entry in ListDevices; null when it isn't there.
+  nlohmann::json Device(const std::string& name);
+  // The sum of a metric's samples whose name and labels start with `prefix`.
+  double Metric(const std::string& prefix);
+
+  // Downloads a clip and says what is wrong with it: the manifest's digest, every object's size and
+  // digest.
+  std::vector<std::string> DigestProblems(const std::string& id);
+  // And what ffprobe finds in its videos: a keyframe first, as many frames as the manifest says,
+  // with the manifest's PTS.
+  std::vector<std::string> VideoProblems(const std::string& id);
+  // After everything has drained: what is wrong between the device's ledger and the catalogue.
+  // Every number given out ended exactly once, no clip is there twice, every digest is right,
+  // nothing is left in the spool.
+  std::vector<std::string> LedgerProblems(const DeviceSetup& device);
+
+ private:
+  std::string directory_;
+  int grpc_port_;
+  int http_port_;
+  std::unique_ptr<TestPki> pki_;
+  std::string server_more_;
+  std::optional<Process> server_;
+};
+
+// The number in a JSON field of protobuf's mapping: 64-bit numbers are strings there, and a field
+// at its default is absent.
+int64_t Number(const nlohmann::json& object, const std::string& field);
+
+}  // namespace gleaner::e2e
