@@ -1,4 +1,22 @@
-// The filter language: terms of the form key:value that must all hold. See ListClipsRequest.filter in catalog.proto for the grammar.
+// The filter language of the page, the command and the API: terms of the form key:value that must
+// all hold.
+//
+//     device:cart-1,cart-2 -trigger:motion after:2026-11-22T08:00:00Z
+//
+//   filter = [ term { space term } ]
+//   term   = [ "-" ] key ":" value { "," value }        "-" negates, "," means "or"
+//   value  = bare | '"' any character but '"' '"'       bare has no space, comma or quote
+//
+//   device site trigger camera   names: 1 to 63 of [a-z0-9-]; site:"" finds clips without a site
+//   codec                        as FFmpeg names it: h264, hevc, mjpeg
+//   after before                 when the clip fired: RFC 3339 (2026-11-22T08:00:00Z), a day
+//                                (2026-11-22, from its start in UTC), or a span back from now: a
+//                                whole number and s, m, h, d or w. `after` includes the moment.
+//   media                        ok, failed, pending
+//   id                           20 hex digits
+//
+// A clip with several cameras is found by each of them; -camera:x finds clips none of whose cameras
+// is x. Parsing is pure; cloud/store turns the result into SQL with bound parameters.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +40,12 @@ struct Filter {
   std::vector<FilterTerm> terms;
 };
 
-// `now_unix_ns` resolves spans such as after:2h. INVALID_ARGUMENT with the column and what would be right.
+inline constexpr size_t kMaxFilterBytes = 4096;
+inline constexpr size_t kMaxFilterTerms = 32;
+inline constexpr size_t kMaxFilterValues = 64;  // a term
+
+// `now_unix_ns` resolves spans such as after:2h. INVALID_ARGUMENT with the column (from 1, in
+// bytes) and what would be right.
 absl::StatusOr<Filter> ParseFilter(std::string_view text, int64_t now_unix_ns);
 
 }  // namespace gleaner::cloud

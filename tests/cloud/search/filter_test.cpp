@@ -1,0 +1,143 @@
+#include "cloud/search/filter.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "common/clock.h"
+#include "common/status.h"
+
+namespace gleaner::cloud {
+namespace {
+
+using Key = FilterTerm::Key;
+constexpr int64_t kNow = 1'795'334'400 * kNanosPerSecond;  // 2026-11-22T08:00:00Z
+
+TEST(Filter, ReadsEveryKey) {
+  const auto filter = ParseFilter(
+      "device:cart-1,cart-2 site:\"\" -trigger:motion camera:front codec:h264 "
+      "after:2026-11-22T08:00:00Z before:2h media:ok,failed id:0123456789abcdef0123",
+      kNow);
+  ASSERT_TRUE(filter.ok()) << filter.status();
+  const auto& terms = filter->terms;
+  ASSERT_EQ(terms.size(), 9u);
+  EXPECT_EQ(terms[0].key, Key::kDevice);
+  EXPECT_EQ(terms[0].values, (std::vector<std::string>{"cart-1", "cart-2"}));
+  EXPECT_FALSE(terms[0].negated);
+  EXPECT_EQ(terms[1].values, (std::vector<std::string>{""}));
+  EXPECT_EQ(terms[2].key, Key::kTrigger);
+  EXPECT_TRUE(terms[2].negated);
+  EXPECT_EQ(terms[5].unix_ns, kNow);
+  EXPECT_EQ(terms[6].unix_ns, kNow - 7200 * kNanosPerSecond);
+  EXPECT_EQ(terms[7].values, (std::vector<std::string>{"ok", "failed"}));
+}
+
+TEST(Filter, AnEmptyOrBlankTextMatchesEverything) {
+  EXPECT_EQ(ParseFilter("", kNow)->terms.size(), 0u);
+  EXPECT_EQ(ParseFilter(" \t ", kNow)->terms.size(), 0u);
+  EXPECT_EQ(ParseFilter("  device:a   site:b  ", kNow)->terms.size(), 2u);
+}
+
+TEST(Filter, ADayIsItsStartInUtcAndASpanNeverGoesBelowZero) {
+  EXPECT_EQ(ParseFilter("after:2026-11-22", kNow)->terms[0].unix_ns,
+            kNow - 8 * 3600 * kNanosPerSecond);
+  EXPECT_EQ(ParseFilter("after:9999w", kNow)->terms[0].unix_ns, 0);
+}
+
+struct Bad {
+  const char* text;
+  int column;
+  const char* says;
+};
+
+TEST(Filter, SaysTheColumnAndWhatWouldBeRight) {
+  const Bad cases[] = {
+      {"colour:red", 1, "unknown key \"colour\""},
+      {"device:a size:3", 10, "unknown key \"size\""},
+      {"device", 7, "expected \":\""},
+      {"device:", 8, "expected a value"},
+      {"device:a,", 10, "expected a value after \",\""},
+      {"device:\"a", 10, "never closed"},
+      {"device:\"a\"b", 11, "space between terms"},
+      {"device:Cart", 8, "a-z"},
+      {"device:a,B", 10, "a-z"},
+      {"- device:a", 2, "expected a key"},
+      {":a", 1, "expected a key"},
+      {"after:yesterday", 7, "is not a time"},
+      {"after:5y", 7, "is not a time"},
+      {"after:1969-01-01", 7, "is not a time"},
+      {"before:2400-01-01", 8, "is not a time"},
+      {"after:1h,2h", 10, "takes one time"},
+      {"media:good", 7, "ok, failed or pending"},
+      {"id:xyz", 4, "20 hex digits"},
+      {"codec:h.264", 7, "codec"},
+      {"device:a' or 1=1", 13, "expected \":\""},
+      {"device:a\nsite:b", 8, "a-z"},
+  };
+  for (const Bad& bad : cases) {
+    const auto filter = ParseFilter(bad.text, kNow);
+    ASSERT_FALSE(filter.ok()) << bad.text;
+    EXPECT_EQ(filter.status().code(), absl::StatusCode::kInvalidArgument);
+    const std::string message(Message(filter.status()));
+    EXPECT_NE(message.find(fmt::format("column {}:", bad.column)), std::string::npos)
+        << bad.text << " → " << message;
+    EXPECT_NE(message.find(bad.says), std::string::npos) << bad.text << " → " << message;
+  }
+}
+
+TEST(Filter, RefusesWhatIsTooLong) {
+  EXPECT_FALSE(ParseFilter(std::string(kMaxFilterBytes + 1, ' '), kNow).ok());
+  std::string terms, values = "device:a";
+  for (size_t i = 0; i <= kMaxFilterTerms; ++i) terms += "device:a ";
+  for (size_t i = 0; i < kMaxFilterValues; ++i) values += ",a";
+  EXPECT_FALSE(ParseFilter(terms, kNow).ok());
+  EXPECT_FALSE(ParseFilter(values, kNow).ok());
+}
+
+// Filters made at random are read back as they were made; the same with one byte changed is read or
+// refused, never worse.
+TEST(Filter, ReadsBackRandomFiltersAndSurvivesRandomMistakes) {
+  std::mt19937_64 random(7);
+  const auto pick = [&](int n) { return static_cast<int>(random() % n); };
+  for (int round = 0; round < 2000; ++round) {
+    struct Made {
+      bool negated;
+      std::string key;
+      std::vector<std::string> values;
+    };
+    std::vector<Made> made;
+    std::string text;
+    for (int i = pick(6); i > 0; --i) {
+      static const char* kNames[] = {"device", "site", "trigger", "camera"};
+      Made term{.negated = pick(2) == 1, .key = kNames[pick(4)]};
+      text +=
+          fmt::format("{}{}{}:", std::string(1 + pick(2), ' '), term.negated ? "-" : "", term.key);
+      for (int v = 1 + pick(3); v > 0; --v) {
+        std::string value;
+        for (int c = 1 + pick(8); c > 0; --c) value += "abz09"[pick(5)];
+        text += pick(2) == 0 ? value : '"' + value + '"';
+        if (v > 1) text += ',';
+        term.values.push_back(value);
+      }
+      made.push_back(std::move(term));
+    }
+    const auto filter = ParseFilter(text, kNow);
+    ASSERT_TRUE(filter.ok()) << text << ": " << filter.status();
+    ASSERT_EQ(filter->terms.size(), made.size());
+    for (size_t i = 0; i < made.size(); ++i) {
+      EXPECT_EQ(filter->terms[i].negated, made[i].negated);
+      EXPECT_EQ(filter->terms[i].values, made[i].values);
+    }
+    if (text.empty()) continue;
+    text[pick(static_cast<int>(text.size()))] = static_cast<char>(pick(256));
+    const auto changed = ParseFilter(text, kNow);
+    if (!changed.ok()) {
+      EXPECT_EQ(changed.status().code(), absl::StatusCode::kInvalidArgument);
+      EXPECT_NE(Message(changed.status()).find("column"), std::string_view::npos);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace gleaner::cloud
