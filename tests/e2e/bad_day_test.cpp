@@ -28,12 +28,12 @@ TEST(BadDay, AWrongConfigurationIsRefusedWithEveryLineThatIsWrong) {
   Rig rig;
   const DeviceSetup device{.videos = {Footage("cup.mp4")},
                            .when = "motion >",
-                           .more = "[upload]\nwindow_chunks = 0\n[encode]\nencodrs = []\n"};
+                           .more = "[upload]\nwindow_chunks = 0\n[clip]\nencodrs = []\n"};
   Process edge = rig.StartDevice(device, {"--check-config"});
   EXPECT_EQ(edge.Wait(seconds(10)), kConfigError);
   EXPECT_THAT(edge.Log(),
               AllOf(HasSubstr("cart-1.toml:"), HasSubstr("window_chunks"),
-                    HasSubstr("encode.encodrs: is not a known setting"), HasSubstr("when: ")));
+                    HasSubstr("clip.encodrs: is not a known setting"), HasSubstr("when: ")));
 }
 
 TEST(BadDay, ACheckedConfigurationSaysSoAndStartsNothing) {

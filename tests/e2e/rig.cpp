@@ -38,7 +38,7 @@ Rig::Rig() : grpc_port_(FreePort()), http_port_(FreePort()) {
   std::string name = testing::TempDir() + "/gleaner-XXXXXX";
   if (::mkdtemp(name.data()) == nullptr) std::abort();
   directory_ = name;
-  pki_ = std::make_unique<TestPki>(directory_ + "/pki");
+  pki_.Write(directory_);
 }
 
 Rig::~Rig() {
@@ -53,22 +53,20 @@ Rig::~Rig() {
 
 Process& Rig::StartServer(const Process::Environment& extra, bool wait) {
   const std::string config = directory_ + "/cloud.toml";
-  const TestPki::Files files = pki_->Server();
   Write(config, fmt::format(R"([server]
 data_dir = "{0}/cloud"
 [grpc]
 listen = "127.0.0.1:{1}"
 [tls]
-ca = "{2}"
-certificate = "{3}"
-key = "{4}"
+ca = "{0}/ca.pem"
+certificate = "{0}/server.pem"
+key = "{0}/server.key"
 [http]
-listen = "127.0.0.1:{5}"
+listen = "127.0.0.1:{2}"
 [policy]
 heartbeat_interval_s = 1
-{6})",
-                            directory_, grpc_port_, files.ca, files.certificate, files.key,
-                            http_port_, server_more_));
+{3})",
+                            directory_, grpc_port_, http_port_, server_more_));
   server_.reset();
   server_.emplace(std::vector<std::string>{Bin("gleaner-cloud"), "--config", config},
                   directory_ + "/cloud.log", extra);
@@ -86,7 +84,9 @@ heartbeat_interval_s = 1
 }
 
 std::string Rig::Configure(const DeviceSetup& device) {
-  const TestPki::Files files = pki_->Device(device.name);
+  if (!std::filesystem::exists(fmt::format("{}/{}.pem", directory_, device.name))) {
+    pki_.Write(directory_, device.name, pki_.Device(device.name));
+  }
   std::string text = fmt::format(R"(site = "{}"
 [spool]
 directory = "{}"
@@ -106,7 +106,8 @@ cooldown = "{}"
 max_clip = "{}"
 )",
                                  device.site, SpoolOf(device.name), device.quota, grpc_port_,
-                                 files.ca, files.certificate, files.key, device.more, device.when,
+                                 directory_ + "/ca.pem", SpoolOf(device.name) + ".pem",
+                                 SpoolOf(device.name) + ".key", device.more, device.when,
                                  device.pre, device.post, device.cooldown, device.max_clip);
   for (size_t i = 0; i < device.videos.size(); ++i) {
     text += fmt::format("[[camera]]\nname = \"cam-{}\"\nurl = \"{}\"\npace = \"{}\"\nloop = {}\n",

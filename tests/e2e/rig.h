@@ -81,7 +81,7 @@ class Rig {
   std::string directory_;
   int grpc_port_;
   int http_port_;
-  std::unique_ptr<TestPki> pki_;
+  TestPki pki_;
   std::string server_more_;
   std::optional<Process> server_;
 };

@@ -1,0 +1,103 @@
+#include "edge/config.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "common/clip_key.h"
+#include "common/clock.h"
+#include "common/limits.h"
+#include "common/status.h"
+#include "edge/clip/encoder.h"
+#include "edge/upload/identity.h"
+
+namespace gleaner::edge {
+namespace {
+
+constexpr size_t kMaxRules = 64;
+
+// The device's name, from its certificate; with plaintext there is none, so the file says it.
+std::string DeviceName(ConfigReader& reader, const LinkOptions& link) {
+  if (link.plaintext) {
+    std::string name = reader.RequiredString("device");
+    if (!name.empty() && !IsName(name)) {
+      reader.Error("device", "must be 1 to 63 of a-z, 0-9 and -");
+    }
+    return name;
+  }
+  if (reader.Has("device")) {
+    reader.Error("device", "is the common name of the certificate and can't be set here");
+    reader.String("device", "");
+  }
+  if (link.certificate.empty()) return "";  // the reader has noted that already
+  auto identity =
+      LoadIdentity(link.ca, link.certificate, link.key, RealClock().WallNs() / kNanosPerSecond);
+  if (!identity.ok()) {
+    reader.Error("server", Message(identity.status()));
+    return "";
+  }
+  if (!IsName(identity->name)) {
+    reader.Error("server",
+                 fmt::format("the common name \"{}\" of {} must be 1 to 63 of a-z, 0-9 and -",
+                             identity->name, link.certificate));
+  }
+  return identity->name;
+}
+
+// Names must differ, or evidence, ledgers and the page could not tell things apart.
+template <typename Item>
+void CheckNames(ConfigReader& reader, std::string_view table, const std::vector<Item>& items,
+                size_t most) {
+  std::set<std::string> seen;
+  for (const Item& item : items) {
+    if (!item.name.empty() && !seen.insert(item.name).second) {
+      reader.Error(table, fmt::format("\"{}\" is there twice", item.name));
+    }
+  }
+  if (items.size() > most) {
+    reader.Error(table, fmt::format("there are {}, at most {} are allowed", items.size(), most));
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<Config> Config::Load(const std::string& path) {
+  ASSIGN_OR_RETURN(ConfigReader reader, ConfigReader::Load(path));
+  Config config;
+  ConfigReader server = reader.Table("server");
+  config.link = LinkOptions::Read(server);
+  config.device = DeviceName(reader, config.link);
+  config.site = reader.String("site", "");
+  if (!config.site.empty() && !IsName(config.site)) {
+    reader.Error("site", "must be empty or 1 to 63 of a-z, 0-9 and -");
+  }
+  config.log_level = reader.Table("log").String("level", "info");
+
+  ConfigReader spool = reader.Table("spool");
+  config.spool = SpoolOptions::Read(spool);
+  ConfigReader upload = reader.Table("upload");
+  config.upload = UploaderOptions::Read(upload);
+
+  ConfigReader clip = reader.Table("clip");
+  config.ring_max_bytes = static_cast<uint64_t>(
+      clip.Bytes("ring_max", 64 << 20, {.min = 1 << 20, .max = int64_t{4} << 30}));
+  config.encoders = clip.Strings("encoders");
+  const std::vector<std::string> known = EncoderNames();
+  for (const std::string& name : config.encoders) {
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      clip.Error("encoders", fmt::format("\"{}\" is not one of {}", name, fmt::join(known, ", ")));
+    }
+  }
+
+  for (ConfigReader& camera : reader.Tables("camera")) {
+    config.cameras.push_back(CameraOptions::Read(camera));
+  }
+  for (ConfigReader& rule : reader.Tables("rule")) config.rules.push_back(RuleOptions::Read(rule));
+  CheckNames(reader, "camera", config.cameras, kMaxCameras);
+  CheckNames(reader, "rule", config.rules, kMaxRules);
+  RETURN_IF_ERROR(reader.Finish());
+  return config;
+}
+
+}  // namespace gleaner::edge
