@@ -1,0 +1,65 @@
+#include "cloud/http/catalog_service.h"
+
+#include "cloud/search/filter.h"
+#include "common/log.h"
+#include "common/status.h"
+#include "common/version.h"
+
+namespace gleaner::cloud {
+namespace {
+
+constexpr uint32_t kMaxPageSize = 500;
+constexpr size_t kMaxCursorBytes = 256;
+constexpr size_t kMaxIdBytes = 64;
+
+grpc::Status ToGrpc(const absl::Status& status) {
+  // Internal trouble is the operator's to read, not the caller's.
+  const bool ours = absl::IsInternal(status) || absl::IsUnknown(status) || absl::IsDataLoss(status);
+  if (ours) LOG_ERROR("catalogue: {}", Message(status));
+  return {static_cast<grpc::StatusCode>(status.code()), std::string(Message(status))};
+}
+
+template <typename T>
+grpc::Status Answer(absl::StatusOr<T> result, T* response) {
+  if (!result.ok()) return ToGrpc(result.status());
+  *response = *std::move(result);
+  return grpc::Status::OK;
+}
+
+grpc::Status Invalid(const char* message) { return {grpc::StatusCode::INVALID_ARGUMENT, message}; }
+
+}  // namespace
+
+grpc::Status CatalogService::ListClips(grpc::ServerContext*, const v1::ListClipsRequest* request,
+                                       v1::ListClipsResponse* response) {
+  if (request->page_size() > kMaxPageSize) return Invalid("page_size: at most 500");
+  if (request->page_token().size() > kMaxCursorBytes ||
+      request->arrived_after().size() > kMaxCursorBytes) {
+    return Invalid("page_token, arrived_after: not a cursor that this server gave");
+  }
+  const auto filter = ParseFilter(request->filter(), clock_.WallNs());
+  if (!filter.ok()) return ToGrpc(filter.status());
+  return Answer(catalog_.ListClips(*request, *filter), response);
+}
+
+grpc::Status CatalogService::GetClip(grpc::ServerContext*, const v1::GetClipRequest* request,
+                                     v1::GetClipResponse* response) {
+  if (request->id().empty() || request->id().size() > kMaxIdBytes) {
+    return Invalid("id: 20 hexadecimal digits");
+  }
+  return Answer(catalog_.GetClip(request->id()), response);
+}
+
+grpc::Status CatalogService::ListDevices(grpc::ServerContext*, const v1::ListDevicesRequest*,
+                                         v1::ListDevicesResponse* response) {
+  return Answer(catalog_.ListDevices(clock_.WallNs()), response);
+}
+
+grpc::Status CatalogService::GetSummary(grpc::ServerContext*, const v1::GetSummaryRequest*,
+                                        v1::GetSummaryResponse* response) {
+  const grpc::Status status = Answer(catalog_.GetSummary(clock_.WallNs()), response);
+  if (status.ok()) response->set_server_version(std::string(Version()));
+  return status;
+}
+
+}  // namespace gleaner::cloud

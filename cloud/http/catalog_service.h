@@ -1,0 +1,33 @@
+// v1.CatalogService over the catalogue: what the page and the `gleaner` command read.
+//
+// Synchronous on purpose: every method blocks on the catalogue. It belongs on a server of its own
+// without a port, reached in-process by the gateway; on the devices' server any device's
+// certificate could read every clip.
+#pragma once
+
+#include "cloud/store/catalog.h"
+#include "common/clock.h"
+#include "gleaner/v1/catalog.grpc.pb.h"
+
+namespace gleaner::cloud {
+
+class CatalogService : public v1::CatalogService::Service {
+ public:
+  // Both must outlive it.
+  CatalogService(Catalog& catalog, Clock& clock) : catalog_(catalog), clock_(clock) {}
+
+  grpc::Status ListClips(grpc::ServerContext* context, const v1::ListClipsRequest* request,
+                         v1::ListClipsResponse* response) override;
+  grpc::Status GetClip(grpc::ServerContext* context, const v1::GetClipRequest* request,
+                       v1::GetClipResponse* response) override;
+  grpc::Status ListDevices(grpc::ServerContext* context, const v1::ListDevicesRequest* request,
+                           v1::ListDevicesResponse* response) override;
+  grpc::Status GetSummary(grpc::ServerContext* context, const v1::GetSummaryRequest* request,
+                          v1::GetSummaryResponse* response) override;
+
+ private:
+  Catalog& catalog_;
+  Clock& clock_;
+};
+
+}  // namespace gleaner::cloud

@@ -1,0 +1,50 @@
+// One connection as cpp-httplib reads and writes it, with limits on size and time.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "common/file.h"
+#include "httplib.h"
+
+namespace gleaner::cloud {
+
+// Used by one thread at a time.
+class ConnectionStream : public httplib::Stream {
+ public:
+  // A non-blocking socket.
+  ConnectionStream(Fd socket, std::string remote_address, int remote_port);
+
+  // A new request may take 30 s to arrive, its head at most 32 KiB.
+  void BeginRequest();
+  void EndHead() { in_head_ = false; }
+  // Bytes of a next request are here already.
+  bool HasInput() const { return begin_ < input_.size(); }
+  int fd() const { return socket_.get(); }
+
+  bool is_readable() const override;
+  bool is_writable() const override;
+  // Bytes read, 0 at the end, −1 on an error, a timeout or a limit.
+  ssize_t read(char* data, size_t size) override;
+  ssize_t write(const char* data, size_t size) override;
+  void get_remote_ip_and_port(std::string& ip, int& port) const override;
+  void get_local_ip_and_port(std::string& ip, int& port) const override;
+  // Not the real one: the library only compares it with FD_SETSIZE, and select() is never used
+  // here.
+  socket_t socket() const override { return 0; }
+
+ private:
+  // Waits for `events` until `deadline`.
+  bool Wait(short events, std::chrono::steady_clock::time_point deadline) const;
+
+  const Fd socket_;
+  const std::string remote_address_;
+  const int remote_port_;
+  std::string input_;  // read from the socket; what is before begin_ is used up
+  size_t begin_ = 0;
+  bool in_head_ = true;
+  size_t head_bytes_ = 0;
+  std::chrono::steady_clock::time_point read_deadline_;
+};
+
+}  // namespace gleaner::cloud

@@ -1,0 +1,53 @@
+// JSON in front of gRPC: the Connect protocol's unary calls (https://connectrpc.com/docs/protocol).
+//
+//   POST /gleaner.v1.CatalogService/ListClips   Content-Type: application/json   {"filter":
+//   "device:cart-1"}
+//
+// Generic over descriptors: a method that a public service gains is served without a line here.
+// Requests with unknown fields are taken, as the protocol says. application/proto works too.
+// Streaming methods are not served.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "google/protobuf/util/type_resolver.h"
+#include "grpcpp/channel.h"
+#include "grpcpp/generic/generic_stub.h"
+#include "httplib.h"
+
+namespace gleaner::cloud {
+
+// Thread-safe.
+class Gateway {
+ public:
+  // `services`: full names of the services to serve, none else; their descriptors are compiled in.
+  // `channel` leads to them.
+  Gateway(std::shared_ptr<grpc::Channel> channel, const std::vector<std::string>& services);
+
+  // "/gleaner.v1.CatalogService/ListClips" if this path is a public method, else empty. For the
+  // label of a metric.
+  std::string_view MethodOf(std::string_view path) const;
+
+  void Serve(const httplib::Request& request, const std::string& body, httplib::Response& response);
+
+ private:
+  struct Method {
+    std::string path;
+    std::string input_url;
+    std::string output_url;
+    bool operator<(const Method& other) const { return path < other.path; }
+  };
+  const Method* Find(std::string_view path) const;
+  grpc::Status Call(const Method& method, const std::string& request, int64_t timeout_ms,
+                    std::string* response);
+
+  std::vector<Method> methods_;  // ascending by path
+  std::unique_ptr<google::protobuf::util::TypeResolver> types_;
+  grpc::GenericStub stub_;
+};
+
+}  // namespace gleaner::cloud

@@ -1,0 +1,73 @@
+// Everything the server says over HTTP, put together: who may come in, and which door leads where.
+//
+//   POST /gleaner.v1.CatalogService/…   the JSON gateway
+//   GET  /media/…                       files of clips
+//   GET  /metrics                       for Prometheus
+//   GET  /healthz, /readyz              for a supervisor; no token needed. Alive; able to commit
+//   and to store. GET, POST /login, POST /logout      the cookie; only where there is a token GET
+//   everything else                the page
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "cloud/http/access.h"
+#include "cloud/http/gateway.h"
+#include "cloud/http/http_server.h"
+#include "cloud/http/media_files.h"
+#include "cloud/http/metrics.h"
+#include "cloud/http/page.h"
+#include "cloud/store/blob_store.h"
+#include "cloud/store/catalog.h"
+
+namespace gleaner::cloud {
+
+// Thread-safe.
+class HttpService {
+ public:
+  struct Options {
+    ListenAddress listen{"127.0.0.1", 8080};
+    // Must not be empty unless `listen` is loopback.
+    std::string token;
+    // The built page.
+    std::string web_dir;
+    size_t threads = 32;
+  };
+
+  // Serves at once. `channel` leads to the public services (CatalogService). All references must
+  // outlive it.
+  static absl::StatusOr<std::unique_ptr<HttpService>> Start(const Options& options,
+                                                            Catalog& catalog, BlobStore& blobs,
+                                                            Metrics& metrics,
+                                                            std::shared_ptr<grpc::Channel> channel);
+  ~HttpService() { Stop(); }
+
+  uint16_t port() const { return server_->port(); }
+  // Within about 3 s.
+  void Stop() { server_->Stop(); }
+
+ private:
+  HttpService(const Options& options, Catalog& catalog, BlobStore& blobs, Metrics& metrics,
+              std::shared_ptr<grpc::Channel> channel, Page page);
+  void Get(const httplib::Request& request, httplib::Response& response);
+  void Post(const httplib::Request& request, const std::string& body, httplib::Response& response);
+  // True if the request may go on; else it is answered.
+  bool Admit(const httplib::Request& request, httplib::Response& response);
+  void Login(const httplib::Request& request, const std::string& body, httplib::Response& response);
+  void Ready(const httplib::Request& request, httplib::Response& response);
+  // The label for this request's metrics: one of a fixed few.
+  std::string_view RouteOf(const std::string& path) const;
+
+  Catalog& catalog_;
+  BlobStore& blobs_;
+  Metrics& metrics_;
+  const Access access_;
+  Gateway gateway_;
+  MediaFiles media_;
+  const Page page_;
+  std::unique_ptr<HttpServer> server_;
+};
+
+}  // namespace gleaner::cloud

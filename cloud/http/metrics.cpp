@@ -1,0 +1,120 @@
+#include "cloud/http/metrics.h"
+
+#include <string>
+
+#include "common/log.h"
+#include "common/status.h"
+#include "common/version.h"
+#include "prometheus/text_serializer.h"
+
+namespace gleaner::cloud {
+namespace {
+
+using prometheus::BuildCounter;
+using prometheus::BuildGauge;
+using prometheus::BuildHistogram;
+using prometheus::Histogram;
+
+const Histogram::BucketBoundaries kRequestBuckets = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
+                                                     0.1,   0.25,   0.5,   1,    2.5,   10};
+const Histogram::BucketBoundaries kMediaBuckets = {0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60};
+
+template <typename Builder>
+auto& Plain(Builder builder, prometheus::Registry& registry, const char* name, const char* help) {
+  return builder.Name(name).Help(help).Register(registry);
+}
+
+}  // namespace
+
+Metrics::Metrics(Catalog& catalog, BlobStore& blobs, Clock& clock)
+    : catalog_(catalog),
+      blobs_(blobs),
+      clock_(clock),
+      requests_(Plain(BuildCounter(), registry_, "gleaner_http_requests_total",
+                      "HTTP requests answered, by method, route and status.")),
+      request_seconds_(Plain(BuildHistogram(), registry_, "gleaner_http_request_duration_seconds",
+                             "Time from a request's first byte to the end of its answer.")),
+      media_(Plain(BuildCounter(), registry_, "gleaner_media_checks_total",
+                   "Clips decoded by the sandboxed worker since the server started, by result.")),
+      media_seconds_(Plain(BuildHistogram(), registry_, "gleaner_media_check_duration_seconds",
+                           "Time to decode and check a clip.")
+                         .Add({}, kMediaBuckets)),
+      catalogue_up_(Plain(BuildGauge(), registry_, "gleaner_catalogue_up",
+                          "1 if the catalogue answered this scrape.")
+                        .Add({})),
+      clips_(Plain(BuildGauge(), registry_, "gleaner_clips", "Clips in the catalogue.").Add({})),
+      clip_bytes_(Plain(BuildGauge(), registry_, "gleaner_clip_bytes",
+                        "Bytes of all objects of all clips in the catalogue.")
+                      .Add({})),
+      free_bytes_(Plain(BuildGauge(), registry_, "gleaner_blob_store_free_bytes",
+                        "Room left for new objects.")
+                      .Add({})),
+      gaps_(Plain(BuildGauge(), registry_, "gleaner_ledger_gaps",
+                  "Sequence numbers that no device can account for: each one is an alarm.")
+                .Add({})),
+      devices_(Plain(BuildGauge(), registry_, "gleaner_devices", "Devices by state.")),
+      media_state_(Plain(BuildGauge(), registry_, "gleaner_clips_checked",
+                         "Clips in the catalogue whose media check is done, by result.")) {
+  Plain(BuildGauge(), registry_, "gleaner_build_info", "Always 1; the label says the version.")
+      .Add({{"version", std::string(Version())}})
+      .Set(1);
+  for (const char* result : {"ok", "failed"}) media_.Add({{"result", result}});
+}
+
+void Metrics::CountRequest(std::string_view method, std::string_view route, int status,
+                           double seconds) {
+  requests_
+      .Add({{"method", std::string(method)},
+            {"route", std::string(route)},
+            {"status", std::to_string(status)}})
+      .Increment();
+  request_seconds_.Add({{"route", std::string(route)}}, kRequestBuckets).Observe(seconds);
+}
+
+void Metrics::CountMedia(bool ok, double seconds) {
+  media_.Add({{"result", ok ? "ok" : "failed"}}).Increment();
+  media_seconds_.Observe(seconds);
+}
+
+void Metrics::AddSource(std::function<std::vector<prometheus::MetricFamily>()> source) {
+  sources_.push_back(std::move(source));
+}
+
+void Metrics::AskCatalog() {
+  const auto summary = catalog_.GetSummary(clock_.WallNs());
+  const auto devices = catalog_.ListDevices(clock_.WallNs());
+  catalogue_up_.Set(summary.ok() && devices.ok());
+  if (!summary.ok() || !devices.ok()) {
+    LOG_WARN("metrics: the catalogue does not answer: {}",
+             Message(summary.ok() ? devices.status() : summary.status()));
+    return;
+  }
+  clips_.Set(static_cast<double>(summary->clips()));
+  clip_bytes_.Set(static_cast<double>(summary->bytes()));
+  gaps_.Set(static_cast<double>(summary->ledger_gaps()));
+  media_state_.Add({{"result", "ok"}}).Set(static_cast<double>(summary->media_ok()));
+  media_state_.Add({{"result", "failed"}}).Set(static_cast<double>(summary->media_failed()));
+  int online = 0, offline = 0, degraded = 0;
+  for (const v1::Device& device : devices->devices()) {
+    online += device.state() == v1::Device::STATE_ONLINE;
+    offline += device.state() == v1::Device::STATE_OFFLINE;
+    degraded += device.state() == v1::Device::STATE_DEGRADED;
+  }
+  devices_.Add({{"state", "online"}}).Set(online);
+  devices_.Add({{"state", "offline"}}).Set(offline);
+  devices_.Add({{"state", "degraded"}}).Set(degraded);
+  if (const auto free = blobs_.FreeBytes(); free.ok()) {
+    free_bytes_.Set(static_cast<double>(*free));
+  }
+}
+
+std::string Metrics::Render() {
+  AskCatalog();
+  std::vector<prometheus::MetricFamily> families = registry_.Collect();
+  for (const auto& source : sources_) {
+    for (auto& family : source()) families.push_back(std::move(family));
+  }
+  return prometheus::TextSerializer().Serialize(families);
+}
+
+}  // namespace gleaner::cloud

@@ -1,0 +1,85 @@
+#include "cloud/http/respond.h"
+
+#include <zlib.h>
+
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_split.h"
+
+namespace gleaner::cloud {
+namespace {
+
+constexpr size_t kWorthCompressing = 1024;
+constexpr int kGzipLevel = 5;
+constexpr int kGzipWindow = 15 + 16;  // zlib's way to ask for a gzip header
+
+bool IsText(const std::string& content_type) {
+  return content_type.starts_with("text/") || content_type.starts_with("application/json");
+}
+
+}  // namespace
+
+bool AcceptsGzip(const httplib::Request& request) {
+  const std::string header = request.get_header_value("Accept-Encoding");
+  for (const auto& item : absl::StrSplit(header, ',')) {
+    std::string coding(item.data(), item.size());
+    std::erase(coding, ' ');
+    if (coding == "gzip") return true;
+    if (coding.starts_with("gzip;q=")) return coding != "gzip;q=0" && coding != "gzip;q=0.0";
+  }
+  return false;
+}
+
+std::string Gzip(std::string_view bytes) {
+  z_stream stream{};
+  deflateInit2(&stream, kGzipLevel, Z_DEFLATED, kGzipWindow, 8, Z_DEFAULT_STRATEGY);
+  std::string packed(deflateBound(&stream, bytes.size()), '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
+  stream.avail_in = static_cast<uInt>(bytes.size());
+  stream.next_out = reinterpret_cast<Bytef*>(packed.data());
+  stream.avail_out = static_cast<uInt>(packed.size());
+  deflate(&stream, Z_FINISH);
+  packed.resize(stream.total_out);
+  deflateEnd(&stream);
+  return packed;
+}
+
+void RespondShared(httplib::Response& response, int status, std::shared_ptr<const std::string> body,
+                   const std::string& content_type) {
+  response.status = status;
+  if (body->empty()) {
+    response.set_header("Content-Type", content_type);
+    return;
+  }
+  const size_t size = body->size();
+  response.set_content_provider(
+      size, content_type,
+      [body = std::move(body)](size_t offset, size_t length, httplib::DataSink& sink) {
+        return sink.write(body->data() + offset, length);
+      });
+}
+
+void Respond(const httplib::Request& request, httplib::Response& response, int status,
+             std::string body, const std::string& content_type) {
+  if (IsText(content_type)) {
+    response.set_header("Vary", "Accept-Encoding");
+    if (body.size() >= kWorthCompressing && AcceptsGzip(request)) {
+      body = Gzip(body);
+      response.set_header("Content-Encoding", "gzip");
+    }
+  }
+  RespondShared(response, status, std::make_shared<const std::string>(std::move(body)),
+                content_type);
+}
+
+void RespondError(const httplib::Request& request, httplib::Response& response, int status,
+                  std::string_view code, std::string_view message) {
+  const nlohmann::json body = {{"code", code}, {"message", message}};
+  response.set_header("Cache-Control", "no-store");
+  // `replace`: a message may quote what came from outside.
+  Respond(request, response, status,
+          body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n",
+          "application/json");
+}
+
+}  // namespace gleaner::cloud
