@@ -1,4 +1,8 @@
-// A camera: one source of video, opened, read, and opened again when it is lost. FFmpeg's demuxers do the reading, for a file, RTSP and V4L2 alike.
+// A camera: one source of video, opened, read, and opened again when it is lost. FFmpeg's demuxers
+// do the reading, for a file, RTSP and V4L2 alike.
+//
+// Watching is nearly free: a packet goes from the demuxer to the sink as it is, neither parsed,
+// decoded nor copied (but see h264_repair.h for the two faults of files that are mended).
 #pragma once
 
 #include <cstdint>
@@ -15,14 +19,16 @@ namespace gleaner::edge {
 
 struct CameraOptions {
   std::string name;  // see IsName()
-  // A path, "rtsp://…", "rtsps://…", or a V4L2 device such as "/dev/video0". Opened with protocol, format and codec allow-lists.
+  // A path, "rtsp://…", "rtsps://…", or a V4L2 device such as "/dev/video0". Opened with protocol,
+  // format and codec allow-lists (source.cpp).
   std::string url;
   // "auto" (by the url), "file", "rtsp", "v4l2".
   std::string source = "auto";
-  // Files only. "realtime": paced by PTS against the clock; "fast": as fast as the consumer takes packets, monotonic_ns following PTS.
+  // Files only. "realtime": paced by PTS against the clock, no frame before its time; "fast": as
+  // fast as the consumer takes packets, monotonic_ns following PTS.
   std::string pace = "realtime";
-  bool loop = false;
-  // RTSP and V4L2: no packet for this long means lost.
+  bool loop = false;  // files only
+  // RTSP and V4L2: no packet for this long means lost. Also how long an opening may take.
   int64_t stall_timeout_ns = 10 * kNanosPerSecond;
 
   // Reads one [[camera]] table; mistakes are noted in `reader`.
@@ -56,8 +62,10 @@ class Camera {
   Camera(CameraOptions options, Clock& clock, PacketSink& sink);
   ~Camera();
 
-  // Reads until `stop`, or until a file that isn't looped has ended (OK), or the input can never work: not video, unsupported codec, no such file
-  // (an error that names the url without its password). A lost stream is opened again with back-off, for ever. Call once, on a thread of its own.
+  // Reads until `stop`, or until a file that isn't looped has ended (OK), or the input can never
+  // work: not video, unsupported codec, no such file, cut short (an error that names the url
+  // without its password). A lost stream is opened again with back-off, for ever. Ends within a
+  // fraction of a second of `stop`, whatever the network does. Call once, on a thread of its own.
   absl::Status Run(std::stop_token stop);
 
   // Thread-safe.

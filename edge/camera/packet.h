@@ -1,7 +1,9 @@
 // What flows through the daemon: encoded packets and decoded frames, on one timeline.
 //
-// Each camera counts presentation time in ticks of its own time base, without steps: where a source starts anew (a looped file, a reconnected stream) the camera
-// adds what is needed to go on. `monotonic_ns` says the same moment on the device's clock, so that cameras, sensors and triggers compare.
+// Each camera counts presentation time in ticks of its own time base, without steps: where a source
+// starts anew (a looped file, a reconnected stream) the camera adds what is needed to go on.
+// `monotonic_ns` says the same moment on the device's clock, so that cameras, sensors and triggers
+// compare.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +22,8 @@ struct TimeBase {
   int denominator = 1'000'000;
 };
 
-// What a camera delivers, known before its first packet. Immutable; a new one comes when the source changes.
+// What a camera delivers, known before its first packet. Immutable; a new one comes when the source
+// changes.
 struct VideoFormat {
   std::string codec;  // FFmpeg's name: "h264", "hevc", "mjpeg", "rawvideo", …
   int width = 0;

@@ -1,0 +1,59 @@
+#include "edge/camera/ffmpeg.h"
+
+#include <cerrno>
+
+#include "common/status.h"
+#include "fmt/format.h"
+
+namespace gleaner::edge {
+
+std::shared_ptr<AVCodecParameters> CopyParameters(const AVCodecParameters& parameters) {
+  std::shared_ptr<AVCodecParameters> copy(avcodec_parameters_alloc(), AvDeleter());
+  avcodec_parameters_copy(copy.get(), &parameters);
+  return copy;
+}
+
+absl::Status AvStatus(int error, std::string_view what) {
+  char text[AV_ERROR_MAX_STRING_SIZE] = {};
+  av_strerror(error, text, sizeof text);
+  const std::string message = fmt::format("{}: {}", what, text);
+  switch (error) {
+    case AVERROR(ENOENT):
+    case AVERROR(ENODEV):
+      return absl::NotFoundError(message);
+    case AVERROR(EACCES):
+    case AVERROR(EPERM):
+    case AVERROR_HTTP_UNAUTHORIZED:
+    case AVERROR_HTTP_FORBIDDEN:
+      return absl::PermissionDeniedError(message);
+    case AVERROR(ENOMEM):
+    case AVERROR(ENOSPC):
+      return absl::ResourceExhaustedError(message);
+    case AVERROR_INVALIDDATA:
+      return absl::DataLossError(message);
+    case AVERROR_EXIT:
+      return absl::CancelledError(message);
+    default:
+      return absl::UnavailableError(message);
+  }
+}
+
+void QuietFfmpeg() {
+  static const bool done = [] {
+    av_log_set_level(AV_LOG_QUIET);
+    return true;
+  }();
+  (void)done;
+}
+
+std::string WithoutPassword(std::string_view url) {
+  const size_t scheme = url.find("://");
+  if (scheme == std::string_view::npos) return std::string(url);
+  const size_t begin = scheme + 3;
+  // A password may hold "@" itself: the last one before the path ends it.
+  const size_t at = url.substr(0, url.find('/', begin)).rfind('@');
+  if (at == std::string_view::npos || at < begin) return std::string(url);
+  return fmt::format("{}{}", url.substr(0, begin), url.substr(at + 1));
+}
+
+}  // namespace gleaner::edge

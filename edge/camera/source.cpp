@@ -1,0 +1,236 @@
+#include "edge/camera/source.h"
+
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "common/status.h"
+#include "fmt/format.h"
+
+extern "C" {
+#include <libavdevice/version_major.h>
+#include <libavutil/dict.h>
+}
+
+namespace gleaner::edge {
+namespace {
+
+// What may be opened. A new entry is a decision: it is code that reads bytes from outside.
+constexpr char kFileProtocols[] = "file";
+constexpr char kRtspProtocols[] = "rtsp,rtsps,rtp,tcp,tls";
+constexpr char kFileFormats[] =
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,h264,hevc,mjpeg,m4v";
+constexpr char kRtspFormats[] = "rtsp,mpegts";
+constexpr char kV4l2Formats[] = "video4linux2,v4l2";
+// Decoders that probing may open; the same list as below under the decoders' names.
+constexpr char kDecoders[] =
+    "h264,hevc,mjpeg,rawvideo,mpeg4,msmpeg4,msmpeg4v2,cinepak,mpeg1video,mpeg2video,vp8,vp9";
+constexpr std::array kCodecs = {AV_CODEC_ID_H264,       AV_CODEC_ID_HEVC,    AV_CODEC_ID_MJPEG,
+                                AV_CODEC_ID_RAWVIDEO,   AV_CODEC_ID_MPEG4,   AV_CODEC_ID_MSMPEG4V2,
+                                AV_CODEC_ID_MSMPEG4V3,  AV_CODEC_ID_CINEPAK, AV_CODEC_ID_MPEG1VIDEO,
+                                AV_CODEC_ID_MPEG2VIDEO, AV_CODEC_ID_VP8,     AV_CODEC_ID_VP9};
+
+constexpr int kMaxStreams = 16;
+constexpr int kMaxSide = 8192;
+constexpr int64_t kProbeBytes = 1 << 20;
+constexpr int64_t kProbeUs = 1'000'000;
+constexpr size_t kMaxUnshown = 1024;
+
+// Debian's libavdevice pulls in SDL, OpenAL and X11: only a V4L2 camera pays for that.
+absl::Status LoadDevices() {
+  static const bool loaded = [] {
+    const std::string library = fmt::format("libavdevice.so.{}", LIBAVDEVICE_VERSION_MAJOR);
+    void* handle = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
+    auto* register_all = reinterpret_cast<void (*)()>(
+        handle == nullptr ? nullptr : dlsym(handle, "avdevice_register_all"));
+    if (register_all != nullptr) register_all();
+    return register_all != nullptr;
+  }();
+  if (loaded) return absl::OkStatus();
+  return absl::FailedPreconditionError("V4L2 cameras need libavdevice (package libavdevice59)");
+}
+
+// True where the container's header says all that a clip or a decoder needs.
+bool HeaderSuffices(const AVFormatContext& context, const AVCodecParameters& parameters) {
+  const std::string_view container = context.iformat->name;
+  if (!container.starts_with("mov,") && !container.starts_with("matroska") && container != "avi") {
+    return false;
+  }
+  if (parameters.width <= 0 || parameters.height <= 0) return false;
+  switch (parameters.codec_id) {
+    case AV_CODEC_ID_H264:
+    case AV_CODEC_ID_HEVC:
+      return parameters.extradata_size > 0;
+    case AV_CODEC_ID_MJPEG:
+    case AV_CODEC_ID_MPEG4:
+    case AV_CODEC_ID_MSMPEG4V2:
+    case AV_CODEC_ID_MSMPEG4V3:
+    case AV_CODEC_ID_CINEPAK:
+      return true;
+    default:
+      return false;
+  }
+}
+
+int FirstVideoStream(const AVFormatContext& context) {
+  for (unsigned i = 0; i < context.nb_streams; ++i) {
+    const AVStream& stream = *context.streams[i];
+    if (stream.codecpar->codec_type == AVMEDIA_TYPE_VIDEO &&
+        (stream.disposition & AV_DISPOSITION_ATTACHED_PIC) == 0) {
+      return static_cast<int>(i);
+    }
+  }
+  return -1;
+}
+
+}  // namespace
+
+std::string_view ToString(SourceKind kind) {
+  switch (kind) {
+    case SourceKind::kFile:
+      return "file";
+    case SourceKind::kRtsp:
+      return "rtsp";
+    case SourceKind::kV4l2:
+      return "v4l2";
+  }
+  return "";
+}
+
+absl::StatusOr<std::unique_ptr<Source>> Source::Open(SourceKind kind, const std::string& url,
+                                                     std::function<bool()> interrupted) {
+  QuietFfmpeg();
+  auto source = std::unique_ptr<Source>(new Source);
+  source->kind_ = kind;
+  source->name_ = WithoutPassword(url);
+  source->interrupted_ = std::move(interrupted);
+
+  AVDictionary* options = nullptr;
+  const AVInputFormat* format = nullptr;
+  std::string address = url;
+  av_dict_set(&options, "codec_whitelist", kDecoders, 0);
+  av_dict_set_int(&options, "max_streams", kMaxStreams, 0);
+  av_dict_set_int(&options, "probesize", kProbeBytes, 0);
+  av_dict_set_int(&options, "formatprobesize", 256 << 10, 0);
+  av_dict_set_int(&options, "analyzeduration", kProbeUs, 0);
+  switch (kind) {
+    case SourceKind::kFile:
+      // With the protocol in front, no character of a path can choose another one.
+      if (!address.starts_with("file:")) address = "file:" + address;
+      av_dict_set(&options, "protocol_whitelist", kFileProtocols, 0);
+      av_dict_set(&options, "format_whitelist", kFileFormats, 0);
+      break;
+    case SourceKind::kRtsp:
+      av_dict_set(&options, "protocol_whitelist", kRtspProtocols, 0);
+      av_dict_set(&options, "format_whitelist", kRtspFormats, 0);
+      av_dict_set(&options, "rtsp_transport", "tcp", 0);
+      av_dict_set(&options, "allowed_media_types", "video", 0);
+      break;
+    case SourceKind::kV4l2:
+      RETURN_IF_ERROR(LoadDevices());
+      format = av_find_input_format("v4l2");
+      av_dict_set(&options, "format_whitelist", kV4l2Formats, 0);
+      break;
+  }
+
+  source->context_ = avformat_alloc_context();
+  source->context_->interrupt_callback = {
+      [](void* self) { return static_cast<Source*>(self)->interrupted_() ? 1 : 0; }, source.get()};
+  const int error = avformat_open_input(&source->context_, address.c_str(), format, &options);
+  av_dict_free(&options);
+  if (error < 0) {  // FFmpeg has freed the context
+    if (kind == SourceKind::kFile && (error == AVERROR_EOF || error == AVERROR_INVALIDDATA ||
+                                      error == AVERROR(EINVAL) || error == AVERROR(ENOSYS))) {
+      return absl::InvalidArgumentError(
+          fmt::format("{} isn't a video file that Gleaner reads, or is cut short: {}",
+                      source->name_, Message(AvStatus(error, "open"))));
+    }
+    return AvStatus(error, fmt::format("can't open {}", source->name_));
+  }
+  RETURN_IF_ERROR(source->FindVideo());
+  return source;
+}
+
+absl::Status Source::FindVideo() {
+  stream_ = FirstVideoStream(*context_);
+  if (stream_ < 0 || !HeaderSuffices(*context_, *context_->streams[stream_]->codecpar)) {
+    const int error = avformat_find_stream_info(context_, nullptr);
+    if (error < 0) return AvStatus(error, fmt::format("can't read {}", name_));
+    stream_ = FirstVideoStream(*context_);
+  }
+  if (stream_ < 0) {
+    return absl::InvalidArgumentError(fmt::format("{} has no video stream", name_));
+  }
+  for (unsigned i = 0; i < context_->nb_streams; ++i) {
+    if (static_cast<int>(i) != stream_) context_->streams[i]->discard = AVDISCARD_ALL;
+  }
+  const AVStream& stream = *context_->streams[stream_];
+  const AVCodecParameters& parameters = *stream.codecpar;
+  const char* codec = avcodec_get_name(parameters.codec_id);
+  if (std::find(kCodecs.begin(), kCodecs.end(), parameters.codec_id) == kCodecs.end()) {
+    return absl::InvalidArgumentError(
+        fmt::format("{}: video codec {} is not one that Gleaner reads", name_, codec));
+  }
+  if (parameters.width <= 0 || parameters.height <= 0) {
+    // A live stream may show its picture later; a file has shown all it has.
+    const std::string message = fmt::format("{}: no picture found in the stream", name_);
+    return kind_ == SourceKind::kFile ? absl::InvalidArgumentError(message)
+                                      : absl::UnavailableError(message);
+  }
+  if (parameters.width > kMaxSide || parameters.height > kMaxSide) {
+    return absl::InvalidArgumentError(fmt::format("{}: {}×{} is larger than {}×{}", name_,
+                                                  parameters.width, parameters.height, kMaxSide,
+                                                  kMaxSide));
+  }
+  format_.codec = codec;
+  format_.width = parameters.width;
+  format_.height = parameters.height;
+  format_.time_base = {stream.time_base.num, stream.time_base.den};
+  const AVRational rate =
+      stream.avg_frame_rate.num > 0 ? stream.avg_frame_rate : stream.r_frame_rate;
+  format_.frames_per_s = rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0;
+  format_.parameters = CopyParameters(parameters);
+  if (stream.duration > 0) {
+    end_ = stream.duration + (stream.start_time == AV_NOPTS_VALUE ? 0 : stream.start_time);
+  }
+  return absl::OkStatus();
+}
+
+Source::~Source() { avformat_close_input(&context_); }
+
+absl::StatusOr<AvPtr<AVPacket>> Source::Read() {
+  for (;;) {
+    if (ready_ > 0) {
+      --ready_;
+      AvPtr<AVPacket> packet = std::move(unshown_.front());
+      unshown_.pop_front();
+      return packet;
+    }
+    AvPtr<AVPacket> packet = NewPacket();
+    const int error = av_read_frame(context_, packet.get());
+    if (error == AVERROR_EOF) {
+      if (kind_ == SourceKind::kFile && context_->pb != nullptr && context_->pb->error < 0) {
+        return AvStatus(context_->pb->error, fmt::format("reading {}", name_));
+      }
+      return nullptr;
+    }
+    if (error == AVERROR(EAGAIN)) continue;  // V4L2: a corrupted buffer was skipped
+    if (error == AVERROR_INVALIDDATA && kind_ == SourceKind::kFile) {
+      return absl::DataLossError(fmt::format("{} is cut short or damaged", name_));
+    }
+    if (error < 0) return AvStatus(error, fmt::format("reading {}", name_));
+    if (packet->stream_index != stream_ || packet->size == 0) continue;
+    if ((packet->flags & AV_PKT_FLAG_CORRUPT) != 0) {
+      if (kind_ != SourceKind::kFile) continue;
+      return absl::DataLossError(fmt::format("{} ends in the middle of a frame", name_));
+    }
+    const bool shown = (packet->flags & AV_PKT_FLAG_DISCARD) == 0;
+    if (shown && unshown_.empty()) return packet;
+    unshown_.push_back(std::move(packet));
+    if (shown || unshown_.size() == kMaxUnshown) ready_ = unshown_.size();
+  }
+}
+
+}  // namespace gleaner::edge
