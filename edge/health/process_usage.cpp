@@ -1,0 +1,51 @@
+#include "edge/health/process_usage.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "common/file.h"
+
+namespace gleaner::edge {
+namespace {
+
+int64_t CpuNs() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const int64_t seconds = usage.ru_utime.tv_sec + usage.ru_stime.tv_sec;
+  const int64_t micros = usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+  return seconds * kNanosPerSecond + micros * 1000;
+}
+
+// proc(5): the second number of statm is the resident set, in pages.
+uint64_t RssBytes() {
+  const absl::StatusOr<std::string> statm = ReadFile("/proc/self/statm", 4096);
+  if (!statm.ok()) return 0;
+  const size_t space = statm->find(' ');
+  if (space == std::string::npos) return 0;
+  return std::strtoull(statm->c_str() + space, nullptr, 10) *
+         static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+}  // namespace
+
+ProcessMeter::ProcessMeter(Clock& clock)
+    : clock_(clock), start_ns_(clock.MonotonicNs()), last_ns_(start_ns_), last_cpu_ns_(CpuNs()) {}
+
+ProcessUsage ProcessMeter::Read() {
+  const int64_t now = clock_.MonotonicNs();
+  const int64_t cpu = CpuNs();
+  ProcessUsage usage;
+  usage.uptime_s = static_cast<double>(now - start_ns_) / 1e9;
+  if (now > last_ns_) {
+    usage.cpu_percent =
+        100.0 * static_cast<double>(cpu - last_cpu_ns_) / static_cast<double>(now - last_ns_);
+  }
+  usage.rss_bytes = RssBytes();
+  last_ns_ = now;
+  last_cpu_ns_ = cpu;
+  return usage;
+}
+
+}  // namespace gleaner::edge

@@ -1,0 +1,183 @@
+#include "edge/upload/link.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+#include <grpcpp/support/channel_arguments.h>
+#include <sys/stat.h>
+
+#include <charconv>
+#include <utility>
+
+#include "common/log.h"
+#include "common/status.h"
+#include "common/version.h"
+
+namespace gleaner::edge {
+namespace {
+
+constexpr int kKeepaliveMs = 30'000;
+constexpr int kKeepaliveTimeoutMs = 20'000;
+// The next attempt is normally made by a caller with a fresh channel; these bound a channel that
+// nobody replaces.
+constexpr int kReconnectFirstMs = 1'000;
+constexpr int kReconnectMaxMs = 30'000;
+constexpr int kConnectTimeoutMs = 10'000;
+// A chunk or an offer is a little over 256 KiB, a ledger report may be longer; what comes back is
+// small.
+constexpr int kMaxSendBytes = 4 << 20;
+constexpr int kMaxReceiveBytes = 1 << 20;
+
+// "host:port" or "[v6]:port" → host, or empty if it isn't that.
+std::string_view HostOf(std::string_view text) {
+  const size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos || colon == 0) return {};
+  const std::string_view port = text.substr(colon + 1);
+  unsigned number = 0;
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
+  if (error != std::errc() || end != port.data() + port.size() || number == 0 || number > 65535) {
+    return {};
+  }
+  std::string_view host = text.substr(0, colon);
+  if (host.front() == '[') {
+    if (host.size() < 4 || host.back() != ']') return {};
+    return host.substr(1, host.size() - 2);
+  }
+  return host.find(':') == std::string_view::npos ? host : std::string_view{};
+}
+
+constexpr std::string_view kNotLoopback =
+    "plaintext is for a server on this machine only (localhost, 127.0.0.1, [::1])";
+
+}  // namespace
+
+bool IsLoopback(std::string_view host_and_port) {
+  const std::string host(HostOf(host_and_port));
+  if (host == "localhost") return true;
+  in_addr v4{};
+  if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
+  in6_addr v6{};
+  return inet_pton(AF_INET6, host.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+LinkOptions LinkOptions::Read(ConfigReader& reader) {
+  LinkOptions options;
+  options.server = reader.RequiredString("address");
+  options.plaintext = reader.Bool("plaintext", false);
+  options.server_name = reader.String("server_name", "");
+  if (!options.server.empty() && HostOf(options.server).empty()) {
+    reader.Error("address", fmt::format("\"{}\" is not host:port", options.server));
+  } else if (options.plaintext && !options.server.empty() && !IsLoopback(options.server)) {
+    reader.Error("plaintext", kNotLoopback);
+  }
+  if (options.plaintext) {
+    // Allowed to stay in the file, so that a switch to plaintext is one line.
+    options.ca = reader.String("ca", "");
+    options.certificate = reader.String("certificate", "");
+    options.key = reader.String("key", "");
+  } else {
+    options.ca = reader.RequiredString("ca");
+    options.certificate = reader.RequiredString("certificate");
+    options.key = reader.RequiredString("key");
+  }
+  return options;
+}
+
+Link::Link(LinkOptions options, Clock& clock) : options_(std::move(options)), clock_(clock) {}
+
+absl::StatusOr<std::unique_ptr<Link>> Link::Open(LinkOptions options, Clock& clock) {
+  if (HostOf(options.server).empty()) {
+    return absl::InvalidArgumentError(fmt::format("\"{}\" is not host:port", options.server));
+  }
+  if (options.plaintext && !IsLoopback(options.server)) {
+    return absl::InvalidArgumentError(fmt::format("{}: {}", options.server, kNotLoopback));
+  }
+  std::unique_ptr<Link> link(new Link(std::move(options), clock));
+  std::lock_guard lock(link->mutex_);
+  RETURN_IF_ERROR(link->LoadFiles());
+  link->channel_ = link->NewChannel();
+  return link;
+}
+
+absl::Status Link::LoadFiles() {
+  if (options_.plaintext) return absl::OkStatus();
+  stamp_ = FilesStamp();
+  ASSIGN_OR_RETURN(identity_, LoadIdentity(options_.ca, options_.certificate, options_.key,
+                                           clock_.WallNs() / kNanosPerSecond));
+  for (const std::string& warning : identity_.warnings) LOG_WARN("{}", warning);
+  return absl::OkStatus();
+}
+
+std::string Link::FilesStamp() const {
+  std::string stamp;
+  for (const std::string& path : {options_.ca, options_.certificate, options_.key}) {
+    struct stat info {};
+    if (stat(path.c_str(), &info) == 0) {
+      stamp += fmt::format("{}:{}:{}:{};", info.st_ino, info.st_size, info.st_mtim.tv_sec,
+                           info.st_mtim.tv_nsec);
+    }
+  }
+  return stamp;
+}
+
+std::shared_ptr<grpc::Channel> Link::NewChannel() const {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectFirstMs);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectMaxMs);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectTimeoutMs);
+  // A fresh channel must not inherit the old one's connection or its back-off.
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+  arguments.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
+  if (IsLoopback(options_.server)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  arguments.SetMaxSendMessageSize(kMaxSendBytes);
+  arguments.SetMaxReceiveMessageSize(kMaxReceiveBytes);
+  arguments.SetUserAgentPrefix(fmt::format("gleaner-edge/{}", Version()));
+
+  if (options_.plaintext) {
+    return grpc::CreateCustomChannel(options_.server, grpc::InsecureChannelCredentials(),
+                                     arguments);
+  }
+  if (!options_.server_name.empty()) arguments.SetSslTargetNameOverride(options_.server_name);
+  grpc::SslCredentialsOptions tls;
+  tls.pem_root_certs = identity_.ca_pem;
+  tls.pem_cert_chain = identity_.certificate_pem;
+  tls.pem_private_key = identity_.key_pem;
+  return grpc::CreateCustomChannel(options_.server, grpc::SslCredentials(tls), arguments);
+}
+
+std::shared_ptr<grpc::Channel> Link::Channel() {
+  std::lock_guard lock(mutex_);
+  bool renew =
+      std::exchange(forget_, false) || channel_->GetState(false) == GRPC_CHANNEL_TRANSIENT_FAILURE;
+  if (!options_.plaintext && FilesStamp() != stamp_) {
+    const absl::Status status = LoadFiles();
+    if (status.ok()) {
+      LOG_INFO("identity files have changed; connecting anew as \"{}\"", identity_.name);
+      renew = true;
+    } else {
+      // In the middle of a rotation, perhaps: go on as before, look again once the files change
+      // again.
+      LOG_WARN("identity files have changed but can't be used: {}", Message(status));
+    }
+  }
+  if (renew) channel_ = NewChannel();
+  return channel_;
+}
+
+void Link::Forget() {
+  std::lock_guard lock(mutex_);
+  forget_ = true;
+}
+
+std::string Link::certificate_name() const {
+  std::lock_guard lock(mutex_);
+  return identity_.name;
+}
+
+}  // namespace gleaner::edge

@@ -1,0 +1,26 @@
+// A unary call that can't hang: it has a deadline, and ends at once when `stop` is requested.
+#pragma once
+
+#include <grpc/support/time.h>
+#include <grpcpp/client_context.h>
+
+#include <cstdint>
+#include <stop_token>
+
+#include "absl/status/status.h"
+
+namespace gleaner::edge {
+
+// `call(context)` makes the call and returns its grpc::Status.
+template <typename F>
+absl::Status CallUnary(const std::stop_token& stop, int64_t deadline_ns, F call) {
+  grpc::ClientContext context;
+  // By the monotonic clock: wall time may step.
+  context.set_deadline(
+      gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_nanos(deadline_ns, GPR_TIMESPAN)));
+  const std::stop_callback cancel(stop, [&context] { context.TryCancel(); });
+  const grpc::Status status = call(&context);
+  return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+}
+
+}  // namespace gleaner::edge
