@@ -1,0 +1,85 @@
+// Looks at every clip that arrives: does its video decode, and is it what the manifest says? Makes
+// the thumbnails on the way.
+//
+// This is the only road on which uploaded media is parsed, and the parsing happens in a process of
+// its own that can do nothing else (worker/sandbox.h). Here, its answer is checked like any other
+// input, thumbnails are stored, and the catalogue is told. Order: thumbnails are on stable storage
+// before the catalogue names them.
+//
+// A clip whose worker crashes, hangs or lies is recorded as failed and not tried again. Only what
+// is not the clip's fault (no program, no memory, a full disk) is tried again, after a wait that
+// grows to a minute, for all clips together.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <stop_token>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "cloud/media/worker_answer.h"
+#include "cloud/store/blob_store.h"
+#include "cloud/store/catalog.h"
+#include "common/backoff.h"
+#include "common/clock.h"
+
+namespace gleaner::cloud {
+
+class MediaChecker {
+ public:
+  struct Options {
+    // The gleaner-media program.
+    std::string program;
+    // Clips at once, 1 to 64.
+    size_t workers = 1;
+    // For a clip's every video.
+    int64_t timeout_ns = 60 * kNanosPerSecond;
+    // 0 to 12 a clip, from its first camera.
+    size_t thumbnails = 12;
+    // After each clip; on any thread. May be empty.
+    std::function<void(bool ok, double seconds)> on_checked;
+  };
+
+  // All must outlive it. Asks the catalogue to be told of new clips.
+  MediaChecker(Catalog& catalog, BlobStore& blobs, Clock& clock, Options options);
+  ~MediaChecker();
+
+  // Works until `stop`: first what is pending, then what arrives. Call once.
+  void Run(std::stop_token stop);
+
+ private:
+  // Shared with the catalogue's callback, which may outlive this object.
+  struct Wake {
+    std::mutex mutex;
+    std::condition_variable_any changed;
+    bool arrived = true;
+  };
+
+  void Work(std::stop_token stop);
+  // The next clip that nobody works on; empty at the stop.
+  std::optional<MediaJob> NextJob(std::stop_token stop);
+  // OK when the clip is done with, one way or the other.
+  absl::Status Check(const MediaJob& job, std::stop_token stop);
+  // The verdict on all of a clip's videos together.
+  absl::StatusOr<media::WorkerAnswer> Judge(const MediaJob& job, std::stop_token stop);
+  absl::StatusOr<std::vector<BlobId>> Store(const std::vector<std::string>& thumbnails);
+  void Refill(std::unique_lock<std::mutex>& lock, std::stop_token stop);
+
+  Catalog& catalog_;
+  BlobStore& blobs_;
+  Clock& clock_;
+  const Options options_;
+  const std::shared_ptr<Wake> wake_;
+  // The rest under wake_->mutex.
+  std::deque<MediaJob> queue_;
+  std::set<std::string> taken_;  // ids in the queue or being worked on
+  bool refilling_ = false;
+  Backoff backoff_;
+};
+
+}  // namespace gleaner::cloud

@@ -1,0 +1,87 @@
+// gleaner-media: decodes one uploaded video and says whether it is what its manifest claims.
+//
+// Started by gleaner-cloud for each clip, never by hand. It reads its request, gives up every right
+// it has (sandbox.h), and only then looks at the video.
+#include <fmt/format.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "cloud/media/worker/sandbox.h"
+#include "cloud/media/worker/video_check.h"
+#include "cloud/media/worker_protocol.h"
+#include "common/file.h"
+#include "common/status.h"
+#include "common/version.h"
+
+namespace gleaner::cloud::media {
+namespace {
+
+struct Request {
+  RequestHead head;
+  v1::VideoTrack track;
+};
+
+absl::StatusOr<Request> ReadRequest() {
+  Request request;
+  RETURN_IF_ERROR(ReadAt(kRequestFd, &request.head, sizeof(request.head), 0));
+  if (request.head.magic != kRequestMagic || request.head.track_bytes > kMaxTrackBytes) {
+    return absl::InvalidArgumentError("not a request");
+  }
+  std::string track(request.head.track_bytes, '\0');
+  RETURN_IF_ERROR(ReadAt(kRequestFd, track.data(), track.size(), sizeof(request.head)));
+  if (!request.track.ParseFromString(track)) {
+    return absl::InvalidArgumentError("the request's track can't be parsed");
+  }
+  return request;
+}
+
+bool Write(FrameKind kind, std::string_view payload) {
+  const FrameHead head{kind, static_cast<uint32_t>(payload.size())};
+  std::string frame(reinterpret_cast<const char*>(&head), sizeof(head));
+  frame.append(payload);
+  size_t done = 0;
+  while (done < frame.size()) {
+    const ssize_t wrote = ::write(kAnswerFd, frame.data() + done, frame.size() - done);
+    if (wrote < 0 && errno != EINTR) return false;
+    if (wrote > 0) done += static_cast<size_t>(wrote);
+  }
+  return true;
+}
+
+int Work() {
+  const auto request = ReadRequest();
+  absl::Status begun = request.status();
+  if (begun.ok()) begun = EnterSandbox(request->head.cpu_seconds);
+  if (!begun.ok()) {
+    Write(FrameKind::kTrouble, Message(begun));
+    return 1;
+  }
+  const VideoFindings findings = CheckVideo(request->track, request->head.thumbnails);
+  bool written = true;
+  for (const std::string& jpeg : findings.thumbnails) {
+    written = written && Write(FrameKind::kThumbnail, jpeg);
+  }
+  written = written && Write(FrameKind::kVerdict, findings.verdict.SerializeAsString());
+  return written ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace gleaner::cloud::media
+
+int main(int argc, char** argv) {
+  CLI::App app{"gleaner-media: decodes one uploaded video in a sandbox. gleaner-cloud starts it."};
+  app.set_version_flag("--version", std::string(gleaner::Version()));
+  bool self_test = false;
+  app.add_flag("--self-test-sandbox", self_test,
+               "Try what the sandbox must stop, print the result, exit 0 if it holds");
+  CLI11_PARSE(app, argc, argv);
+  if (self_test) return gleaner::cloud::media::TestSandbox() ? 0 : 1;
+  // No destructors, no atexit handlers: they may want what the sandbox forbids, and there is
+  // nothing left to do.
+  _exit(gleaner::cloud::media::Work());
+}

@@ -1,0 +1,28 @@
+// Takes everything from this process that decoding does not need. From then on a decoder that is
+// taken over can compute, read the video, and write to its answer: nothing else.
+//
+//  1. limits: CPU time, heap and address space, no new descriptors, no bytes to files, no
+//  processes, no core
+//  2. root becomes nobody; namespaces of its own for users, network, IPC and mounts, where the
+//  system allows that
+//  3. it dies with its parent, can't be traced, can never gain privileges
+//  4. seccomp: an allow-list of system calls, those with a descriptor bound to the right one;
+//  memory can't become executable. Anything else ends the process
+#pragma once
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+
+namespace gleaner::cloud::media {
+
+// Call with one thread, before any byte of media is read. An error means that the process must not
+// go on. Step 2's namespaces alone may be refused by a container's policy.
+absl::Status EnterSandbox(uint32_t cpu_seconds);
+
+// Tries, each in a child of its own inside the sandbox: opening a file, a socket, a process, a
+// program, executable memory, writing to a foreign descriptor. Prints a line each; true if all of
+// them were stopped and plain work was not.
+bool TestSandbox();
+
+}  // namespace gleaner::cloud::media

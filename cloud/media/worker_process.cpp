@@ -1,0 +1,189 @@
+#include "cloud/media/worker_process.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "cloud/media/worker_protocol.h"
+#include "common/clock.h"
+#include "common/file.h"
+#include "common/status.h"
+
+namespace gleaner::cloud::media {
+namespace {
+
+using std::chrono::steady_clock;
+
+// The request in memory: a file that is nowhere, which the worker reads without anyone writing at
+// the same time.
+absl::StatusOr<Fd> MakeRequest(const v1::VideoTrack& track, size_t thumbnails,
+                               uint32_t cpu_seconds) {
+  const std::string text = track.SerializeAsString();
+  const RequestHead head{kRequestMagic, static_cast<uint32_t>(thumbnails), cpu_seconds,
+                         static_cast<uint32_t>(text.size())};
+  Fd memory(::memfd_create("request", MFD_CLOEXEC));
+  if (!memory.valid()) return ErrnoStatus(errno, "memfd_create");
+  RETURN_IF_ERROR(WriteAt(memory.get(), &head, sizeof(head), 0));
+  RETURN_IF_ERROR(WriteAt(memory.get(), text.data(), text.size(), sizeof(head)));
+  return memory;
+}
+
+// A running worker; killed and reaped when this goes.
+class Child {
+ public:
+  Child(pid_t pid, Fd pidfd) : pid_(pid), pidfd_(std::move(pidfd)) {}
+  Child(Child&& other) noexcept
+      : pid_(std::exchange(other.pid_, -1)), pidfd_(std::move(other.pidfd_)) {}
+  ~Child() {
+    if (pid_ > 0) End();
+  }
+  int pidfd() const { return pidfd_.get(); }
+  // Kills it if it still runs, with its process group. Returns its wait status.
+  int End() {
+    ::kill(-pid_, SIGKILL);
+    return Reap();
+  }
+  // For a worker that has ended.
+  int Reap() {
+    int status = 0;
+    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    }
+    pid_ = -1;
+    return status;
+  }
+
+ private:
+  pid_t pid_;
+  Fd pidfd_;
+};
+
+absl::StatusOr<Child> Spawn(const std::string& program, int video_fd, int request_fd,
+                            int answer_fd) {
+  posix_spawn_file_actions_t files;
+  posix_spawn_file_actions_init(&files);
+  posix_spawn_file_actions_adddup2(&files, video_fd, kVideoFd);
+  posix_spawn_file_actions_adddup2(&files, answer_fd, kAnswerFd);
+  posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+  posix_spawn_file_actions_adddup2(&files, request_fd, kRequestFd);
+  posix_spawn_file_actions_addclosefrom_np(&files, kRequestFd + 1);
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  // The server blocks signals; a group of its own so that all of it can be killed.
+  sigset_t none;
+  sigemptyset(&none);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setpgroup(&attributes, 0);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
+  char* const argv[] = {const_cast<char*>(program.c_str()), nullptr};
+  char* const no_environment[] = {nullptr};
+  pid_t pid = 0;
+  const int error = ::posix_spawn(&pid, program.c_str(), &files, &attributes, argv, no_environment);
+  posix_spawnattr_destroy(&attributes);
+  posix_spawn_file_actions_destroy(&files);
+  if (error != 0) {
+    return absl::UnavailableError(
+        fmt::format("the media worker can't be started: {}: {}", program, strerrordesc_np(error)));
+  }
+  Child child(pid, Fd(::pidfd_open(pid, 0)));
+  if (child.pidfd() < 0) return absl::UnavailableError("pidfd_open failed");
+  return child;
+}
+
+WorkerAnswer Failed(std::string problem) {
+  WorkerAnswer answer;
+  answer.verdict.set_state(v1::MediaCheck::STATE_FAILED);
+  answer.verdict.set_problem(std::move(problem));
+  return answer;
+}
+
+// The sentence for a worker that ended without a proper answer.
+std::string HowItEnded(int status) {
+  if (!WIFSIGNALED(status)) {
+    return fmt::format("the decoder ended early (exit status {})", WEXITSTATUS(status));
+  }
+  switch (WTERMSIG(status)) {
+    case SIGSYS:
+      return "the decoder tried something that its sandbox forbids and was stopped";
+    case SIGKILL:
+    case SIGXCPU:
+      return "the decoder used more CPU time or memory than a clip may cost and was stopped";
+    default:
+      return fmt::format("the decoder crashed (SIG{})", sigabbrev_np(WTERMSIG(status)));
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<WorkerAnswer> RunWorker(const std::string& program, int video_fd,
+                                       const v1::VideoTrack& track, size_t thumbnails,
+                                       int64_t timeout_ns, std::stop_token stop) {
+  const auto deadline = steady_clock::now() + std::chrono::nanoseconds(timeout_ns);
+  const auto cpu_seconds = static_cast<uint32_t>(timeout_ns / kNanosPerSecond + 1);
+  ASSIGN_OR_RETURN(const Fd request, MakeRequest(track, thumbnails, cpu_seconds));
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return ErrnoStatus(errno, "pipe");
+  const Fd answer_end(ends[0]);
+  Fd worker_end(ends[1]);
+  const Fd stopped(::eventfd(0, EFD_CLOEXEC));
+  ASSIGN_OR_RETURN(Child child, Spawn(program, video_fd, request.get(), worker_end.get()));
+  worker_end.Reset();
+  const std::stop_callback on_stop(stop, [&stopped] {
+    const uint64_t one = 1;
+    (void)!::write(stopped.get(), &one, sizeof(one));
+  });
+
+  // Until it has closed its answer and ended, or the time is over.
+  std::string answer;
+  bool open = true;
+  for (;;) {
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(deadline - steady_clock::now()).count();
+    pollfd items[] = {{stopped.get(), POLLIN, 0},
+                      {open ? answer_end.get() : -1, POLLIN, 0},
+                      {open ? -1 : child.pidfd(), POLLIN, 0}};
+    const int ready = left <= 0 ? 0 : ::poll(items, 3, static_cast<int>(left));
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready <= 0) {
+      child.End();
+      return Failed(fmt::format("decoding took longer than {} s and was stopped",
+                                timeout_ns / kNanosPerSecond));
+    }
+    if (items[0].revents != 0) {
+      child.End();
+      return absl::CancelledError("the server is stopping");
+    }
+    if (!open) break;
+    const size_t before = answer.size();
+    answer.resize(before + (64 << 10));
+    const ssize_t got = ::read(answer_end.get(), answer.data() + before, answer.size() - before);
+    answer.resize(before + static_cast<size_t>(std::max<ssize_t>(got, 0)));
+    if (answer.size() > kMaxAnswerBytes) {
+      child.End();
+      return Failed("the worker's answer makes no sense: it has no end");
+    }
+    open = got > 0 || (got < 0 && errno == EINTR);
+  }
+  const int status = child.Reap();
+  if (WIFSIGNALED(status)) return Failed(HowItEnded(status));
+  auto parsed = ParseAnswer(answer, track, thumbnails);
+  if (parsed.ok() && WEXITSTATUS(status) == 0) return parsed;
+  if (absl::IsUnavailable(parsed.status())) return parsed.status();
+  if (WEXITSTATUS(status) != 0) return Failed(HowItEnded(status));
+  return Failed(std::string(Message(parsed.status())));
+}
+
+}  // namespace gleaner::cloud::media

@@ -1,0 +1,25 @@
+// One run of gleaner-media on one video.
+#pragma once
+
+#include <cstdint>
+#include <stop_token>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "cloud/media/worker_answer.h"
+#include "gleaner/v1/clip.pb.h"
+
+namespace gleaner::cloud::media {
+
+// Starts `program` with nothing but `video_fd` (read-only), waits for its answer for at most
+// `timeout_ns` and then kills it with all it may have started.
+//
+// Whatever the worker does, the outcome is an answer: one that crashes, hangs, is stopped by its
+// sandbox or talks nonsense makes a STATE_FAILED verdict with a sentence that says so. An error
+// means that no verdict on the clip is possible: UNAVAILABLE (the program can't be started, or
+// could not begin), CANCELLED (`stop`).
+absl::StatusOr<WorkerAnswer> RunWorker(const std::string& program, int video_fd,
+                                       const v1::VideoTrack& track, size_t thumbnails,
+                                       int64_t timeout_ns, std::stop_token stop);
+
+}  // namespace gleaner::cloud::media
