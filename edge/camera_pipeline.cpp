@@ -63,6 +63,12 @@ void CameraPipeline::OnPacket(const Packet& packet) {
   uint64_t decoded = transcoded_frames_;
   for (const auto& detector : detectors_) decoded += detector->stats().decoded_frames;
   decoded_frames_.store(decoded, std::memory_order_relaxed);
+  progress_->Made();
+}
+
+void CameraPipeline::End() {
+  Flush();
+  progress_->Retire();
 }
 
 void CameraPipeline::Flush() {

@@ -7,11 +7,13 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "edge/camera/camera.h"
 #include "edge/clip/recorder.h"
 #include "edge/clip/transcoder.h"
+#include "edge/health/watchdog.h"
 #include "edge/trigger/detector/detector.h"
 
 namespace gleaner::edge {
@@ -25,8 +27,11 @@ class CameraPipeline : public PacketSink {
 
   void OnFormat(const VideoFormat& format) override;
   void OnPacket(const Packet& packet) override;
-  // After the last packet: what the encoder still holds goes to the recorder.
-  void Flush();
+  void OnReconnecting() override { progress_->Made(); }
+  // After the last packet: what the encoder still holds goes to the recorder, and nothing more is expected.
+  void End();
+  // Told of every packet and every attempt to reconnect. Call it before the first.
+  void SetProgress(std::shared_ptr<Progress> progress) { progress_ = std::move(progress); }
 
   std::string encoder() const;
   uint64_t decoded_frames() const { return decoded_frames_.load(std::memory_order_relaxed); }
@@ -34,6 +39,7 @@ class CameraPipeline : public PacketSink {
   std::string problem() const;
 
  private:
+  void Flush();
   void SetEncoder(const std::string& encoder);
   void SetProblem(std::string problem);
 
@@ -42,6 +48,7 @@ class CameraPipeline : public PacketSink {
   const std::vector<std::unique_ptr<Detector>> detectors_;
   const std::vector<std::string> encoders_;
   Recorder& recorder_;
+  std::shared_ptr<Progress> progress_;
   bool remux_ = false;
   std::unique_ptr<Transcoder> transcoder_;  // null while remuxing, or when no encoder works
   uint64_t transcoded_frames_ = 0;

@@ -79,6 +79,9 @@ absl::StatusOr<Config> Config::Load(const std::string& path) {
   ConfigReader upload = reader.Table("upload");
   config.upload = UploaderOptions::Read(upload);
 
+  ConfigReader heartbeat = reader.Table("heartbeat");
+  config.heartbeat = HeartbeatOptions::Read(heartbeat);
+
   ConfigReader clip = reader.Table("clip");
   config.ring_max_bytes = static_cast<uint64_t>(
       clip.Bytes("ring_max", 64 << 20, {.min = 1 << 20, .max = int64_t{4} << 30}));

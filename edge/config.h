@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "edge/camera/camera.h"
+#include "edge/health/heartbeat.h"
 #include "edge/spool/spool.h"
 #include "edge/trigger/engine.h"
 #include "edge/upload/link.h"
@@ -22,6 +23,7 @@ struct Config {
   SpoolOptions spool;
   LinkOptions link;
   UploaderOptions upload;
+  HeartbeatOptions heartbeat;
   std::vector<std::string> encoders;  // see edge/clip/encoder.h; empty = the default order
   uint64_t ring_max_bytes = 0;        // a camera
   std::vector<CameraOptions> cameras;

@@ -167,6 +167,7 @@ absl::Status Camera::Impl::Run(std::stop_token stop) {
     LOG_WARN("camera {}: {}; trying again in {:.1f} s", options_.name, Message(status),
              static_cast<double>(wait_ns) / kNanosPerSecond);
     SetState(CameraState::kReconnecting, std::string(Message(status)));
+    sink_.OnReconnecting();
     clock_.Sleep(stop, wait_ns);
   }
   SetState(CameraState::kEnded, "");

@@ -42,6 +42,8 @@ class PacketSink {
   // Before the first packet, and again when the source has changed its format.
   virtual void OnFormat(const VideoFormat& format) = 0;
   virtual void OnPacket(const Packet& packet) = 0;
+  // The source is lost and will be tried again within a minute: no packets, but no standstill.
+  virtual void OnReconnecting() {}
 };
 
 enum class CameraState { kOpening, kStreaming, kReconnecting, kEnded };

@@ -99,6 +99,10 @@ std::string_view ToString(SourceKind kind) {
   return "";
 }
 
+bool IsReadableCodec(AVCodecID codec) {
+  return std::find(kCodecs.begin(), kCodecs.end(), codec) != kCodecs.end();
+}
+
 absl::StatusOr<std::unique_ptr<Source>> Source::Open(SourceKind kind, const std::string& url,
                                                      std::function<bool()> interrupted) {
   QuietFfmpeg();
@@ -169,7 +173,7 @@ absl::Status Source::FindVideo() {
   const AVStream& stream = *context_->streams[stream_];
   const AVCodecParameters& parameters = *stream.codecpar;
   const char* codec = avcodec_get_name(parameters.codec_id);
-  if (std::find(kCodecs.begin(), kCodecs.end(), parameters.codec_id) == kCodecs.end()) {
+  if (!IsReadableCodec(parameters.codec_id)) {
     return absl::InvalidArgumentError(
         fmt::format("{}: video codec {} is not one that Gleaner reads", name_, codec));
   }

@@ -25,6 +25,9 @@ enum class SourceKind { kFile, kRtsp, kV4l2 };
 // "file", "rtsp", "v4l2".
 std::string_view ToString(SourceKind kind);
 
+// True for the codecs that a camera may deliver; nothing else is ever decoded.
+bool IsReadableCodec(AVCodecID codec);
+
 // Not thread-safe.
 class Source {
  public:
