@@ -1,10 +1,17 @@
-// The trigger engine: samples in, firings out. Holds the rules, the newest value of each signal and enough of its past for `within`.
+// The trigger engine: samples in, firings out. Holds the rules and the newest value of each signal.
+//
+// When a rule fires. Its expression is a step function of time (see expression.h); with `last` for the rule's last firing of either kind:
+//  - It opens a clip when the expression becomes true, or is still true, at a moment not before last + cooldown. Being true counts, not only
+//    becoming true: what began while the rule was silent and goes on is as worth seeing as what begins now.
+//  - It extends the clip that is open (until last + post) while the expression is true: at each rise, at least once a second, and at each fall, so that
+//    post counts from the end of the activity. An activity is one clip, until the clip is as long as max_clip.
+//  - Then it is silent until last + cooldown.
+// So one hand over the table is one clip, a conveyor that never stops is a clip of max_clip every cooldown, and a flickering signal can't flood the spool.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,14 +25,17 @@
 
 namespace gleaner::edge {
 
+inline constexpr size_t kMaxRules = 64;
+
 struct RuleOptions {
   std::string name;  // see IsName()
   std::string when;  // the expression's text, see expression.h
   int64_t pre_ns = 5 * kNanosPerSecond;
   int64_t post_ns = 5 * kNanosPerSecond;
-  // After a firing the rule is silent this long; a firing that comes while a clip of the rule is still being captured extends it.
+  // The rule opens no clip for this long after its last firing, extensions included.
   int64_t cooldown_ns = 10 * kNanosPerSecond;
-  // A clip is closed at this length however often the rule goes on firing.
+  // A clip, pre-roll and post-roll included, is closed at this length however long the rule stays
+  // true. Not below pre + post.
   int64_t max_clip_ns = 60 * kNanosPerSecond;
   uint32_t priority = 5;  // 0 to 9
 
@@ -35,16 +45,23 @@ struct RuleOptions {
 
 struct Firing {
   const RuleOptions* rule = nullptr;  // lives as long as the engine
-  int64_t monotonic_ns = 0;           // of the sample that made the expression true
+  // When the expression became true, or was still true; never before an earlier firing of the rule.
+  int64_t monotonic_ns = 0;
+  // Only extends the rule's open clip; where that is closed already there is nothing to do.
+  bool extends = false;
 };
 
 // Thread-safe: detectors of several cameras write to it from their own threads.
+//
+// Each rule has a time of its own that never goes back: a sample of one camera that comes after a later one of another counts from
+// then on. Samples of signals that the engine was not told of are ignored, so memory is bounded by rules × signals.
 class TriggerEngine : public SampleSink {
  public:
   using OnFiring = std::function<void(const Firing&)>;
 
   // INVALID_ARGUMENT, naming rule and column, for an expression that doesn't parse or that reads a signal which none of `signals` (qualified names that
-  // detectors and sensors will deliver) can be. `on_firing` is called on the thread that wrote the sample, without a lock held.
+  // detectors and sensors will deliver) can be; also for two rules of one name or more than kMaxRules. `on_firing` is called on the thread that wrote the
+  // sample, without a lock held.
   static absl::StatusOr<std::unique_ptr<TriggerEngine>> Create(std::vector<RuleOptions> rules,
                                                                std::vector<std::string> signals,
                                                                OnFiring on_firing);
@@ -52,7 +69,8 @@ class TriggerEngine : public SampleSink {
   void OnSample(const SignalSample& sample) override;
 
   const std::vector<RuleOptions>& rules() const;
-  // The qualified names of the signals that a rule's expression reads, for evidence.
+  // The qualified names of the signals that a rule's expression reads, for evidence; empty for an
+  // unknown rule.
   std::vector<std::string> SignalsOf(std::string_view rule) const;
 
   ~TriggerEngine() override;

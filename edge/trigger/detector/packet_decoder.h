@@ -1,0 +1,51 @@
+// Decodes a camera's packets for looking, not for showing: one thread, no loop filter, no frames that nothing refers to.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "edge/camera/packet.h"
+
+struct AVCodecContext;
+struct AVFrame;
+
+namespace gleaner::edge {
+
+// Not thread-safe. Packets that can't be decoded are skipped: the stream goes on with the next keyframe.
+class PacketDecoder {
+ public:
+  // A frame is valid during the call only; AVFrame::pts is the packet's.
+  using OnDecoded = std::function<void(const AVFrame&)>;
+
+  // UNIMPLEMENTED when there is no decoder for the codec, INTERNAL when it doesn't open.
+  static absl::StatusOr<std::unique_ptr<PacketDecoder>> Open(const VideoFormat& format);
+
+  // The next packet in decode order; frames come out in presentation order, late by the stream's own reordering.
+  void Decode(const Packet& packet, const OnDecoded& on_decoded);
+  // One keyframe by itself: its frame comes out at once, and the decoder is left as after Restart().
+  void DecodeAlone(const Packet& keyframe, const OnDecoded& on_decoded);
+  // Forgets all state: the next packet must be a keyframe.
+  void Restart();
+
+  // Frames that came out so far.
+  uint64_t frames() const { return frames_; }
+
+ private:
+  struct FreeContext {
+    void operator()(AVCodecContext* context) const;
+  };
+  struct FreeFrame {
+    void operator()(AVFrame* frame) const;
+  };
+
+  PacketDecoder() = default;
+  void Receive(const OnDecoded& on_decoded);
+
+  std::unique_ptr<AVCodecContext, FreeContext> context_;
+  std::unique_ptr<AVFrame, FreeFrame> frame_;
+  std::shared_ptr<const AVCodecParameters> parameters_;
+  uint64_t frames_ = 0;
+};
+
+}  // namespace gleaner::edge
