@@ -1,0 +1,85 @@
+// The server, as the page sees it: CatalogService over Connect-JSON on the same origin, and errors in words for people.
+
+import { Code, ConnectError, createClient, type Interceptor } from '@connectrpc/connect';
+import { createConnectTransport } from '@connectrpc/connect-web';
+import { CatalogService } from '../gen/gleaner/v1/catalog_pb.js';
+import { session } from './session.svelte';
+
+const TIMEOUT_MS = 15_000;
+
+const noticeLogin: Interceptor = (next) => async (request) => {
+  try {
+    const response = await next(request);
+    session.needed = false;
+    return response;
+  } catch (error) {
+    if (ConnectError.from(error).code === Code.Unauthenticated) session.needed = true;
+    throw error;
+  }
+};
+
+export const catalog = createClient(
+  CatalogService,
+  createConnectTransport({
+    baseUrl: location.origin,
+    useBinaryFormat: false,
+    defaultTimeoutMs: TIMEOUT_MS,
+    interceptors: [noticeLogin],
+  }),
+);
+
+export interface Problem {
+  kind: 'filter' | 'missing' | 'login' | 'other';
+  what: string;
+  detail: string;
+}
+
+export function describe(error: unknown): Problem {
+  const { code, rawMessage } = ConnectError.from(error);
+  const detail = rawMessage.charAt(0).toUpperCase() + rawMessage.slice(1);
+  switch (code) {
+    case Code.InvalidArgument:
+      return { kind: 'filter', what: 'The server does not understand this filter', detail };
+    case Code.NotFound:
+      return { kind: 'missing', what: 'There is no such thing here', detail };
+    case Code.Unauthenticated:
+      return { kind: 'login', what: 'The server wants a token', detail };
+    case Code.DeadlineExceeded:
+      return { kind: 'other', what: 'The server is too slow', detail: `No answer within ${TIMEOUT_MS / 1000} s.` };
+  }
+  // What fetch says when nothing answers differs by browser; none of it helps anyone.
+  const unreachable = code === Code.Unknown && error instanceof ConnectError && error.cause instanceof TypeError;
+  if (unreachable || /failed to fetch|networkerror|load failed/i.test(rawMessage)) {
+    return { kind: 'other', what: 'The server can’t be reached', detail: `Nothing answers at ${location.host}.` };
+  }
+  return { kind: 'other', what: 'The server could not answer', detail };
+}
+
+export function isAbort(error: unknown): boolean {
+  return ConnectError.from(error).code === Code.Canceled;
+}
+
+/** Exchanges a token for a session cookie; a sentence for people where that fails, null where it works. */
+export async function login(token: string): Promise<string | null> {
+  let response: Response;
+  try {
+    response = await fetch('/login', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ token }),
+    });
+  } catch {
+    return `Nothing answers at ${location.host}. Is the server running?`;
+  }
+  if (response.ok) return null;
+  if (response.status === 401 || response.status === 403) return 'This is not the server’s token.';
+  return `The server answered ${response.status}. Try again in a moment.`;
+}
+
+export const media = {
+  preview: (id: string) => `/media/${id}/preview`,
+  thumbnail: (id: string, n: number) => `/media/${id}/thumbnails/${n}`,
+  video: (id: string, n: number) => `/media/${id}/video/${n}`,
+  samples: (id: string) => `/media/${id}/samples`,
+  manifest: (id: string) => `/media/${id}/manifest`,
+};

@@ -1,0 +1,150 @@
+// The filter language on the page's side: finds the terms of a text so that chips can show and change them.
+// The server is the judge of a filter (ListClipsRequest.filter); what this does not understand stays in the text as it is.
+
+export const KEYS = ['device', 'site', 'trigger', 'camera', 'codec', 'after', 'before', 'media', 'id'] as const;
+export type Key = (typeof KEYS)[number];
+
+export interface Term {
+  key: Key;
+  negated: boolean;
+  values: string[];
+  /** Where the term stands in the text: [start, end). */
+  start: number;
+  end: number;
+}
+
+export interface Filter {
+  terms: Term[];
+  /** The first thing that is not a term, and its column, counted from 1. */
+  problem: { column: number; message: string } | null;
+}
+
+interface Token {
+  text: string;
+  start: number;
+  end: number;
+  /** A double quote was opened and never closed. */
+  open: boolean;
+}
+
+/** Cuts at white space outside double quotes. */
+function tokens(text: string): Token[] {
+  const found: Token[] = [];
+  let i = 0;
+  while (i < text.length) {
+    if (/\s/.test(text[i])) {
+      i++;
+      continue;
+    }
+    const start = i;
+    let quoted = false;
+    while (i < text.length && (quoted || !/\s/.test(text[i]))) {
+      if (text[i] === '"') quoted = !quoted;
+      i++;
+    }
+    found.push({ text: text.slice(start, i), start, end: i, open: quoted });
+  }
+  return found;
+}
+
+/** Cuts at commas outside double quotes and takes the quotes off. */
+function splitValues(text: string): string[] {
+  const values: string[] = [];
+  let value = '';
+  let quoted = false;
+  for (const c of text) {
+    if (c === '"') quoted = !quoted;
+    else if (c === ',' && !quoted) {
+      values.push(value);
+      value = '';
+    } else value += c;
+  }
+  values.push(value);
+  return values;
+}
+
+export function parseFilter(text: string): Filter {
+  const filter: Filter = { terms: [], problem: null };
+  const complain = (at: number, message: string) => {
+    filter.problem ??= { column: at + 1, message };
+  };
+  for (const token of tokens(text)) {
+    const match = /^(-?)([^:"]*):(.*)$/s.exec(token.text);
+    if (token.open) {
+      complain(token.start + token.text.lastIndexOf('"'), 'this double quote is never closed');
+    } else if (!match) {
+      complain(token.start, `“${token.text}” is not key:value`);
+    } else if (!(KEYS as readonly string[]).includes(match[2])) {
+      complain(token.start + match[1].length, `there is no key “${match[2]}”; there are ${KEYS.join(', ')}`);
+    } else {
+      const values = splitValues(match[3]);
+      if (values.some((value) => value === '')) {
+        complain(token.start + match[1].length + match[2].length + 1, `${match[2]}: needs a value`);
+      } else {
+        filter.terms.push({
+          key: match[2] as Key,
+          negated: match[1] === '-',
+          values,
+          start: token.start,
+          end: token.end,
+        });
+      }
+    }
+  }
+  return filter;
+}
+
+function quote(value: string): string {
+  return /[\s,]/.test(value) ? `"${value}"` : value;
+}
+
+export function formatTerm(key: Key, values: string[], negated = false): string {
+  return `${negated ? '-' : ''}${key}:${values.map(quote).join(',')}`;
+}
+
+/** Puts `replacement` where [start, end) was, and leaves exactly one space between terms around it. */
+function splice(text: string, start: number, end: number, replacement: string): string {
+  const parts = [text.slice(0, start).trimEnd(), replacement, text.slice(end).trimStart()];
+  return parts.filter((part) => part !== '').join(' ');
+}
+
+export function removeTerm(text: string, term: Term): string {
+  return splice(text, term.start, term.end, '');
+}
+
+/** The values that a chip menu shows as chosen: those of every positive term with this key. */
+export function chosen(text: string, key: Key): string[] {
+  return parseFilter(text)
+    .terms.filter((term) => term.key === key && !term.negated)
+    .flatMap((term) => term.values);
+}
+
+/** Chooses a value, or takes the choice back. */
+export function toggleValue(text: string, key: Key, value: string): string {
+  const { terms } = parseFilter(text);
+  const positive = terms.filter((term) => term.key === key && !term.negated);
+  const holder = positive.find((term) => term.values.includes(value));
+  if (holder) {
+    const rest = holder.values.filter((other) => other !== value);
+    return splice(text, holder.start, holder.end, rest.length ? formatTerm(key, rest) : '');
+  }
+  const first = positive[0];
+  if (first) return splice(text, first.start, first.end, formatTerm(key, [...first.values, value]));
+  return splice(text, text.length, text.length, formatTerm(key, [value]));
+}
+
+/** Leaves exactly one positive term with this key, or none for null. */
+export function setValue(text: string, key: Key, value: string | null): string {
+  const positive = parseFilter(text).terms.filter((term) => term.key === key && !term.negated);
+  let result = text;
+  for (const term of positive.reverse()) result = removeTerm(result, term);
+  return value === null ? result.trim() : splice(result, result.length, result.length, formatTerm(key, [value]));
+}
+
+/** Whether something with these properties passes the terms that speak of them; other terms are not looked at. */
+export function passes(filter: Filter, properties: Partial<Record<Key, string>>): boolean {
+  return filter.terms.every((term) => {
+    const value = properties[term.key];
+    return value === undefined || term.values.includes(value) !== term.negated;
+  });
+}

@@ -1,0 +1,82 @@
+// Where a frame is: in the clip's time, in the file's time, and as a number.
+//
+// Clip time runs from 0 at delivered.start_monotonic_ns, in seconds; everything on the page is placed by it.
+// A video file's own time is the source's: its first PTS is not 0 in general. Browsers differ in what they make of
+// that (Chromium shows currentTime in the file's time, others from 0), so the start is measured, not assumed.
+
+export interface TrackLike {
+  timeBaseNumerator: number;
+  timeBaseDenominator: number;
+  firstPts: bigint;
+  ptsDelta: number[];
+  firstFrameMonotonicNs: bigint;
+}
+
+export interface TrackTimes {
+  /** Clip time of the first frame. */
+  startS: number;
+  /** File time of the first frame. */
+  firstPtsS: number;
+  /** Of each frame, from the first one, ascending. */
+  frameS: Float64Array;
+}
+
+export function trackTimes(track: TrackLike, deliveredStartNs: bigint): TrackTimes {
+  const tickS = track.timeBaseNumerator / track.timeBaseDenominator;
+  const frameS = new Float64Array(track.ptsDelta.length + 1);
+  let ticks = 0;
+  track.ptsDelta.forEach((delta, i) => {
+    ticks += delta;
+    frameS[i + 1] = ticks * tickS;
+  });
+  return {
+    startS: Number(track.firstFrameMonotonicNs - deliveredStartNs) / 1e9,
+    firstPtsS: Number(track.firstPts) * tickS,
+    frameS,
+  };
+}
+
+/**
+ * The player's time of the first frame. `observedS` is where the player says that the media begins (the start of its
+ * buffer, or currentTime before anything was played): near the file's own first PTS, near 0, or somewhere of its own.
+ */
+export function mediaStart(firstPtsS: number, observedS: number): number {
+  const near = (candidate: number) => Math.abs(observedS - candidate) <= 0.5;
+  const ownIsNearer = Math.abs(observedS - firstPtsS) <= Math.abs(observedS);
+  if (ownIsNearer && near(firstPtsS)) return firstPtsS;
+  if (near(0)) return 0;
+  return observedS;
+}
+
+/** The number of the frame that is on screen at `seconds` after the first frame; the first frame before it. */
+export function frameAt(frameS: Float64Array, seconds: number): number {
+  // A hair of tolerance: players round to microseconds.
+  const at = seconds + 2e-6;
+  let low = 0;
+  let high = frameS.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (frameS[middle] <= at) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
+/** A time well inside frame `n`, so that a seek to it can't land on its neighbour by rounding. */
+export function insideFrame(frameS: Float64Array, n: number): number {
+  const next = n + 1 < frameS.length ? frameS[n + 1] : frameS[n] + 0.004;
+  return frameS[n] + Math.min((next - frameS[n]) / 2, 0.002);
+}
+
+/** What to ask canPlayType for; undefined for what no browser plays. */
+const MIME: Record<string, string> = {
+  h264: 'video/mp4; codecs="avc1.640028"',
+  hevc: 'video/mp4; codecs="hvc1.1.6.L120.B0"',
+  av1: 'video/mp4; codecs="av01.0.08M.08"',
+  vp9: 'video/mp4; codecs="vp09.00.41.08"',
+};
+
+export function canPlay(codec: string, ask: (mime: string) => string): boolean {
+  const mime = MIME[codec];
+  return mime !== undefined && ask(mime) !== '';
+}

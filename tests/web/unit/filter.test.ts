@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { chosen, parseFilter, passes, removeTerm, setValue, toggleValue } from '../../../cloud/web/src/lib/filter';
+
+test('terms carry key, negation, values and where they stand', () => {
+  const text = 'device:cart-1,cart-2 -trigger:motion after:2026-11-22T08:00:00Z';
+  const { terms, problem } = parseFilter(text);
+  assert.equal(problem, null);
+  assert.deepEqual(
+    terms.map((t) => [t.key, t.negated, t.values, text.slice(t.start, t.end)]),
+    [
+      ['device', false, ['cart-1', 'cart-2'], 'device:cart-1,cart-2'],
+      ['trigger', true, ['motion'], '-trigger:motion'],
+      ['after', false, ['2026-11-22T08:00:00Z'], 'after:2026-11-22T08:00:00Z'],
+    ],
+  );
+});
+
+test('a quoted value keeps its spaces and commas', () => {
+  const { terms, problem } = parseFilter('site:"aisle 4, left",b');
+  assert.equal(problem, null);
+  assert.deepEqual(terms[0].values, ['aisle 4, left', 'b']);
+});
+
+test('a mistake is named with its column and the rest is still read', () => {
+  const filter = parseFilter('site:a  colour:red device:x');
+  assert.equal(filter.problem?.column, 9);
+  assert.match(filter.problem?.message ?? '', /colour/);
+  assert.deepEqual(filter.terms.map((t) => t.key), ['site', 'device']);
+  assert.equal(parseFilter('hello').problem?.column, 1);
+  assert.equal(parseFilter('-device:').problem?.column, 9);
+  assert.equal(parseFilter('device:a,,b').problem?.column, 8);
+  assert.equal(parseFilter('site:"open').problem?.column, 6);
+});
+
+test('an empty text is an empty filter', () => {
+  assert.deepEqual(parseFilter('  '), { terms: [], problem: null });
+});
+
+test('toggling a value adds it, joins it to its term, and takes it out again', () => {
+  let text = toggleValue('', 'device', 'cart-1');
+  assert.equal(text, 'device:cart-1');
+  text = toggleValue(text, 'site', 'aisle 4');
+  assert.equal(text, 'device:cart-1 site:"aisle 4"');
+  text = toggleValue(text, 'device', 'cart-2');
+  assert.equal(text, 'device:cart-1,cart-2 site:"aisle 4"');
+  text = toggleValue(text, 'device', 'cart-1');
+  assert.equal(text, 'device:cart-2 site:"aisle 4"');
+  text = toggleValue(text, 'device', 'cart-2');
+  assert.equal(text, 'site:"aisle 4"');
+  assert.equal(toggleValue(text, 'site', 'aisle 4'), '');
+});
+
+test('a chip leaves negated terms and what it does not understand alone', () => {
+  assert.equal(toggleValue('-device:a wat', 'device', 'a'), '-device:a wat device:a');
+  assert.deepEqual(chosen('-device:a device:b device:c', 'device'), ['b', 'c']);
+});
+
+test('setting a single value replaces every earlier one', () => {
+  assert.equal(setValue('after:2h device:a after:3d', 'after', '1h'), 'device:a after:1h');
+  assert.equal(setValue('after:2h', 'after', null), '');
+});
+
+test('removing a term leaves one space between the others', () => {
+  const text = 'device:a   site:b   media:ok';
+  assert.equal(removeTerm(text, parseFilter(text).terms[1]), 'device:a media:ok');
+});
+
+test('only the terms that speak of a property decide', () => {
+  const filter = parseFilter('device:a,b -site:x trigger:motion');
+  assert.equal(passes(filter, { device: 'a', site: 'y' }), true);
+  assert.equal(passes(filter, { device: 'a', site: 'x' }), false);
+  assert.equal(passes(filter, { device: 'c', site: 'y' }), false);
+});
