@@ -1,8 +1,16 @@
-// What the cloud knows: devices, clips, uploads under way, ledgers, media checks. One SQL through SOCI; SQLite by default.
+// What the cloud knows: devices, clips, uploads under way, ledgers, media checks. One SQL through
+// SOCI; SQLite by default.
 //
-// Every method that changes something is durable on return (WAL, synchronous=FULL). Calls from many threads at once share a transaction (group commit), so a change
-// costs a fraction of a sync under load. All methods are thread-safe and block; never call them from a gRPC reactor.
-// Rows that are the contract's own messages are passed as those messages.
+// Durable: every method that changes something is on stable storage when it returns OK (WAL,
+// synchronous=FULL), and has changed nothing when it returns an error. Calls from many threads at
+// once share a transaction (group commit), so a change costs a fraction of a sync under load.
+// Reading never waits for writing.
+//
+// All methods are thread-safe and block; never call them from a gRPC reactor. Rows that are the
+// contract's own messages are passed as those messages. Errors: DATA_LOSS when the database is
+// damaged, RESOURCE_EXHAUSTED when its disk is full, UNAVAILABLE when it is locked, INTERNAL for
+// what the disk or the database did; after an I/O error every later change is refused until a
+// restart, since the kernel may have dropped what it failed to write.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +34,10 @@
 #include "gleaner/v1/ingest.pb.h"
 
 namespace gleaner::cloud {
+
+// The highest sequence number that the catalogue takes; ingest refuses more. A number a millisecond
+// would need 8,900 years to get there.
+inline constexpr uint64_t kMaxSequence = 1ull << 48;
 
 // An upload that has begun: the manifest is durable, its objects are on their way.
 struct UploadRow {
@@ -67,44 +79,78 @@ class Catalog {
   virtual ~Catalog() = default;
 
   // --- ingest
-  virtual absl::StatusOr<std::optional<CommittedRow>> FindCommitted(std::string_view device, const ClipKey& key) = 0;
-  virtual absl::StatusOr<std::optional<UploadRow>> FindUpload(std::string_view device, const ClipKey& key) = 0;
+  virtual absl::StatusOr<std::optional<CommittedRow>> FindCommitted(std::string_view device,
+                                                                    const ClipKey& key) = 0;
+  virtual absl::StatusOr<std::optional<UploadRow>> FindUpload(std::string_view device,
+                                                              const ClipKey& key) = 0;
+  // Uploads under way of a device, over all its streams and boots.
+  virtual absl::StatusOr<uint64_t> CountUploads(std::string_view device) = 0;
+  // Replaces an upload under way with the same key (its other blobs become rubbish).
+  // ALREADY_EXISTS if the key is committed.
   virtual absl::Status BeginUpload(const UploadRow& upload) = 0;
-  // The upload becomes a clip: manifest indexed, objects named, upload row gone, all in one transaction.
-  virtual absl::Status CommitClip(const UploadRow& upload, const v1::ClipManifest& manifest, int64_t committed_unix_ns) = 0;
-  // Forgets an upload; its blobs become rubbish.
+  // The upload becomes a clip: manifest indexed, objects named, upload row gone, all in one
+  // transaction. OK without any change if exactly this clip is committed already;
+  // FAILED_PRECONDITION if there is no such upload (any more).
+  virtual absl::Status CommitClip(const UploadRow& upload, const v1::ClipManifest& manifest,
+                                  int64_t committed_unix_ns) = 0;
+  // Forgets an upload; its blobs become rubbish. OK if there is none.
   virtual absl::Status DropUpload(std::string_view device, const ClipKey& key) = 0;
+  // Forgets uploads that began before `unix_ns` and never ended: their devices are gone. How many.
+  virtual absl::StatusOr<uint64_t> DropUploadsBefore(int64_t unix_ns) = 0;
   // Same key, another manifest: kept for an operator to see.
-  virtual absl::Status RecordConflict(std::string_view device, const ClipKey& key, const Sha256Digest& offered, int64_t unix_ns) = 0;
-  // A number that no earlier run of this catalogue gave out.
+  virtual absl::Status RecordConflict(std::string_view device, const ClipKey& key,
+                                      const Sha256Digest& offered, int64_t unix_ns) = 0;
+  // A number that no earlier run of this catalogue gave out; from 1.
   virtual absl::StatusOr<uint64_t> NextLease() = 0;
-  virtual absl::Status ReportLedger(std::string_view device, const v1::ReportLedgerRequest& report, v1::ReportLedgerResponse* response) = 0;
+  // The report replaces what was known to be missing under its boots; forgets uploads of numbers
+  // that the device no longer has. The caller has checked the contract's bounds.
+  virtual absl::Status ReportLedger(std::string_view device, const v1::ReportLedgerRequest& report,
+                                    v1::ReportLedgerResponse* response) = 0;
 
   // --- fleet
-  virtual absl::Status RecordHello(std::string_view device, const v1::HelloRequest& hello, int64_t unix_ns) = 0;
-  virtual absl::Status RecordHeartbeat(std::string_view device, const v1::HeartbeatRequest& heartbeat, int64_t unix_ns) = 0;
+  virtual absl::Status RecordHello(std::string_view device, const v1::HelloRequest& hello,
+                                   int64_t unix_ns) = 0;
+  virtual absl::Status RecordHeartbeat(std::string_view device,
+                                       const v1::HeartbeatRequest& heartbeat, int64_t unix_ns) = 0;
 
   // --- media
+  // Oldest arrivals first.
   virtual absl::StatusOr<std::vector<MediaJob>> PendingMedia(size_t limit) = 0;
-  virtual absl::Status RecordMedia(std::string_view clip_id, const v1::MediaCheck& check, const std::vector<BlobId>& thumbnails) = 0;
-  // Called (on any thread) after each committed clip.
+  // Replaces an earlier check and its thumbnails. NOT_FOUND without such a clip.
+  virtual absl::Status RecordMedia(std::string_view clip_id, const v1::MediaCheck& check,
+                                   const std::vector<BlobId>& thumbnails) = 0;
+  // `callback` is called (on any thread, must not block) after each committed clip, for the life of
+  // the catalogue. May be called several times; every callback is called.
   virtual void OnClip(std::function<void()> callback) = 0;
 
-  // --- reading. `device_offline_after_ns`: see Device.State; `now` is injected.
-  virtual absl::StatusOr<v1::ListClipsResponse> ListClips(const v1::ListClipsRequest& request, const Filter& filter) = 0;
+  // --- reading; `now_unix_ns` decides who is offline.
+  // INVALID_ARGUMENT for a page size or a token that is none.
+  virtual absl::StatusOr<v1::ListClipsResponse> ListClips(const v1::ListClipsRequest& request,
+                                                          const Filter& filter) = 0;
   virtual absl::StatusOr<v1::GetClipResponse> GetClip(std::string_view clip_id) = 0;
   virtual absl::StatusOr<v1::ListDevicesResponse> ListDevices(int64_t now_unix_ns) = 0;
   virtual absl::StatusOr<v1::GetSummaryResponse> GetSummary(int64_t now_unix_ns) = 0;
   // NOT_FOUND says what is missing: the clip or the object. `index` counts objects of that kind.
-  virtual absl::StatusOr<ObjectRow> FindObject(std::string_view clip_id, v1::ClipObject::Kind kind, size_t index) = 0;
+  virtual absl::StatusOr<ObjectRow> FindObject(std::string_view clip_id, v1::ClipObject::Kind kind,
+                                               size_t index) = 0;
   virtual absl::StatusOr<BlobId> FindThumbnail(std::string_view clip_id, size_t index) = 0;
   virtual absl::StatusOr<ManifestRow> FindManifest(std::string_view clip_id) = 0;
+  // True while anything refers to the blob: an upload under way, a clip, a thumbnail.
   virtual absl::StatusOr<bool> NamesBlob(const BlobId& blob) = 0;
   // For /readyz: can it commit?
   virtual absl::Status Check() = 0;
 };
 
-// `path`: the SQLite file; made, or migrated to this version's schema.
-absl::StatusOr<std::unique_ptr<Catalog>> OpenSqliteCatalog(const std::string& path, Clock& clock);
+struct CatalogOptions {
+  // A device that was silent for longer is offline: three heartbeat intervals of the policy.
+  int64_t offline_after_ns = 90 * kNanosPerSecond;
+};
+
+// `path`: the SQLite file; made, or migrated to this version's schema. DATA_LOSS, naming the file,
+// if it is damaged: it is never replaced, an operator decides. FAILED_PRECONDITION if a newer
+// program wrote it. Files up to 1 GiB are checked whole (about a second), larger ones by their
+// schema only.
+absl::StatusOr<std::unique_ptr<Catalog>> OpenSqliteCatalog(const std::string& path, Clock& clock,
+                                                           const CatalogOptions& options = {});
 
 }  // namespace gleaner::cloud

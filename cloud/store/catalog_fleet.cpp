@@ -1,0 +1,175 @@
+// Devices: what they said last, and what follows from it.
+#include <fmt/format.h>
+
+#include <map>
+
+#include "cloud/store/sqlite_catalog.h"
+#include "common/status.h"
+
+namespace gleaner::cloud {
+namespace {
+
+constexpr int kRecentTombstones = 20;
+
+std::string CameraProblem(const v1::CameraHealth& camera) {
+  switch (camera.state()) {
+    case v1::CameraHealth::STATE_STREAMING:
+      return "";
+    case v1::CameraHealth::STATE_RECONNECTING:
+      return fmt::format("camera {} is reconnecting{}{}", camera.name(),
+                         camera.problem().empty() ? "" : ": ", camera.problem());
+    case v1::CameraHealth::STATE_ENDED:
+      return fmt::format("camera {} has ended{}{}", camera.name(),
+                         camera.problem().empty() ? "" : ": ", camera.problem());
+    default:
+      return fmt::format("camera {} is in no known state", camera.name());
+  }
+}
+
+// Empty when all is well.
+std::string ProblemOf(const v1::Device& device) {
+  std::string all;
+  const auto add = [&](const std::string& problem) {
+    if (problem.empty()) return;
+    if (!all.empty()) all += "; ";
+    all += problem;
+  };
+  add(device.heartbeat().problem());
+  for (const v1::CameraHealth& camera : device.heartbeat().cameras()) add(CameraProblem(camera));
+  if (device.ledger().gaps() > 0) {
+    add(fmt::format("{} sequence numbers unaccounted for", device.ledger().gaps()));
+  }
+  return all;
+}
+
+void ReadRecentTombstones(Sql& sql, const std::string& device, v1::LedgerSummary* ledger) {
+  std::string boot_id, reason, rule;
+  uint64_t sequence = 0;
+  int state = 0;
+  int64_t monotonic = 0, wall = 0, uncertainty = 0;
+  sql.Query(
+      "SELECT boot_id, sequence, state, reason, rule, monotonic_ns, wall_ns, uncertainty_ns FROM "
+      "tombstone WHERE device = :device ORDER BY number DESC LIMIT :limit",
+      In(device, kRecentTombstones),
+      Out(boot_id, sequence, state, reason, rule, monotonic, wall, uncertainty), [&] {
+        v1::Tombstone* tombstone = ledger->add_recent();
+        tombstone->mutable_key()->set_boot_id(Unhex(boot_id));
+        tombstone->mutable_key()->set_sequence(sequence);
+        tombstone->set_state(static_cast<v1::Tombstone::State>(state));
+        tombstone->set_reason(reason);
+        tombstone->set_rule(rule);
+        tombstone->mutable_at()->set_monotonic_ns(monotonic);
+        tombstone->mutable_at()->set_wall_unix_ns(wall);
+        tombstone->mutable_at()->set_wall_uncertainty_ns(uncertainty);
+      });
+}
+
+// Every number given out is in exactly one of the counts.
+void Balance(v1::LedgerSummary* ledger) {
+  const uint64_t ended = ledger->committed() + ledger->evicted() + ledger->expired() +
+                         ledger->suppressed() + ledger->failed() + ledger->gaps();
+  ledger->set_pending(ledger->fired() > ended ? ledger->fired() - ended : 0);
+}
+
+absl::StatusOr<v1::ListDevicesResponse> ReadDevices(Sql& sql, int64_t online_since_ns) {
+  v1::ListDevicesResponse response;
+  std::map<std::string, v1::Device*, std::less<>> by_name;
+  std::string name, site, hello, heartbeat;
+  int64_t last_seen = 0;
+  BytesOut hello_out{&hello}, heartbeat_out{&heartbeat};
+  sql.Query("SELECT name, site, last_seen_ns, hello, heartbeat FROM device ORDER BY name", In(),
+            Out(name, site, last_seen, hello_out, heartbeat_out), [&] {
+              v1::Device* device = response.add_devices();
+              device->set_name(name);
+              device->set_site(site);
+              device->set_last_seen_unix_ns(last_seen);
+              if (!hello.empty()) device->mutable_hello()->ParseFromString(hello);
+              if (!heartbeat.empty()) device->mutable_heartbeat()->ParseFromString(heartbeat);
+              device->mutable_ledger();
+            });
+  for (v1::Device& device : *response.mutable_devices()) by_name[device.name()] = &device;
+
+  std::string dimension;
+  uint64_t clips = 0, bytes = 0;
+  sql.Query(
+      "SELECT dimension, value, clips, bytes FROM tally WHERE dimension IN ('device', 'fired', "
+      "'evicted', 'expired', 'suppressed', 'failed')",
+      In(), Out(dimension, name, clips, bytes), [&] {
+        const auto found = by_name.find(name);
+        if (found == by_name.end()) return;
+        v1::LedgerSummary* ledger = found->second->mutable_ledger();
+        if (dimension == "device") {
+          found->second->set_clips(clips);
+          found->second->set_bytes(bytes);
+          ledger->set_committed(clips);
+        } else if (dimension == "fired") {
+          ledger->set_fired(clips);
+        } else if (dimension == "evicted") {
+          ledger->set_evicted(clips);
+        } else if (dimension == "expired") {
+          ledger->set_expired(clips);
+        } else if (dimension == "suppressed") {
+          ledger->set_suppressed(clips);
+        } else {
+          ledger->set_failed(clips);
+        }
+      });
+  uint64_t gaps = 0;
+  sql.Query("SELECT device, SUM(last - first + 1) FROM gap GROUP BY device", In(), Out(name, gaps),
+            [&] {
+              const auto found = by_name.find(name);
+              if (found != by_name.end()) found->second->mutable_ledger()->set_gaps(gaps);
+            });
+  for (v1::Device& device : *response.mutable_devices()) {
+    v1::LedgerSummary* ledger = device.mutable_ledger();
+    Balance(ledger);
+    if (ledger->evicted() + ledger->expired() + ledger->suppressed() + ledger->failed() > 0) {
+      ReadRecentTombstones(sql, device.name(), ledger);
+    }
+    device.set_problem(ProblemOf(device));
+    if (device.last_seen_unix_ns() < online_since_ns) {
+      device.set_state(v1::Device::STATE_OFFLINE);
+    } else if (!device.problem().empty()) {
+      device.set_state(v1::Device::STATE_DEGRADED);
+    } else {
+      device.set_state(v1::Device::STATE_ONLINE);
+    }
+  }
+  return response;
+}
+
+}  // namespace
+
+absl::Status SqliteCatalog::RecordHello(std::string_view device, const v1::HelloRequest& hello,
+                                        int64_t unix_ns) {
+  const std::string bytes = hello.SerializeAsString();
+  return Write([&](Sql& sql) {
+    sql.Run(
+        "INSERT INTO device (name, site, first_seen_ns, last_seen_ns, hello, heartbeat) VALUES "
+        "(:name, :site, :first, :last, :hello, :heartbeat) ON CONFLICT (name) DO UPDATE SET "
+        "site = excluded.site, last_seen_ns = excluded.last_seen_ns, hello = excluded.hello",
+        In(device, hello.site(), unix_ns, unix_ns, Bytes{bytes}, Bytes{""}));
+    return absl::OkStatus();
+  });
+}
+
+absl::Status SqliteCatalog::RecordHeartbeat(std::string_view device,
+                                            const v1::HeartbeatRequest& heartbeat,
+                                            int64_t unix_ns) {
+  const std::string bytes = heartbeat.SerializeAsString();
+  return Write([&](Sql& sql) {
+    sql.Run(
+        "INSERT INTO device (name, site, first_seen_ns, last_seen_ns, hello, heartbeat) VALUES "
+        "(:name, '', :first, :last, :hello, :heartbeat) ON CONFLICT (name) DO UPDATE SET "
+        "last_seen_ns = excluded.last_seen_ns, heartbeat = excluded.heartbeat",
+        In(device, unix_ns, unix_ns, Bytes{""}, Bytes{bytes}));
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<v1::ListDevicesResponse> SqliteCatalog::ListDevices(int64_t now_unix_ns) {
+  return Reading(
+      [&](Sql& sql) { return ReadDevices(sql, now_unix_ns - options_.offline_after_ns); });
+}
+
+}  // namespace gleaner::cloud

@@ -1,0 +1,170 @@
+// What the media worker asks and tells, and what is served of a clip: objects, thumbnails,
+// manifest.
+#include <fmt/format.h>
+
+#include "cloud/store/sqlite_catalog.h"
+#include "common/status.h"
+
+namespace gleaner::cloud {
+namespace {
+
+std::string_view TallyOf(int state) {
+  if (state == v1::MediaCheck::STATE_OK) return "media_ok";
+  if (state == v1::MediaCheck::STATE_FAILED) return "media_failed";
+  return "";
+}
+
+absl::Status NoClip(std::string_view clip_id) {
+  return absl::NotFoundError(fmt::format("no clip has the id \"{}\"", clip_id));
+}
+
+std::string_view NameOf(v1::ClipObject::Kind kind) {
+  switch (kind) {
+    case v1::ClipObject::KIND_PREVIEW:
+      return "preview";
+    case v1::ClipObject::KIND_SAMPLES:
+      return "samples object";
+    default:
+      return "video";
+  }
+}
+
+bool ReadManifest(Sql& sql, std::string_view clip_id, uint64_t* number, std::string* sha256,
+                  std::string* bytes) {
+  BytesOut out{bytes};
+  return sql.Query(
+      "SELECT manifest.number, manifest.sha256, manifest.bytes FROM clip JOIN manifest ON "
+      "manifest.number = clip.manifest WHERE clip.id = :id",
+      In(clip_id), Out(*number, *sha256, out), [] {});
+}
+
+std::vector<BlobId> ReadBlobs(Sql& sql, uint64_t manifest) {
+  std::vector<BlobId> blobs;
+  BlobId blob;
+  sql.Query("SELECT blob FROM object WHERE manifest = :manifest ORDER BY position", In(manifest),
+            Out(blob), [&] { blobs.push_back(blob); });
+  return blobs;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<MediaJob>> SqliteCatalog::PendingMedia(size_t limit) {
+  return Reading([&](Sql& sql) -> absl::StatusOr<std::vector<MediaJob>> {
+    std::vector<MediaJob> jobs;
+    std::vector<uint64_t> numbers;
+    MediaJob job;
+    uint64_t number = 0;
+    BytesOut bytes{&job.manifest};
+    sql.Query(
+        "SELECT clip.id, manifest.number, manifest.bytes FROM clip JOIN manifest ON "
+        "manifest.number = clip.manifest WHERE clip.media_state = 1 ORDER BY clip.arrival LIMIT "
+        ":limit",
+        In(limit), Out(job.clip_id, number, bytes), [&] {
+          jobs.push_back(job);
+          numbers.push_back(number);
+        });
+    for (size_t i = 0; i < jobs.size(); ++i) {
+      v1::ClipManifest manifest;
+      if (!manifest.ParseFromString(jobs[i].manifest)) {
+        return absl::DataLossError(fmt::format("manifest of clip {}", jobs[i].clip_id));
+      }
+      const std::vector<BlobId> blobs = ReadBlobs(sql, numbers[i]);
+      for (int o = 0; o < manifest.objects_size(); ++o) {
+        if (manifest.objects(o).kind() == v1::ClipObject::KIND_VIDEO) {
+          jobs[i].videos.push_back(blobs.at(static_cast<size_t>(o)));
+        }
+      }
+    }
+    return jobs;
+  });
+}
+
+absl::Status SqliteCatalog::RecordMedia(std::string_view clip_id, const v1::MediaCheck& check,
+                                        const std::vector<BlobId>& thumbnails) {
+  return Write([&](Sql& sql) -> absl::Status {
+    uint64_t arrival = 0;
+    int before = 0;
+    if (!sql.Query("SELECT arrival, media_state FROM clip WHERE id = :id", In(clip_id),
+                   Out(arrival, before), [] {})) {
+      return NoClip(clip_id);
+    }
+    sql.Run(
+        "UPDATE clip SET media_state = :state, media_problem = :problem, decoded_frames = :frames, "
+        "thumbnails = :thumbnails WHERE arrival = :arrival",
+        In(check.state(), check.problem(), check.decoded_frames(), thumbnails.size(), arrival));
+    sql.Run("DELETE FROM thumbnail WHERE arrival = :arrival", In(arrival));
+    for (size_t i = 0; i < thumbnails.size(); ++i) {
+      sql.Run("INSERT INTO thumbnail (arrival, position, blob) VALUES (:arrival, :position, :blob)",
+              In(arrival, i, thumbnails[i]));
+    }
+    if (before != check.state()) {
+      if (const auto name = TallyOf(before); !name.empty()) Tally(sql, name, "", -1);
+      if (const auto name = TallyOf(check.state()); !name.empty()) Tally(sql, name, "", 1);
+    }
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<ObjectRow> SqliteCatalog::FindObject(std::string_view clip_id,
+                                                    v1::ClipObject::Kind kind, size_t index) {
+  return Reading([&](Sql& sql) -> absl::StatusOr<ObjectRow> {
+    uint64_t number = 0;
+    std::string sha256, bytes;
+    if (!ReadManifest(sql, clip_id, &number, &sha256, &bytes)) return NoClip(clip_id);
+    v1::ClipManifest manifest;
+    if (!manifest.ParseFromString(bytes)) {
+      return absl::DataLossError(fmt::format("manifest of clip {}", clip_id));
+    }
+    size_t seen = 0;
+    for (int i = 0; i < manifest.objects_size(); ++i) {
+      const v1::ClipObject& object = manifest.objects(i);
+      if (object.kind() != kind || seen++ != index) continue;
+      return ObjectRow{.blob = ReadBlobs(sql, number).at(static_cast<size_t>(i)),
+                       .content_type = object.content_type(),
+                       .size_bytes = object.size_bytes(),
+                       .sha256 = DigestFromHex(Hex(object.sha256()))};
+    }
+    return absl::NotFoundError(
+        seen == 0 ? fmt::format("clip {} has no {}", clip_id, NameOf(kind))
+                  : fmt::format("clip {} has no {} number {}", clip_id, NameOf(kind), index));
+  });
+}
+
+absl::StatusOr<BlobId> SqliteCatalog::FindThumbnail(std::string_view clip_id, size_t index) {
+  return Reading([&](Sql& sql) -> absl::StatusOr<BlobId> {
+    uint64_t arrival = 0;
+    if (!sql.Query("SELECT arrival FROM clip WHERE id = :id", In(clip_id), Out(arrival), [] {})) {
+      return NoClip(clip_id);
+    }
+    BlobId blob;
+    if (!sql.Query("SELECT blob FROM thumbnail WHERE arrival = :arrival AND position = :position",
+                   In(arrival, index), Out(blob), [] {})) {
+      return absl::NotFoundError(fmt::format("clip {} has no thumbnail {}", clip_id, index));
+    }
+    return blob;
+  });
+}
+
+absl::StatusOr<ManifestRow> SqliteCatalog::FindManifest(std::string_view clip_id) {
+  return Reading([&](Sql& sql) -> absl::StatusOr<ManifestRow> {
+    uint64_t number = 0;
+    std::string sha256;
+    ManifestRow row;
+    if (!ReadManifest(sql, clip_id, &number, &sha256, &row.bytes)) return NoClip(clip_id);
+    row.sha256 = DigestFromHex(sha256);
+    return row;
+  });
+}
+
+absl::StatusOr<bool> SqliteCatalog::NamesBlob(const BlobId& blob) {
+  return Reading([&](Sql& sql) -> absl::StatusOr<bool> {
+    bool named = false;
+    sql.Query(
+        "SELECT EXISTS (SELECT 1 FROM object WHERE blob = :a) OR EXISTS (SELECT 1 FROM thumbnail "
+        "WHERE blob = :b)",
+        In(blob, blob), Out(named), [] {});
+    return named;
+  });
+}
+
+}  // namespace gleaner::cloud

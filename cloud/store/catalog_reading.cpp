@@ -1,0 +1,216 @@
+// Lists for people: clips, one clip, the summary.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+
+#include "cloud/store/filter_sql.h"
+#include "cloud/store/sqlite_catalog.h"
+#include "common/status.h"
+#include "common/version.h"
+
+namespace gleaner::cloud {
+namespace {
+
+constexpr uint32_t kDefaultPage = 60;
+constexpr uint32_t kMaxPage = 500;
+constexpr uint64_t kMaxCounted = 10'000;
+constexpr int kMaxFacets = 100;
+
+constexpr std::string_view kSummaryColumns =
+    "arrival, id, device, site, rule, camera, boot_id, sequence, fired_ns, committed_ns, "
+    "duration_ns, size_bytes, frame_count, width, height, has_preview, priority, media_state, "
+    "media_problem, decoded_frames, thumbnails";
+
+// One row of kSummaryColumns.
+struct SummaryRow {
+  int64_t arrival = 0, fired_ns = 0, committed_ns = 0, duration_ns = 0;
+  std::string id, device, site, rule, camera, boot_id, media_problem;
+  uint64_t sequence = 0, size_bytes = 0;
+  uint32_t frame_count = 0, width = 0, height = 0, priority = 0, decoded_frames = 0, thumbnails = 0;
+  int media_state = 0;
+  bool has_preview = false;
+
+  auto outs() {
+    return Out(arrival, id, device, site, rule, camera, boot_id, sequence, fired_ns, committed_ns,
+               duration_ns, size_bytes, frame_count, width, height, has_preview, priority,
+               media_state, media_problem, decoded_frames, thumbnails);
+  }
+
+  void CopyTo(v1::ClipSummary* summary) const {
+    summary->set_id(id);
+    summary->set_device(device);
+    summary->set_site(site);
+    summary->set_rule(rule);
+    summary->set_camera(camera);
+    summary->mutable_key()->set_boot_id(Unhex(boot_id));
+    summary->mutable_key()->set_sequence(sequence);
+    summary->set_fired_unix_ns(fired_ns);
+    summary->set_committed_unix_ns(committed_ns);
+    summary->set_duration_s(static_cast<double>(duration_ns) / kNanosPerSecond);
+    summary->set_size_bytes(size_bytes);
+    summary->set_frame_count(frame_count);
+    summary->set_width(width);
+    summary->set_height(height);
+    summary->set_has_preview(has_preview);
+    summary->set_priority(priority);
+    v1::MediaCheck* media = summary->mutable_media();
+    media->set_state(static_cast<v1::MediaCheck::State>(media_state));
+    media->set_problem(media_problem);
+    media->set_decoded_frames(decoded_frames);
+    media->set_thumbnails(thumbnails);
+  }
+};
+
+// Tokens are arrival numbers; `fallback` for an empty one.
+absl::StatusOr<int64_t> ParseToken(std::string_view name, const std::string& token,
+                                   int64_t fallback) {
+  if (token.empty()) return fallback;
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), value);
+  if (error != std::errc() || end != token.data() + token.size() || value < 0) {
+    return absl::InvalidArgumentError(fmt::format("{} is not one that this server gave", name));
+  }
+  return value;
+}
+
+int64_t NewestArrival(Sql& sql) {
+  int64_t newest = 0;
+  sql.Query("SELECT arrival FROM clip ORDER BY arrival DESC LIMIT 1", In(), Out(newest), [] {});
+  return newest;
+}
+
+uint64_t TallyClips(Sql& sql, std::string_view dimension, uint64_t* bytes = nullptr) {
+  uint64_t clips = 0, size = 0;
+  sql.Query("SELECT clips, bytes FROM tally WHERE dimension = :dimension AND value = ''",
+            In(dimension), Out(clips, size), [] {});
+  if (bytes != nullptr) *bytes = size;
+  return clips;
+}
+
+uint64_t CountMatches(Sql& sql, const Filter& filter) {
+  if (filter.terms.empty()) return std::min(kMaxCounted, TallyClips(sql, "all"));
+  Parameters parameters;
+  const std::string query =
+      fmt::format("SELECT COUNT(*) FROM (SELECT 1 FROM clip WHERE {} LIMIT {}) AS matches",
+                  FilterCondition(filter, parameters), kMaxCounted);
+  uint64_t count = 0;
+  sql.QueryOnce(query, parameters, Out(count), [] {});
+  return count;
+}
+
+std::string Neighbour(Sql& sql, std::string_view query, int64_t arrival) {
+  std::string id;
+  sql.Query(query, In(arrival), Out(id), [] {});
+  return id;
+}
+
+void ReadFacet(Sql& sql, std::string_view dimension,
+               google::protobuf::RepeatedPtrField<v1::Facet>* facets) {
+  std::string value;
+  uint64_t clips = 0;
+  sql.Query(
+      "SELECT value, clips FROM tally WHERE dimension = :dimension AND clips > 0 ORDER BY clips "
+      "DESC, value LIMIT :limit",
+      In(dimension, kMaxFacets), Out(value, clips), [&] {
+        v1::Facet* facet = facets->Add();
+        facet->set_value(value);
+        facet->set_clips(clips);
+      });
+}
+
+}  // namespace
+
+absl::StatusOr<v1::ListClipsResponse> SqliteCatalog::ListClips(const v1::ListClipsRequest& request,
+                                                               const Filter& filter) {
+  if (request.page_size() > kMaxPage) {
+    return absl::InvalidArgumentError(
+        fmt::format("page_size is {}, must be 1 to {}", request.page_size(), kMaxPage));
+  }
+  const size_t page = request.page_size() == 0 ? kDefaultPage : request.page_size();
+  ASSIGN_OR_RETURN(const int64_t before, ParseToken("page_token", request.page_token(),
+                                                    std::numeric_limits<int64_t>::max()));
+  ASSIGN_OR_RETURN(const int64_t after, ParseToken("arrived_after", request.arrived_after(), -1));
+  return Reading([&](Sql& sql) -> absl::StatusOr<v1::ListClipsResponse> {
+    v1::ListClipsResponse response;
+    Parameters parameters;
+    std::string query = fmt::format("SELECT {} FROM clip WHERE {}", kSummaryColumns,
+                                    FilterCondition(filter, parameters));
+    query += fmt::format(" AND arrival < {}", parameters.NextName());
+    parameters.Add(before);
+    query += fmt::format(" AND arrival > {}", parameters.NextName());
+    parameters.Add(after);
+    // One more than asked for tells whether there is a next page.
+    query += fmt::format(" ORDER BY arrival DESC LIMIT {}", page + 1);
+    SummaryRow row;
+    int64_t last = 0;
+    bool more = false;
+    sql.QueryOnce(query, parameters, row.outs(), [&] {
+      if (static_cast<size_t>(response.clips_size()) == page) {
+        more = true;
+        return;
+      }
+      row.CopyTo(response.add_clips());
+      last = row.arrival;
+    });
+    if (more) response.set_next_page_token(std::to_string(last));
+    response.set_newest(std::to_string(std::max(NewestArrival(sql), after)));
+    response.set_total(static_cast<uint32_t>(CountMatches(sql, filter)));
+    return response;
+  });
+}
+
+absl::StatusOr<v1::GetClipResponse> SqliteCatalog::GetClip(std::string_view clip_id) {
+  return Reading([&](Sql& sql) -> absl::StatusOr<v1::GetClipResponse> {
+    v1::GetClipResponse response;
+    SummaryRow row;
+    if (!sql.Query(fmt::format("SELECT {} FROM clip WHERE id = :id", kSummaryColumns), In(clip_id),
+                   row.outs(), [] {})) {
+      return absl::NotFoundError(fmt::format("no clip has the id \"{}\"", clip_id));
+    }
+    row.CopyTo(response.mutable_summary());
+    std::string sha256, bytes;
+    BytesOut out{&bytes};
+    sql.Query(
+        "SELECT sha256, bytes FROM manifest JOIN clip ON clip.manifest = manifest.number WHERE "
+        "clip.arrival = :arrival",
+        In(row.arrival), Out(sha256, out), [] {});
+    if (!response.mutable_manifest()->ParseFromString(bytes)) {
+      return absl::DataLossError(fmt::format("manifest of clip {}", clip_id));
+    }
+    response.set_manifest_sha256(Unhex(sha256));
+    response.set_newer_id(Neighbour(
+        sql, "SELECT id FROM clip WHERE arrival > :arrival ORDER BY arrival LIMIT 1", row.arrival));
+    response.set_older_id(
+        Neighbour(sql, "SELECT id FROM clip WHERE arrival < :arrival ORDER BY arrival DESC LIMIT 1",
+                  row.arrival));
+    return response;
+  });
+}
+
+absl::StatusOr<v1::GetSummaryResponse> SqliteCatalog::GetSummary(int64_t now_unix_ns) {
+  return Reading([&](Sql& sql) -> absl::StatusOr<v1::GetSummaryResponse> {
+    v1::GetSummaryResponse response;
+    uint32_t devices = 0, online = 0;
+    sql.Query("SELECT COUNT(*) FROM device", In(), Out(devices), [] {});
+    sql.Query("SELECT COUNT(*) FROM device WHERE last_seen_ns >= :since",
+              In(now_unix_ns - options_.offline_after_ns), Out(online), [] {});
+    uint64_t bytes = 0, gaps = 0;
+    response.set_clips(TallyClips(sql, "all", &bytes));
+    response.set_bytes(bytes);
+    sql.Query("SELECT COALESCE(SUM(last - first + 1), 0) FROM gap", In(), Out(gaps), [] {});
+    response.set_ledger_gaps(gaps);
+    response.set_devices(devices);
+    response.set_devices_online(online);
+    response.set_media_ok(TallyClips(sql, "media_ok"));
+    response.set_media_failed(TallyClips(sql, "media_failed"));
+    ReadFacet(sql, "device", response.mutable_device_facet());
+    ReadFacet(sql, "site", response.mutable_site_facet());
+    ReadFacet(sql, "rule", response.mutable_rule_facet());
+    response.set_server_version(std::string(Version()));
+    return response;
+  });
+}
+
+}  // namespace gleaner::cloud

@@ -1,0 +1,14 @@
+// A parsed filter as SQL over the table clip, every value a bound parameter.
+#pragma once
+
+#include <string>
+
+#include "cloud/search/filter.h"
+#include "cloud/store/sql.h"
+
+namespace gleaner::cloud {
+
+// A condition without WHERE, "1 = 1" for an empty filter; adds its values to `parameters` in order.
+std::string FilterCondition(const Filter& filter, Parameters& parameters);
+
+}  // namespace gleaner::cloud

@@ -1,0 +1,212 @@
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+#include <set>
+
+#include "tests/cloud/store/catalog_testing.h"
+
+namespace gleaner::cloud {
+namespace {
+
+constexpr int64_t kNow = 1'700'000'000 * kNanosPerSecond;
+
+struct TestReport {
+  uint64_t last = 0;
+  std::vector<std::pair<uint64_t, uint64_t>> pending;
+  std::vector<std::pair<uint64_t, v1::Tombstone::State>> tombstones;
+  uint8_t boot = 1;
+};
+
+class LedgerTest : public testing::Test {
+ protected:
+  LedgerTest() : catalog_(*OpenSqliteCatalog(folder_ / "catalog.db", clock_)) {
+    EXPECT_TRUE(catalog_->RecordHello("cart-1", {}, kNow).ok());
+  }
+
+  v1::ReportLedgerResponse Report(const TestReport& report) {
+    v1::ReportLedgerRequest request;
+    v1::BootLedger* boot = request.add_boots();
+    boot->set_boot_id(std::string(AsBytes(TestBoot(report.boot))));
+    boot->set_last_sequence(report.last);
+    for (const auto& [first, last] : report.pending) {
+      v1::SequenceRange* range = boot->add_pending();
+      range->set_first(first);
+      range->set_last(last);
+    }
+    for (const auto& [sequence, state] : report.tombstones) {
+      v1::Tombstone* tombstone = boot->add_tombstones();
+      tombstone->mutable_key()->set_boot_id(boot->boot_id());
+      tombstone->mutable_key()->set_sequence(sequence);
+      tombstone->set_state(state);
+      tombstone->set_reason("because");
+      tombstone->set_rule("motion");
+    }
+    v1::ReportLedgerResponse response;
+    EXPECT_TRUE(catalog_->ReportLedger("cart-1", request, &response).ok());
+    return response;
+  }
+  void Commit(uint64_t sequence, uint8_t boot = 1) {
+    const absl::Status status =
+        CommitTestClip(*catalog_, MakeTestClip({.boot = boot, .sequence = sequence}));
+    ASSERT_TRUE(status.ok()) << status;
+  }
+  v1::LedgerSummary Ledger() { return catalog_->ListDevices(kNow)->devices(0).ledger(); }
+  static std::set<uint64_t> Gaps(const v1::ReportLedgerResponse& response) {
+    std::set<uint64_t> gaps;
+    for (const v1::ClipKey& key : response.gaps()) gaps.insert(key.sequence());
+    return gaps;
+  }
+
+  TemporaryFolder folder_;
+  FakeClock clock_;
+  std::unique_ptr<Catalog> catalog_;
+};
+
+using Numbers = std::set<uint64_t>;
+
+TEST_F(LedgerTest, NumbersThatNobodyAccountsForAreGaps) {
+  Commit(1);
+  Commit(4);
+  const auto response =
+      Report({.last = 7, .pending = {{5, 6}}, .tombstones = {{2, v1::Tombstone::STATE_EVICTED}}});
+  EXPECT_EQ(Gaps(response), (Numbers{3, 7}));
+  ASSERT_EQ(response.acknowledged_size(), 1);
+  EXPECT_EQ(response.acknowledged(0).sequence(), 2u);
+  const auto ledger = Ledger();
+  EXPECT_EQ(ledger.fired(), 7u);
+  EXPECT_EQ(ledger.committed(), 2u);
+  EXPECT_EQ(ledger.evicted(), 1u);
+  EXPECT_EQ(ledger.gaps(), 2u);
+  EXPECT_EQ(ledger.pending(), 2u);
+  EXPECT_EQ(catalog_->GetSummary(kNow)->ledger_gaps(), 2u);
+}
+
+TEST_F(LedgerTest, AClipThatArrivesAfterTheReportIsNoGap) {
+  EXPECT_EQ(Gaps(Report({.last = 5, .pending = {{1, 2}}})), (Numbers{3, 4, 5}));
+  Commit(4);
+  EXPECT_EQ(Ledger().gaps(), 2u);
+  EXPECT_EQ(Gaps(Report({.last = 5, .pending = {{1, 2}}})), (Numbers{3, 5}));
+  EXPECT_EQ(Gaps(Report({.last = 5, .pending = {{1, 3}, {5, 5}}})), Numbers{});
+  EXPECT_EQ(Ledger().gaps(), 0u);
+}
+
+TEST_F(LedgerTest, NumbersBeyondTheReportAreNotJudged) {
+  Commit(9);
+  EXPECT_EQ(Gaps(Report({.last = 3, .pending = {{1, 3}}})), Numbers{});
+  EXPECT_EQ(Ledger().fired(), 9u);
+}
+
+TEST_F(LedgerTest, AReportMayBeRepeated) {
+  const TestReport report = {
+      .last = 4,
+      .pending = {{1, 1}},
+      .tombstones = {{2, v1::Tombstone::STATE_FAILED}, {3, v1::Tombstone::STATE_SUPPRESSED}}};
+  for (int i = 0; i < 3; ++i) {
+    const auto response = Report(report);
+    EXPECT_EQ(response.acknowledged_size(), 2);
+    EXPECT_EQ(Gaps(response), Numbers{4});
+  }
+  const auto ledger = Ledger();
+  EXPECT_EQ(ledger.failed(), 1u);
+  EXPECT_EQ(ledger.suppressed(), 1u);
+  ASSERT_EQ(ledger.recent_size(), 2);
+  EXPECT_EQ(ledger.recent(0).key().sequence(), 3u);  // newest first
+  EXPECT_EQ(ledger.recent(0).reason(), "because");
+}
+
+TEST_F(LedgerTest, ACommittedClipOutweighsATombstoneInEitherOrder) {
+  Commit(1);
+  EXPECT_EQ(
+      Report({.last = 2,
+              .tombstones = {{1, v1::Tombstone::STATE_EVICTED}, {2, v1::Tombstone::STATE_EVICTED}}})
+          .acknowledged_size(),
+      2);
+  EXPECT_EQ(Ledger().evicted(), 1u);
+  Commit(2);
+  const auto ledger = Ledger();
+  EXPECT_EQ(ledger.evicted(), 0u);
+  EXPECT_EQ(ledger.committed(), 2u);
+  EXPECT_EQ(ledger.fired(), 2u);
+  EXPECT_EQ(ledger.pending(), 0u);
+}
+
+TEST_F(LedgerTest, BootsAreReckonedApart) {
+  Commit(1, 1);
+  Commit(1, 2);
+  EXPECT_EQ(Gaps(Report({.last = 1, .boot = 1})), Numbers{});
+  EXPECT_EQ(Gaps(Report({.last = 2, .boot = 2})), Numbers{2});
+  EXPECT_EQ(Ledger().fired(), 3u);
+  EXPECT_EQ(Ledger().gaps(), 1u);
+}
+
+TEST_F(LedgerTest, UploadsThatTheDeviceGaveUpAreForgotten) {
+  for (const uint64_t sequence : {1, 2, 3}) {
+    ASSERT_TRUE(catalog_->BeginUpload(MakeTestClip({.sequence = sequence}).upload).ok());
+  }
+  Report({.last = 2, .pending = {{2, 2}}, .tombstones = {{1, v1::Tombstone::STATE_EVICTED}}});
+  EXPECT_FALSE(catalog_->FindUpload("cart-1", {TestBoot(1), 1})->has_value());
+  EXPECT_TRUE(catalog_->FindUpload("cart-1", {TestBoot(1), 2})->has_value());
+  // Fired after the report was made.
+  EXPECT_TRUE(catalog_->FindUpload("cart-1", {TestBoot(1), 3})->has_value());
+}
+
+TEST_F(LedgerTest, ReportsAtMostSoManyGaps) {
+  const auto response = Report({.last = 1'000'000});
+  EXPECT_EQ(response.gaps_size(), 1024);
+  EXPECT_EQ(Ledger().gaps(), 1'000'000u);
+}
+
+// Commits, tombstones and reports in random order agree with plain sets at every step.
+TEST_F(LedgerTest, AgreesWithPlainSetsOverRandomHistories) {
+  std::mt19937_64 random(3);
+  uint64_t last = 0, reported_last = 0;
+  Numbers committed, tombstoned, gaps;
+  for (int step = 0; step < 400; ++step) {
+    const uint64_t pick = last == 0 ? 0 : 1 + random() % last;
+    switch (random() % 4) {
+      case 0:
+        last += 1 + random() % 3;
+        break;
+      case 1:
+        if (pick == 0 || committed.contains(pick)) break;
+        Commit(pick);
+        committed.insert(pick);
+        tombstoned.erase(pick);
+        gaps.erase(pick);
+        break;
+      default: {
+        TestReport report{.last = last};
+        Numbers pending;
+        for (uint64_t i = 1; i <= last; ++i) {
+          const bool ended = committed.contains(i) || tombstoned.contains(i);
+          if (!ended && random() % 8 == 0) {
+            report.tombstones.emplace_back(i, v1::Tombstone::STATE_EXPIRED);
+            tombstoned.insert(i);
+          } else if (!ended && random() % 10 != 0) {
+            report.pending.emplace_back(i, i);
+            pending.insert(i);
+          }
+        }
+        gaps.clear();
+        for (uint64_t i = 1; i <= last; ++i) {
+          if (!committed.contains(i) && !tombstoned.contains(i) && !pending.contains(i)) {
+            gaps.insert(i);
+          }
+        }
+        reported_last = std::max(reported_last, last);
+        EXPECT_EQ(Gaps(Report(report)), gaps);
+      }
+    }
+    const auto ledger = Ledger();
+    const uint64_t highest = std::max(reported_last, committed.empty() ? 0 : *committed.rbegin());
+    ASSERT_EQ(ledger.fired(), highest);
+    ASSERT_EQ(ledger.committed(), committed.size());
+    ASSERT_EQ(ledger.expired(), tombstoned.size());
+    ASSERT_EQ(ledger.gaps(), gaps.size());
+    ASSERT_EQ(ledger.pending(), highest - committed.size() - tombstoned.size() - gaps.size());
+  }
+}
+
+}  // namespace
+}  // namespace gleaner::cloud
