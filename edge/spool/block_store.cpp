@@ -1,0 +1,210 @@
+#include "edge/spool/block_store.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <new>
+#include <utility>
+
+#include "common/crash_point.h"
+#include "common/log.h"
+#include "common/status.h"
+
+namespace gleaner::edge {
+namespace {
+
+constexpr size_t kMaxQueued = 4;
+constexpr size_t kMaxSpare = 8;
+
+constexpr size_t AlignUp(size_t size) {
+  return (size + kBlockAlignment - 1) / kBlockAlignment * kBlockAlignment;
+}
+
+}  // namespace
+
+void BufferDeleter::operator()(uint8_t* bytes) const { std::free(bytes); }
+
+absl::StatusOr<std::unique_ptr<BlockStore>> BlockStore::Open(BlockDevice& device, std::string path,
+                                                             uint32_t blocks) {
+  ASSIGN_OR_RETURN(std::unique_ptr<BlockFile> file, device.Open(path));
+  ASSIGN_OR_RETURN(const uint64_t size, file->Size());
+  uint64_t have = size / kBlockBytes;
+  if (have < blocks) {
+    const absl::Status grown = file->Resize(uint64_t{blocks} * kBlockBytes);
+    if (grown.ok()) {
+      have = blocks;
+    } else if (have == 0) {
+      return Annotate(grown, "the spool's quota can't be reserved");
+    } else {
+      LOG_WARN("spool: {} stays at {} of {} blocks: {}", path, have, blocks, Message(grown));
+    }
+  }
+  return std::unique_ptr<BlockStore>(
+      new BlockStore(device, std::move(path), std::move(file), static_cast<uint32_t>(have)));
+}
+
+BlockStore::BlockStore(BlockDevice& device, std::string path, std::unique_ptr<BlockFile> file,
+                       uint32_t blocks)
+    : device_(device),
+      path_(std::move(path)),
+      map_(blocks),
+      session_(std::make_shared<BlockSession>()) {
+  session_->file = std::move(file);
+  writer_ = std::thread([this] { WriteLoop(); });
+}
+
+BlockStore::~BlockStore() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  writer_.join();
+}
+
+uint32_t BlockStore::blocks() const {
+  std::lock_guard lock(mutex_);
+  return map_.size();
+}
+
+uint32_t BlockStore::used() const {
+  std::lock_guard lock(mutex_);
+  return map_.used();
+}
+
+std::optional<uint32_t> BlockStore::Allocate() {
+  std::lock_guard lock(mutex_);
+  return map_.Allocate();
+}
+
+bool BlockStore::Claim(const BlockRun& run) {
+  std::lock_guard lock(mutex_);
+  return map_.Claim(run);
+}
+
+void BlockStore::Free(std::span<const BlockRun> runs) {
+  std::lock_guard lock(mutex_);
+  map_.Free(runs);
+}
+
+absl::Status BlockStore::Trim(uint32_t blocks) {
+  std::lock_guard lock(mutex_);
+  if (map_.End() > blocks) {
+    return absl::FailedPreconditionError(
+        fmt::format("block {} is in use, above the new end of {}", map_.End() - 1, blocks));
+  }
+  RETURN_IF_ERROR(session_->file->Resize(uint64_t{blocks} * kBlockBytes));
+  map_.Resize(blocks);
+  return absl::OkStatus();
+}
+
+BlockBuffer BlockStore::TakeBuffer() {
+  {
+    std::lock_guard lock(mutex_);
+    if (!spare_.empty()) {
+      BlockBuffer buffer = std::move(spare_.back());
+      spare_.pop_back();
+      return buffer;
+    }
+  }
+  auto* bytes = static_cast<uint8_t*>(std::aligned_alloc(kBlockAlignment, kBlockBytes));
+  if (bytes == nullptr) throw std::bad_alloc();
+  return BlockBuffer(bytes);
+}
+
+void BlockStore::GiveBuffer(BlockBuffer buffer) {
+  std::lock_guard lock(mutex_);
+  if (spare_.size() < kMaxSpare) spare_.push_back(std::move(buffer));
+}
+
+absl::StatusOr<std::shared_ptr<BlockSession>> BlockStore::Session() {
+  std::lock_guard lock(mutex_);
+  if (session_->failed) {
+    ASSIGN_OR_RETURN(std::unique_ptr<BlockFile> file, device_.Open(path_));
+    session_ = std::make_shared<BlockSession>();
+    session_->file = std::move(file);
+  }
+  return session_;
+}
+
+void BlockStore::Write(std::shared_ptr<BlockSession> session, uint32_t block, BlockBuffer buffer,
+                       size_t size, WriteBatch& batch) {
+  // The disk takes whole sectors; the rest of the last one is zeros, never what the buffer held
+  // before.
+  std::fill(buffer.get() + size, buffer.get() + AlignUp(size), 0);
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return queue_.size() < kMaxQueued; });
+  ++batch.in_flight_;
+  queue_.push_back({std::move(session), block, std::move(buffer), AlignUp(size), &batch});
+  lock.unlock();
+  changed_.notify_all();
+}
+
+absl::Status BlockStore::Wait(WriteBatch& batch) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return batch.in_flight_ == 0; });
+  return batch.error_;
+}
+
+absl::Status BlockStore::Sync(BlockSession& session) {
+  {
+    std::lock_guard lock(mutex_);
+    if (session.failed) {
+      return absl::DataLossError("an earlier write to the disk failed, and this clip with it");
+    }
+  }
+  const absl::Status status = session.file->Sync();
+  std::lock_guard lock(mutex_);
+  if (!status.ok()) EndSession(session, status);
+  // Another thread's failure in the meantime leaves open whether our sync saw our writes.
+  if (status.ok() && session.failed)
+    return absl::DataLossError("a write to the disk failed meanwhile");
+  return status;
+}
+
+absl::Status BlockStore::Read(uint32_t block, size_t size, std::string* out) {
+  std::shared_ptr<BlockSession> session;
+  { ASSIGN_OR_RETURN(session, Session()); }
+  BlockBuffer buffer = TakeBuffer();
+  RETURN_IF_ERROR(
+      ReadAll(*session->file, uint64_t{block} * kBlockBytes, {buffer.get(), AlignUp(size)}));
+  out->assign(reinterpret_cast<const char*>(buffer.get()), size);
+  GiveBuffer(std::move(buffer));
+  return absl::OkStatus();
+}
+
+void BlockStore::WriteLoop() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    changed_.wait(lock, [&] { return stopping_ || !queue_.empty(); });
+    if (queue_.empty()) return;
+    Job job = std::move(queue_.front());
+    queue_.pop_front();
+    absl::Status status;
+    if (job.session->failed) {
+      status = absl::DataLossError("an earlier write to the disk failed, and this clip with it");
+    } else {
+      lock.unlock();
+      changed_.notify_all();
+      status = WriteAll(*job.session->file, uint64_t{job.block} * kBlockBytes,
+                        {job.buffer.get(), job.size});
+      if (status.ok()) GLEANER_CRASH_POINT("spool.block.written");
+      lock.lock();
+      if (!status.ok()) EndSession(*job.session, status);
+    }
+    if (!status.ok() && job.batch->error_.ok()) job.batch->error_ = status;
+    --job.batch->in_flight_;
+    if (spare_.size() < kMaxSpare) spare_.push_back(std::move(job.buffer));
+    changed_.notify_all();
+  }
+}
+
+void BlockStore::EndSession(BlockSession& session, const absl::Status& why) {
+  if (session.failed) return;
+  session.failed = true;
+  LOG_ERROR("spool: {}: {}; the file is opened anew, clips that were being written fail", path_,
+            Message(why));
+}
+
+}  // namespace gleaner::edge
