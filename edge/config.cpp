@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <set>
 
 #include "common/clip_key.h"
@@ -14,8 +13,6 @@
 
 namespace gleaner::edge {
 namespace {
-
-constexpr size_t kMaxRules = 64;
 
 // The device's name, from its certificate; with plaintext there is none, so the file says it.
 std::string DeviceName(ConfigReader& reader, const LinkOptions& link) {
@@ -86,10 +83,10 @@ absl::StatusOr<Config> Config::Load(const std::string& path) {
   config.ring_max_bytes = static_cast<uint64_t>(
       clip.Bytes("ring_max", 64 << 20, {.min = 1 << 20, .max = int64_t{4} << 30}));
   config.encoders = clip.Strings("encoders");
-  const std::vector<std::string> known = EncoderNames();
   for (const std::string& name : config.encoders) {
-    if (std::find(known.begin(), known.end(), name) == known.end()) {
-      clip.Error("encoders", fmt::format("\"{}\" is not one of {}", name, fmt::join(known, ", ")));
+    if (!IsEncoder(name)) {
+      clip.Error("encoders",
+                 fmt::format("\"{}\" is not one of {}", name, fmt::join(DefaultEncoders(), ", ")));
     }
   }
 

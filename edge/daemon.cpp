@@ -191,8 +191,7 @@ class Daemon {
   }
 
   void OpenNetwork() {
-    ledger_ = std::make_unique<LedgerReporter>(LedgerReporterOptions{}, *spool_, *link_, clock_,
-                                               [this] { ledger_progress_->Made(); });
+    ledger_ = std::make_unique<LedgerReporter>(LedgerReporterOptions{}, *spool_, *link_, clock_);
     uploader_ =
         std::make_unique<Uploader>(config_.upload, *spool_, *link_, clock_,
                                    UploaderHooks{.alive = [this] { upload_progress_->Made(); },
@@ -208,16 +207,13 @@ class Daemon {
                          .upload = [this] { return uploader_->stats(); },
                          .cameras = [this] { return Cameras(); },
                          .problem = [this] { return Problem(); }},
-        *link_, clock_, [this](const v1::Policy& policy) { Apply(policy); },
-        [this] { heartbeat_progress_->Made(); });
+        *link_, clock_, [this](const v1::Policy& policy) { Apply(policy); });
   }
 
   // --- threads
 
   void StartLoops(Watchdog& watchdog) {
     upload_progress_ = watchdog.Register("upload", kLoopLimitNs);
-    ledger_progress_ = watchdog.Register("ledger", 4 * kLoopLimitNs);
-    heartbeat_progress_ = watchdog.Register("heartbeat", kLoopLimitNs);
     loops_.emplace_back([this](std::stop_token stop) { uploader_->Run(stop); });
     loops_.emplace_back([this](std::stop_token stop) { ledger_->Run(stop); });
     loops_.emplace_back([this](std::stop_token stop) { heartbeat_->Run(stop); });
@@ -357,7 +353,7 @@ class Daemon {
   std::unique_ptr<LedgerReporter> ledger_;
   std::unique_ptr<Uploader> uploader_;
   std::unique_ptr<Heartbeat> heartbeat_;
-  std::shared_ptr<Progress> upload_progress_, ledger_progress_, heartbeat_progress_;
+  std::shared_ptr<Progress> upload_progress_;
   std::vector<std::jthread> loops_;
 
   std::mutex mutex_;
