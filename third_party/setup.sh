@@ -4,6 +4,7 @@
 #
 #   third_party/setup.sh common edge cloud
 set -euo pipefail
+shopt -s inherit_errexit
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 footage=/usr/share/doc/opencv-doc/opencv4/html/box.mp4.gz
 
@@ -28,7 +29,7 @@ missing() {
     sed 's/#.*//' "$here/packages/$list.txt"
   done | tr -d ' \t' | sed '/^$/d' | sort -u)
   if have_node; then
-    wanted=$(grep -vxE 'nodejs|npm' <<<"$wanted")
+    wanted=$(grep -vxE 'nodejs|npm' <<<"$wanted" || true)
   fi
   # dpkg-query fails when it doesn't know some package; those are what is asked for.
   # shellcheck disable=SC2086

@@ -2,6 +2,7 @@
 # One server and three devices on real footage, on this machine. `./dev demo` starts it, after
 # having installed and built what it needs.
 set -euo pipefail
+shopt -s inherit_errexit
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 root=${here%/docker/demo}
 bin=${GLEANER_BIN:-$root/build/dev/bin}

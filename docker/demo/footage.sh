@@ -7,6 +7,7 @@
 # (H.264, a hand with a bottle) and pedestrians.avi (MPEG-4 v3, people and cars) in DIRECTORY.
 # third_party/LICENSES.md says where they come from.
 set -euo pipefail
+shopt -s inherit_errexit
 
 [ $# -eq 1 ] || {
   echo "usage: footage.sh DIRECTORY" >&2

@@ -7,6 +7,7 @@
 #
 # leaves DIRECTORY/{ca,server,DEVICE…}.{pem,key}. A real fleet keeps its CA's key elsewhere.
 set -euo pipefail
+shopt -s inherit_errexit
 umask 077
 
 [ $# -ge 2 ] || {

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# What the documents, the alerts and the packages say is so.
+# shellcheck source=tests/dev/check.sh
+. "$(dirname "${BASH_SOURCE[0]}")/check.sh"
+cd "$root"
+
+readmes() { find . -name '*.md' -not -path './build/*' -not -path './.demo/*' -not -path '*/node_modules/*'; }
+
+test_links_lead_somewhere() {
+  local file link broken=''
+  while read -r file; do
+    while read -r link; do
+      case $link in http*:* | '#'* | mailto:*) continue ;; esac
+      [ -e "$(dirname "$file")/${link%%#*}" ] || broken+="$file: $link"$'\n'
+    done < <(grep -oE '\]\([^) ]+\)|(src|srcset)="[^"]+"' "$file" | sed -E 's/^\]\(//; s/\)$//; s/^[a-z]+="//; s/"$//')
+  done < <(readmes)
+  expect "broken links" '' "$broken"
+}
+
+test_every_linked_package_has_its_licence_named() {
+  local package unnamed=''
+  while read -r package; do
+    grep -qF -- "$package" third_party/LICENSES.md || unnamed+="$package "
+  done < <(sed 's/#.*//' third_party/packages/{common,edge,cloud}.txt | grep -- '-dev$' | sort -u)
+  expect "packages without a licence in third_party/LICENSES.md" '' "$unnamed"
+}
+
+test_every_library_of_the_page_has_its_licence_named() {
+  local unnamed
+  unnamed=$(jq -r '.dependencies + .devDependencies | keys[]' cloud/web/package.json |
+    while read -r name; do grep -qF -- "$name" third_party/LICENSES.md || echo "$name"; done)
+  expect "npm packages without a licence in third_party/LICENSES.md" '' "$unnamed"
+}
+
+test_alerts_wake_when_they_should() {
+  promtool check rules docker/prometheus/rules.yml
+  promtool check config --syntax-only docker/prometheus/prometheus.yml
+  (cd docker/prometheus && promtool test rules rules_test.yml)
+}
+
+test_alerts_read_metrics_that_the_server_has() {
+  local name unknown=''
+  while read -r name; do
+    grep -rqF "\"$name\"" cloud --include='*.cpp' || unknown+="$name "
+  done < <(grep -oE 'gleaner_[a-z_]+' docker/prometheus/rules.yml | sort -u)
+  expect "metrics that no source names" '' "$unknown"
+}
+
+test_every_package_list_is_one_name_a_line() {
+  if grep -nvE '^(#.*|[a-z0-9][a-z0-9.+-]+)$' third_party/packages/*.txt; then
+    fail "these lines are not a package name"
+  fi
+}
+
+"$1"
