@@ -1,0 +1,226 @@
+#include "edge/upload/link.h"
+
+#include <gmock/gmock.h>
+#include <grpcpp/security/server_credentials.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+
+#include "common/file.h"
+#include "common/status.h"
+#include "edge/upload/unary.h"
+#include "gleaner/v1/fleet.grpc.pb.h"
+#include "tests/edge/upload/fake_cloud.h"
+#include "tests/edge/upload/fixtures.h"
+
+namespace gleaner::edge {
+namespace {
+
+using testing::HasSubstr;
+
+absl::StatusOr<LinkOptions> ReadOptions(std::string_view text) {
+  ASSIGN_OR_RETURN(ConfigReader reader, ConfigReader::Parse(text, "test.toml"));
+  const LinkOptions options = LinkOptions::Read(reader);
+  RETURN_IF_ERROR(reader.Finish());
+  return options;
+}
+
+TEST(LinkOptions, ReadsTheServerTable) {
+  const auto options = ReadOptions(R"(
+    address = "cloud.example:7443"
+    ca = "/etc/gleaner/ca.pem"
+    certificate = "/etc/gleaner/device.pem"
+    key = "/etc/gleaner/device.key"
+    server_name = "cloud")");
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_EQ(options->server, "cloud.example:7443");
+  EXPECT_EQ(options->server_name, "cloud");
+}
+
+TEST(LinkOptions, RefusesPlaintextToAnotherMachine) {
+  EXPECT_TRUE(ReadOptions("address = \"127.0.0.1:1\"\nplaintext = true").ok());
+  EXPECT_TRUE(ReadOptions("address = \"[::1]:1\"\nplaintext = true").ok());
+  const auto refused = ReadOptions("address = \"10.0.0.1:1\"\nplaintext = true");
+  EXPECT_THAT(refused.status().ToString(), HasSubstr("test.toml:2:13: plaintext"));
+  LinkOptions options;
+  options.server = "cloud.example:7443";
+  options.plaintext = true;
+  EXPECT_TRUE(absl::IsInvalidArgument(Link::Open(options, RealClock()).status()));
+}
+
+TEST(LinkOptions, NamesEveryMistake) {
+  const auto options = ReadOptions("address = \"cloud.example\"\nca = \"\"");
+  const std::string text = options.status().ToString();
+  EXPECT_THAT(text, HasSubstr("is not host:port"));
+  EXPECT_THAT(text, HasSubstr("ca"));
+  EXPECT_THAT(text, HasSubstr("certificate"));
+  EXPECT_THAT(text, HasSubstr("key"));
+}
+
+TEST(IsLoopback, KnowsThisMachineOnly) {
+  for (const char* yes : {"localhost:1", "127.0.0.1:65535", "127.1.2.3:80", "[::1]:7443"}) {
+    EXPECT_TRUE(IsLoopback(yes)) << yes;
+  }
+  for (const char* no : {"localhost", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1.evil.example:80",
+                         "localhost.example:80", "[::2]:80", "::1", "0.0.0.0:80", ":80", ""}) {
+    EXPECT_FALSE(IsLoopback(no)) << no;
+  }
+}
+
+class Identities : public testing::Test {
+ protected:
+  absl::StatusOr<Identity> Load(int64_t in_days = 0) {
+    return LoadIdentity(authority_.path("ca.pem"), authority_.path("cart-1.pem"),
+                        authority_.path("cart-1.key"),
+                        RealClock().WallNs() / kNanosPerSecond + in_days * 86400);
+  }
+  void Overwrite(const std::string& file, std::string_view text) {
+    ASSERT_TRUE(WriteFileDurably(authority_.path(file), text).ok());
+  }
+
+  TestAuthority authority_;
+  Identities() { authority_.Issue("cart-1"); }
+};
+
+TEST_F(Identities, TakeTheDevicesNameFromTheCertificate) {
+  const auto identity = Load();
+  ASSERT_TRUE(identity.ok()) << identity.status();
+  EXPECT_EQ(identity->name, "cart-1");
+  EXPECT_THAT(identity->warnings, testing::IsEmpty());
+}
+
+TEST_F(Identities, NameTheFileThatIsMissing) {
+  std::filesystem::remove(authority_.path("cart-1.key"));
+  EXPECT_TRUE(absl::IsNotFound(Load().status()));
+  EXPECT_THAT(Load().status().ToString(), HasSubstr("cart-1.key"));
+}
+
+TEST_F(Identities, NameTheFileThatIsNotPem) {
+  Overwrite("cart-1.pem", "not a certificate");
+  EXPECT_THAT(Load().status().ToString(), HasSubstr("cart-1.pem: holds no PEM certificate"));
+  authority_.Issue("cart-1");
+  Overwrite("ca.pem", "");
+  EXPECT_THAT(Load().status().ToString(), HasSubstr("ca.pem: holds no PEM certificate"));
+  Overwrite("cart-1.key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n");
+  std::filesystem::copy_file(authority_.path("cart-1.pem"), authority_.path("ca.pem"),
+                             std::filesystem::copy_options::overwrite_existing);
+  EXPECT_THAT(Load().status().ToString(), HasSubstr("cart-1.key: holds no PEM private key"));
+}
+
+TEST_F(Identities, RefuseAKeyOfAnotherCertificate) {
+  authority_.Issue("cart-2");
+  std::filesystem::copy_file(authority_.path("cart-2.key"), authority_.path("cart-1.key"),
+                             std::filesystem::copy_options::overwrite_existing);
+  EXPECT_THAT(Load().status().ToString(),
+              HasSubstr("cart-1.key: is not the key of the certificate"));
+}
+
+TEST_F(Identities, WarnOfACertificateOutOfItsDatesButGoOn) {
+  const auto expired = Load(60);
+  ASSERT_TRUE(expired.ok());
+  EXPECT_THAT(expired->warnings,
+              testing::Contains(HasSubstr("cart-1.pem: the certificate expired")));
+  const auto early = Load(-60);
+  ASSERT_TRUE(early.ok());
+  EXPECT_THAT(early->warnings, testing::Contains(HasSubstr("valid from")));
+}
+
+TEST_F(Identities, WarnOfAKeyThatEveryoneMayRead) {
+  chmod(authority_.path("cart-1.key").c_str(), 0644);
+  const auto identity = Load();
+  ASSERT_TRUE(identity.ok());
+  EXPECT_THAT(identity->warnings, testing::Contains(HasSubstr("every user")));
+}
+
+// A server that wants a client's certificate from its own authority.
+class MutualTls : public testing::Test {
+ protected:
+  MutualTls() { authority_.Issue("cart-1"); }
+
+  std::shared_ptr<grpc::ServerCredentials> Credentials() {
+    grpc::SslServerCredentialsOptions options(
+        GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+    options.pem_root_certs = *ReadFile(authority_.path("ca.pem"), 1 << 20);
+    options.pem_key_cert_pairs.push_back({*ReadFile(authority_.path("localhost.key"), 1 << 20),
+                                          *ReadFile(authority_.path("localhost.pem"), 1 << 20)});
+    return grpc::SslServerCredentials(options);
+  }
+  absl::Status SayHello(Link& link) {
+    v1::HelloRequest request;
+    v1::HelloResponse response;
+    const auto stub = v1::FleetService::NewStub(link.Channel());
+    return CallUnary({}, 10 * kNanosPerSecond, [&](grpc::ClientContext* context) {
+      return stub->Hello(context, request, &response);
+    });
+  }
+
+  TestAuthority authority_;
+};
+
+TEST_F(MutualTls, ConnectsWithACertificateOfTheServersAuthority) {
+  FakeCloud cloud(Credentials());
+  auto link = Link::Open(authority_.Options(cloud.address(), "cart-1"), RealClock());
+  ASSERT_TRUE(link.ok()) << link.status();
+  EXPECT_EQ((*link)->certificate_name(), "cart-1");
+  EXPECT_TRUE(SayHello(**link).ok());
+}
+
+TEST_F(MutualTls, IsRefusedWithACertificateOfAnotherAuthority) {
+  FakeCloud cloud(Credentials());
+  TestAuthority other;
+  other.Issue("cart-1");
+  LinkOptions options = other.Options(cloud.address(), "cart-1");
+  options.ca = authority_.path("ca.pem");
+  auto link = Link::Open(options, RealClock());
+  ASSERT_TRUE(link.ok()) << link.status();
+  EXPECT_FALSE(SayHello(**link).ok());
+}
+
+TEST_F(MutualTls, RefusesAServerOfAnotherAuthorityOrName) {
+  FakeCloud cloud(Credentials());
+  TestAuthority other;
+  LinkOptions options = authority_.Options(cloud.address(), "cart-1");
+  options.ca = other.path("ca.pem");
+  EXPECT_FALSE(SayHello(**Link::Open(options, RealClock())).ok());
+  options = authority_.Options(cloud.address(), "cart-1");
+  options.server_name = "another.example";
+  EXPECT_FALSE(SayHello(**Link::Open(options, RealClock())).ok());
+}
+
+TEST_F(MutualTls, TakesUpARenewedCertificateWithoutARestart) {
+  FakeCloud cloud(Credentials());
+  TestAuthority other;  // the device was first enrolled with the wrong authority
+  other.Issue("cart-1");
+  LinkOptions options = other.Options(cloud.address(), "cart-1");
+  options.ca = authority_.path("ca.pem");
+  auto link = Link::Open(options, RealClock());
+  ASSERT_TRUE(link.ok());
+  ASSERT_FALSE(SayHello(**link).ok());
+  const auto replace = std::filesystem::copy_options::overwrite_existing;
+  // In the middle of the rotation key and certificate don't match: the link goes on as it was.
+  std::filesystem::copy_file(authority_.path("cart-1.pem"), other.path("cart-1.pem"), replace);
+  EXPECT_FALSE(SayHello(**link).ok());
+  std::filesystem::copy_file(authority_.path("cart-1.key"), other.path("cart-1.key"), replace);
+  EXPECT_TRUE(SayHello(**link).ok());
+}
+
+TEST(Link, ConnectsAtOnceAfterTheServerCameBack) {
+  FakeCloud cloud;
+  cloud.Stop();
+  auto link = PlainLink(cloud.address(), RealClock());
+  const auto hello = [&] {
+    v1::HelloResponse response;
+    const auto stub = v1::FleetService::NewStub(link->Channel());
+    return CallUnary({}, 10 * kNanosPerSecond, [&](grpc::ClientContext* context) {
+      return stub->Hello(context, v1::HelloRequest(), &response);
+    });
+  };
+  // gRPC's own back-off would have grown to many seconds by now.
+  for (int i = 0; i < 8; ++i) EXPECT_TRUE(absl::IsUnavailable(hello()));
+  cloud.Start();
+  EXPECT_TRUE(hello().ok());
+}
+
+}  // namespace
+}  // namespace gleaner::edge
