@@ -17,6 +17,14 @@ test_links_lead_somewhere() {
   expect "broken links" '' "$broken"
 }
 
+test_every_test_that_the_readme_names_exists() {
+  local name missing=''
+  while read -r name; do
+    grep -rqE "TEST(_F|_P)?\\(${name%.*}, ${name#*.}\\)" tests --include='*.cpp' || missing+="$name "
+  done < <(sed -n '/^### What is promised/,/^### /p' README.md | grep -oE '[A-Z][A-Za-z]+\.[A-Z][A-Za-z]+')
+  expect "tests that aren't there" '' "$missing"
+}
+
 test_every_linked_package_has_its_licence_named() {
   local package unnamed=''
   while read -r package; do
