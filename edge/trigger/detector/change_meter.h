@@ -22,6 +22,11 @@ class ChangeMeter {
   bool Due(int64_t monotonic_ns) const;
   // The fraction of cells, 0 to 1, that differ from the picture about 200 ms before; 0 while there is none. Takes over the picture's memory.
   double Look(cv::Mat luma, int64_t monotonic_ns);
+  // Whether the newest look compared over the whole distance.
+  bool spans_distance() const {
+    return !recent_.empty() &&
+           recent_.back().monotonic_ns - recent_.front().monotonic_ns >= kDistanceNs;
+  }
   // Forgets the newest pictures but not the background: the next one comes after a pause.
   void Pause() { recent_.clear(); }
 

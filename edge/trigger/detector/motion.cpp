@@ -22,7 +22,8 @@ namespace {
 // A look that sees less than this sees nothing: it does not keep the detector awake.
 constexpr double kQuietFraction = 0.003;
 constexpr int64_t kStayAwakeNs = 1000 * kNanosPerMilli;
-constexpr int64_t kDismissNs = 400 * kNanosPerMilli;
+// For motion to grow out of what raised the question.
+constexpr int64_t kDismissNs = 130 * kNanosPerMilli;
 // After this long without a change, packets are quiet packets again.
 constexpr int64_t kSettledNs = 300 * kNanosPerMilli;
 
@@ -98,7 +99,7 @@ void MotionDetector::OnPacket(const Packet& packet) {
   }
   if (awake_ || pending_.size() > kMaxPending || pending_bytes_ > kMaxPendingBytes) CatchUp();
   if (awake_) {
-    if (now_ns >= (confirmed_ ? changed_ns_ + kStayAwakeNs : woke_ns_ + kDismissNs)) Cool(now_ns);
+    if (MayCool(now_ns)) Cool(now_ns);
   } else {
     Write(0, now_ns);
   }
@@ -106,6 +107,13 @@ void MotionDetector::OnPacket(const Packet& packet) {
 
 bool MotionDetector::Quiet(int64_t now_ns) const {
   return !confirmed_ || now_ns >= changed_ns_ + kSettledNs;
+}
+
+bool MotionDetector::MayCool(int64_t now_ns) const {
+  if (confirmed_) return now_ns >= changed_ns_ + kStayAwakeNs;
+  // The whole distance, or else a decoder that gives no pictures.
+  return now_ns >= woke_ns_ + kDismissNs &&
+         (meter_.spans_distance() || now_ns >= woke_ns_ + kStayAwakeNs);
 }
 
 bool MotionDetector::CheckDue(int64_t now_ns) const {

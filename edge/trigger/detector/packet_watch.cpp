@@ -28,15 +28,15 @@ constexpr double kOffsetBytes = 64;
 constexpr float kLeastSigma = 0.1f;
 
 // In sigmas, at strictness 1.
-constexpr double kSingle = 5;
+constexpr double kSingle = 4.5;
 constexpr double kSingleDrop = -12;
-constexpr double kCusum = 7;
+constexpr double kCusum = 6;
 constexpr double kCusumSlack = 1.5;
 constexpr double kCusumStep = 5;
 
 constexpr double kMostStrict = 4;
 constexpr double kLeastStrict = 0.7;
-constexpr double kStrictnessHalfLifeNs = 120.0 * kNanosPerSecond;
+constexpr double kStrictnessHalfLifeNs = 60.0 * kNanosPerSecond;
 
 float Median(float* values, size_t count) {
   std::nth_element(values, values + count / 2, values + count);
@@ -88,7 +88,7 @@ bool PacketWatch::IsSuspicious(const Packet& packet) {
   }
   if (untrained_run_ > 0) --untrained_run_;
   const double sigmas = (judged_log_size_ - size_class.median) / size_class.deviation;
-  cusum_ = std::max(0.0, cusum_ + std::min(sigmas, kCusumStep) - kCusumSlack);
+  cusum_ = std::max(0.0, cusum_ + std::min(std::abs(sigmas), kCusumStep) - kCusumSlack);
   if (sigmas < kSingle * strictness_ && sigmas > kSingleDrop * strictness_ &&
       cusum_ < kCusum * strictness_) {
     return false;
