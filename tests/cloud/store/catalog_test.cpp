@@ -322,6 +322,7 @@ size_t CountLostAfterAKill(const char* when, int announcements) {
     if (announced.size() == static_cast<size_t>(announcements)) ::kill(child, SIGKILL);
   }
   ::fclose(lines);
+  EXPECT_GE(announced.size(), static_cast<size_t>(announcements));
   int status = 0;
   EXPECT_EQ(::waitpid(child, &status, 0), child);
   EXPECT_TRUE(WIFSIGNALED(status)) << "the writer ended by itself: " << status;

@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "common/log.h"
 #include "tests/cloud/store/catalog_testing.h"
 
 int main(int argc, char** argv) {
@@ -14,6 +15,7 @@ int main(int argc, char** argv) {
   using namespace gleaner::cloud;
   if (argc != 3) return 2;
   const bool before = std::string_view(argv[2]) == "before";
+  if (!InitLogging("catalog_writer", "warn").ok()) return 2;
   auto catalog = OpenSqliteCatalog(argv[1], RealClock());
   if (!catalog.ok()) return 3;
   std::atomic<uint64_t> next{1};
