@@ -44,9 +44,9 @@ set(CPACK_COMPONENTS_ALL "")
 if(TARGET gleaner-edge)
   install(TARGETS gleaner-edge RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT edge)
   install_side(edge "Gleaner's device daemon: keeps the moments worth keeping
- gleaner-edge watches a device's cameras, cuts clips of what its rules look for into
- a durable buffer, and hands them to gleaner-cloud. It never slows the device's main
- work, fills its disk, floods its network or loses a clip.")
+gleaner-edge watches a device's cameras, cuts clips of what its rules look for into
+a durable buffer, and hands them to gleaner-cloud. It never slows the device's main
+work, fills its disk, floods its network or loses a clip.")
 endif()
 if(TARGET gleaner-cloud)
   install(TARGETS gleaner-cloud RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT cloud)
@@ -59,9 +59,9 @@ if(TARGET gleaner-cloud)
   install(DIRECTORY ${CMAKE_SOURCE_DIR}/cloud/web/dist/ DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/gleaner/web
           COMPONENT cloud OPTIONAL)
   install_side(cloud "Gleaner's server: takes clips in, checks and shows them
- gleaner-cloud receives clips from devices over mutual TLS, makes them durable and
- verifies them before it says so, indexes them and serves a page to look through them.
- The gleaner command is its client for the terminal.")
+gleaner-cloud receives clips from devices over mutual TLS, makes them durable and
+verifies them before it says so, indexes them and serves a page to look through them.
+The gleaner command is its client for the terminal.")
 endif()
 if(NOT CPACK_COMPONENTS_ALL)
   return()
