@@ -1,16 +1,27 @@
-// The recorder keeps the last seconds of every camera as encoded packets, and turns firings into clips in the spool.
+// The recorder keeps the last seconds of every camera as encoded packets, and turns firings into
+// clips in the spool.
+//
+// How a clip comes about: a firing takes the next number from the spool (durable), a capture is
+// opened over all cameras from the pre-roll rings, packets are written into the spool's objects as
+// they come (at most one fragment of video a camera is in memory), later firings of the same rule
+// whose windows overlap move the end, and when every camera has passed the end, the preview, the
+// samples and the manifest are added and the clip is committed. Rules don't share clips.
+//
+// Threads: cameras and rules only put packets and firings into an inbox, under a short lock. All
+// that touches the disk happens on one thread of the recorder's own, so that no camera waits for
+// it. The inbox is bounded: when it is full cameras wait for room, which is what paces a file that
+// is read fast; when storage hasn't made any in 2 s, the open clips fail with that as their reason.
+//
+// What can't be kept is never silent: a number whose clip can't be written ends FAILED with the
+// reason, and the recorder goes on.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "common/clock.h"
-#include "common/config.h"
 #include "edge/camera/packet.h"
 #include "edge/spool/spool.h"
 #include "edge/trigger/engine.h"
@@ -21,9 +32,12 @@ namespace gleaner::edge {
 struct RecorderOptions {
   std::string device;  // for manifests
   std::string site;
-  std::vector<std::string> cameras;  // names, in configuration order
-  int64_t pre_roll_ns = 0;           // how far back the ring goes: the longest `pre` of any rule
-  uint64_t ring_max_bytes = 64ull << 20;  // a camera; what is older goes first, and the manifest's shortfall says so
+  std::vector<std::string> cameras;  // names, in configuration order; at most kMaxCameras
+  // How far back the ring goes: the longest `pre` of any rule. It holds a little more, so that a
+  // firing that comes late, or is of another camera, finds all of it.
+  int64_t pre_roll_ns = 0;
+  // A camera; what is older goes first, and the manifest's shortfall says so.
+  uint64_t ring_max_bytes = 64ull << 20;
 };
 
 // Thread-safe: cameras call it from their own threads, firings come on any.
@@ -31,23 +45,30 @@ class Recorder {
  public:
   // `spool` and `clock` outlive the recorder.
   Recorder(RecorderOptions options, Spool& spool, Clock& clock);
+  // As Finish().
   ~Recorder();
 
-  // What a camera's clips are made of: its own packets, or the encoder's (`encoder` names it, "remux" for the former).
+  // What a camera's clips are made of: its own packets, or the encoder's (`encoder` names it,
+  // "remux" for the former). Before the camera's first packet, and at every change.
   void OnFormat(size_t camera, const VideoFormat& format, const std::string& encoder);
   void OnPacket(size_t camera, const Packet& packet);
   // Every sample of every signal, for evidence and the samples object.
   void OnSample(const SignalSample& sample);
-  // Takes a number and opens a clip over all cameras, or extends the rule's clip that is open. While paused: the number ends SUPPRESSED.
+  // Takes a number and opens a clip over all cameras, or extends the rule's clip that is open.
+  // While paused: the number ends SUPPRESSED. `signals`: what the rule reads, for evidence; the
+  // preview is taken from the camera of the first one.
   void OnFiring(const Firing& firing, const std::vector<std::string>& signals);
   void SetPaused(bool paused, std::string reason);
   void SetPolicyVersion(std::string version);
 
   // A camera has ended for good: open clips need not wait for it.
   void OnCameraEnd(size_t camera);
-  // Closes open clips with what is there, marked in the manifest's shortfall, and commits them.
+  // Closes open clips with what is there, marked as truncated and with the reason in the shortfall,
+  // and commits them. What comes after is ignored. Takes as long as the spool needs to store at
+  // most one fragment a camera and clip.
   void Finish();
 
+  // Clips being captured.
   uint64_t open_clips() const;
 
  private:

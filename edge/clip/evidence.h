@@ -1,0 +1,47 @@
+// What the signals did around a clip: the recent past of every signal, and traces cut from it.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "edge/trigger/signal.h"
+#include "gleaner/v1/clip.pb.h"
+
+namespace gleaner::edge {
+
+// Bounded twice: by time, see Trim(), and by kMaxSamples a signal and kMaxHistories signals; what
+// is beyond is forgotten, the oldest first. Not thread-safe.
+class SampleHistory {
+ public:
+  static constexpr size_t kMaxSamples = 32'768;
+  static constexpr size_t kMaxHistories = 64;
+
+  void Add(const SignalSample& sample);
+  // Forgets what isn't needed to know every value from `monotonic_ns` on.
+  void Trim(int64_t monotonic_ns);
+
+  // What Trim(monotonic_ns) would keep.
+  SampleHistory Since(int64_t monotonic_ns) const;
+
+  std::vector<std::string> Names() const;
+  // The signal in [start, end): its value at `start` (with the moment it took it, so the first
+  // offset may be negative), then every sample. Offsets count from `start`. No points for a signal
+  // that is unknown or had no value by then.
+  v1::SignalTrace Trace(const std::string& name, int64_t start_ns, int64_t end_ns) const;
+
+ private:
+  struct Point {
+    int64_t monotonic_ns;
+    double value;
+  };
+  std::map<std::string, std::deque<Point>> signals_;
+};
+
+// Leaves at most `limit` (≥ 4) points: the first, the last, and from each of equal parts between
+// them the least and the greatest, so that no peak is lost.
+void Thin(size_t limit, v1::SignalTrace* trace);
+
+}  // namespace gleaner::edge

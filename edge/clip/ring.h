@@ -1,0 +1,56 @@
+// The pre-roll ring: the last seconds of one camera as encoded packets.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "edge/camera/packet.h"
+
+namespace gleaner::edge {
+
+// What a run of packets is made of. Packets of one stream share one of these.
+struct StreamInfo {
+  VideoFormat format;
+  std::string encoder;  // "remux", or the encoder's name
+};
+
+struct StreamPacket {
+  Packet packet;
+  std::shared_ptr<const StreamInfo> stream;
+};
+
+// Holds whole groups of pictures: each starts at a keyframe and goes at once, the oldest first, as
+// soon as what is left still covers `span_ns` before the newest packet, or when there are more than
+// `max_bytes`. Packets are shared, not copied. Not thread-safe.
+class PacketRing {
+ public:
+  PacketRing(int64_t span_ns, uint64_t max_bytes) : span_ns_(span_ns), max_bytes_(max_bytes) {}
+
+  // A packet before the first keyframe is of no use to anybody and is dropped. So is a group that
+  // alone is larger than `max_bytes`, up to its end.
+  void Push(StreamPacket packet);
+  void Clear();
+
+  // From the last keyframe at or before `monotonic_ns` to the newest packet; all there is when no
+  // keyframe is that old.
+  std::vector<StreamPacket> From(int64_t monotonic_ns) const;
+
+  uint64_t bytes() const { return bytes_; }
+  size_t size() const { return packets_.size(); }
+
+ private:
+  void DropFirstGroup();
+
+  const int64_t span_ns_;
+  const uint64_t max_bytes_;
+  std::deque<StreamPacket> packets_;
+  std::deque<uint64_t> keyframes_;  // as counted since the start; the first is packets_.front()
+  uint64_t front_ = 0;              // the count of packets_.front()
+  uint64_t bytes_ = 0;
+  int64_t newest_ns_ = INT64_MIN;
+};
+
+}  // namespace gleaner::edge

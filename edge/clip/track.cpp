@@ -1,0 +1,194 @@
+#include "edge/clip/track.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "common/limits.h"
+#include "common/status.h"
+#include "edge/camera/ffmpeg.h"
+
+namespace gleaner::edge {
+namespace {
+
+// Room for the last fragment and the index at the end of the file.
+constexpr uint64_t kMaxVideoBytes = kMaxObjectBytes - (64ull << 20);
+constexpr char kFormatChanged[] = "the camera's format changed";
+
+// The length of a protobuf varint.
+uint64_t VarintBytes(uint64_t value) {
+  uint64_t bytes = 1;
+  while (value >>= 7) ++bytes;
+  return bytes;
+}
+
+}  // namespace
+
+bool Continues(const StreamInfo& before, const StreamInfo& after) {
+  const VideoFormat& a = before.format;
+  const VideoFormat& b = after.format;
+  if (a.codec != b.codec || a.width != b.width || a.height != b.height ||
+      a.time_base.numerator != b.time_base.numerator ||
+      a.time_base.denominator != b.time_base.denominator) {
+    return false;
+  }
+  const AVCodecParameters& p = *a.parameters;
+  const AVCodecParameters& q = *b.parameters;
+  if (p.extradata_size == q.extradata_size &&
+      (p.extradata_size == 0 || std::memcmp(p.extradata, q.extradata, p.extradata_size) == 0)) {
+    return true;
+  }
+  // Our own H.264 encoders put the parameter sets in front of each keyframe; a camera may not.
+  return a.codec == "h264" && before.encoder != "remux" && after.encoder != "remux";
+}
+
+Track::Track(std::string camera, int64_t start_ns, int64_t end_ns, int64_t fired_ns,
+             ClipWriter& clip)
+    : camera_(std::move(camera)),
+      start_ns_(start_ns),
+      end_ns_(end_ns),
+      fired_ns_(fired_ns),
+      clip_(clip) {}
+
+absl::Status Track::Feed(const StreamPacket& packet) {
+  if (finished_ || !cut_.empty()) return absl::OkStatus();
+  if (past_end_) {
+    after_.push_back(packet);
+    return absl::OkStatus();
+  }
+  if (muxer_ != nullptr) return Write(packet);
+
+  // Until the start is passed a later keyframe may serve better than the one at hand.
+  const bool before = packet.packet.monotonic_ns <= start_ns_;
+  if (packet.packet.keyframe && before) waiting_.clear();
+  if (waiting_.empty() && !packet.packet.keyframe) return absl::OkStatus();
+  waiting_.push_back(packet);
+  return before ? absl::OkStatus() : Start();
+}
+
+absl::Status Track::Start() {
+  if (waiting_.front().packet.monotonic_ns >= end_ns_) {
+    past_end_ = true;  // nothing of the camera is in the window
+    after_ = std::move(waiting_);
+    return absl::OkStatus();
+  }
+  stream_ = waiting_.front().stream;
+  format_ = stream_->format;
+  encoder_ = stream_->encoder;
+  first_pts_ = waiting_.front().packet.pts;
+  first_ns_ = waiting_.front().packet.monotonic_ns;
+  object_ = clip_.NewObject();
+  ASSIGN_OR_RETURN(muxer_, Muxer::Open(format_, *object_));
+  const std::deque<StreamPacket> packets = std::exchange(waiting_, {});
+  for (const StreamPacket& packet : packets) RETURN_IF_ERROR(Feed(packet));
+  return absl::OkStatus();
+}
+
+absl::Status Track::Write(const StreamPacket& stream_packet) {
+  const Packet& packet = stream_packet.packet;
+  if (stream_packet.stream != stream_) {
+    if (!Continues(*stream_, *stream_packet.stream)) {
+      cut_ = kFormatChanged;
+      return absl::OkStatus();
+    }
+    if (stream_->encoder != stream_packet.stream->encoder) {
+      encoder_ += "+" + stream_packet.stream->encoder;
+    }
+    stream_ = stream_packet.stream;
+  }
+  // The manifest's deltas are at least 1: of two frames at one time the first stays.
+  if (packet.pts < first_pts_ || packet.pts == last_pts_) return absl::OkStatus();
+  const int64_t dts_ns =
+      packet.monotonic_ns - TicksToNs(packet.pts - packet.dts, format_.time_base);
+  if (dts_ns >= end_ns_ && packet.pts > last_pts_) {
+    past_end_ = true;
+    // Without reordering the last frame is shown until this one.
+    if (packet.pts == packet.dts) last_duration_ = packet.pts - last_pts_;
+    after_.push_back(stream_packet);
+    return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(muxer_->Write(packet));
+  if (!frames_.empty()) {
+    delta_bytes_ +=
+        VarintBytes(static_cast<uint64_t>(FileTicks(packet.dts - last_dts_, format_.time_base)));
+  }
+  last_dts_ = packet.dts;
+  frames_.push_back(packet.pts);
+  if (packet.pts > last_pts_) {
+    last_pts_ = packet.pts;
+    last_ns_ = packet.monotonic_ns;
+    last_duration_ = std::max<int64_t>(1, packet.data->duration);
+  }
+  KeepForPreview(stream_packet, dts_ns);
+  return absl::OkStatus();
+}
+
+void Track::KeepForPreview(const StreamPacket& packet, int64_t dts_ns) {
+  if (preview_ready_) return;
+  if (!preview_.empty() && dts_ns > fired_ns_) {
+    preview_ready_ = true;
+    return;
+  }
+  if (packet.packet.keyframe && packet.packet.monotonic_ns <= fired_ns_) preview_.clear();
+  preview_.push_back(packet);
+}
+
+void Track::DropPreview() {
+  preview_ready_ = true;
+  preview_ = {};
+}
+
+absl::Status Track::Extend(int64_t end_ns) {
+  if (end_ns <= end_ns_) return absl::OkStatus();
+  end_ns_ = end_ns;
+  if (!past_end_) return absl::OkStatus();
+  past_end_ = false;
+  const std::deque<StreamPacket> packets = std::exchange(after_, {});
+  for (const StreamPacket& packet : packets) RETURN_IF_ERROR(Feed(packet));
+  return absl::OkStatus();
+}
+
+absl::Status Track::Finish(const std::string& reason) {
+  finished_ = true;
+  if (!past_end_ && cut_.empty()) cut_ = reason;
+  waiting_.clear();
+  after_.clear();
+  if (muxer_ == nullptr) return absl::OkStatus();
+  RETURN_IF_ERROR(muxer_->Finish());
+  return object_->Finish();
+}
+
+bool Track::full() const {
+  return frames_.size() >= kMaxFrames || (muxer_ && muxer_->bytes_written() >= kMaxVideoBytes);
+}
+
+uint64_t Track::manifest_bytes() const {
+  if (muxer_ == nullptr) return 0;
+  return delta_bytes_ + 8 * (BlockCount(muxer_->bytes_written()) + 4);
+}
+
+int64_t Track::end_ns() const { return last_ns_ + TicksToNs(last_duration_, format_.time_base); }
+
+v1::VideoTrack Track::Describe() const {
+  v1::VideoTrack track;
+  track.set_camera(camera_);
+  track.set_codec(format_.codec);
+  track.set_width(static_cast<uint32_t>(format_.width));
+  track.set_height(static_cast<uint32_t>(format_.height));
+  const TimeBase base = FileTimeBase(format_.time_base);
+  track.set_time_base_numerator(static_cast<uint32_t>(base.numerator));
+  track.set_time_base_denominator(static_cast<uint32_t>(base.denominator));
+  std::vector<int64_t> pts = frames_;
+  std::sort(pts.begin(), pts.end());
+  track.set_first_pts(FileTicks(pts.front(), format_.time_base));
+  track.mutable_pts_delta()->Reserve(static_cast<int>(pts.size()) - 1);
+  for (size_t i = 1; i < pts.size(); ++i) {
+    track.add_pts_delta(static_cast<uint32_t>(FileTicks(pts[i] - pts[i - 1], format_.time_base)));
+  }
+  track.set_frame_count(static_cast<uint32_t>(pts.size()));
+  track.set_first_frame_monotonic_ns(first_ns_);
+  track.set_encoder(encoder_);
+  return track;
+}
+
+}  // namespace gleaner::edge
