@@ -68,8 +68,9 @@ std::string ReadToken(ConfigReader& http, const std::filesystem::path& folder) {
     http.Error(key, fmt::format("a token has {} to {} characters", kMinTokenBytes, kMaxTokenBytes));
   }
   for (const char c : token) {
-    if (c <= ' ' || c > '~') {
-      http.Error(key, "a token has visible ASCII characters only");
+    // The HTTP library decodes percent signs in headers.
+    if (c <= ' ' || c > '~' || c == '%') {
+      http.Error(key, "a token has visible ASCII characters only, and no %");
       break;
     }
   }

@@ -16,6 +16,8 @@ constexpr size_t kMaxHeadBytes = 32 << 10;
 constexpr size_t kReadBytes = 16 << 10;
 constexpr std::chrono::seconds kRequestTimeout{30};
 constexpr std::chrono::seconds kWriteTimeout{20};
+constexpr std::chrono::seconds kLingerTimeout{1};
+constexpr size_t kLingerBytes = 4 << 20;
 
 }  // namespace
 
@@ -75,6 +77,17 @@ ssize_t ConnectionStream::write(const char* data, size_t size) {
     if (sent >= 0) return sent;
     if (errno == EINTR) continue;
     if (errno != EAGAIN || !Wait(POLLOUT, steady_clock::now() + kWriteTimeout)) return -1;
+  }
+}
+
+void ConnectionStream::Linger() {
+  ::shutdown(socket_.get(), SHUT_WR);
+  const auto deadline = steady_clock::now() + kLingerTimeout;
+  input_.resize(kReadBytes);
+  for (size_t taken = 0; taken < kLingerBytes && Wait(POLLIN, deadline);) {
+    const ssize_t got = ::recv(socket_.get(), input_.data(), input_.size(), 0);
+    if (got <= 0) return;
+    taken += static_cast<size_t>(got);
   }
 }
 

@@ -21,6 +21,9 @@ class ConnectionStream : public httplib::Stream {
   // Bytes of a next request are here already.
   bool HasInput() const { return begin_ < input_.size(); }
   int fd() const { return socket_.get(); }
+  // Before closing on a client that may still be sending: says the end and takes in what comes for
+  // a moment, or the reset that follows unread bytes could overtake the answer.
+  void Linger();
 
   bool is_readable() const override;
   bool is_writable() const override;

@@ -143,6 +143,9 @@ void Gateway::Serve(const httplib::Request& request, const std::string& body,
                     "Connect-Timeout-Ms is a number of at most 10 digits");
     }
     timeout_ms = std::min<int64_t>(std::stoll(text), kMaxTimeoutMs);
+    if (timeout_ms == 0) {
+      return refuse(grpc::StatusCode::DEADLINE_EXCEEDED, "Connect-Timeout-Ms leaves no time");
+    }
   }
 
   std::string message;

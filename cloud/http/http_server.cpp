@@ -74,6 +74,8 @@ std::string_view StatusText(int status) {
       return "The body is too long: at most 1 MiB.";
     case 414:
       return "The address is too long.";
+    case 415:
+      return "That is not a kind of body this server takes.";
     case 416:
       return "The range is malformed.";
     default:
@@ -141,6 +143,7 @@ class HttpServer::Engine : public httplib::Server {
     const uint64_t one = 1;
     (void)!::write(wake_.get(), &one, sizeof(one));
     acceptor_.join();
+    listening_.Reset();
     {
       std::unique_lock lock(mutex_);
       ready_.clear();
@@ -177,6 +180,12 @@ class HttpServer::Engine : public httplib::Server {
     });
     Post(R"([\s\S]*)", [shared](const httplib::Request& request, httplib::Response& response,
                                 const httplib::ContentReader& read) {
+      if (request.is_multipart_form_data()) {
+        // The library would call back with parts, and nobody here wants any.
+        response.status = 415;
+        current.close = true;
+        return;
+      }
       std::string body;
       bool too_long = false;
       const bool whole = read([&](const char* data, size_t size) {
@@ -191,7 +200,6 @@ class HttpServer::Engine : public httplib::Server {
       }
       shared->post(request, body, response);
     });
-    set_payload_max_length(kMaxBodyBytes);
     set_exception_handler([](const httplib::Request& request, httplib::Response& response,
                              std::exception_ptr problem) {
       try {
@@ -342,13 +350,14 @@ class HttpServer::Engine : public httplib::Server {
             stream.EndHead();
             Prepare(request);
           });
+      if (current.close) stream.Linger();
       if (!answered || closed || last || current.close) return false;
     } while (stream.HasInput());
     return true;
   }
 
   const uint16_t port_;
-  const Fd listening_;
+  Fd listening_;
   const Fd epoll_;
   const Fd wake_;
 

@@ -16,6 +16,7 @@ namespace {
 const std::vector<std::string> kPublicServices = {"gleaner.v1.CatalogService"};
 
 constexpr uint64_t kMinFreeBytes = 64 << 20;
+constexpr std::chrono::seconds kReadyFor{1};
 
 // Style may be inline: the page's charts size themselves with it. Script may not.
 const httplib::Headers kSecurityHeaders = {
@@ -212,15 +213,31 @@ void HttpService::Login(const httplib::Request& request, const std::string& body
   }
 }
 
-void HttpService::Ready(const httplib::Request& request, httplib::Response& response) {
-  absl::Status status = catalog_.Check();
-  if (status.ok()) {
-    const auto free = blobs_.FreeBytes();
-    status = free.status();
-    if (status.ok() && *free < kMinFreeBytes) {
-      status = absl::ResourceExhaustedError("the blob store is full");
+absl::Status HttpService::CheckStores() {
+  std::lock_guard lock(ready_mutex_);
+  const auto now = std::chrono::steady_clock::now();
+  if (ready_checked_ && now - *ready_checked_ < kReadyFor) return ready_;
+  ready_ = [this]() -> absl::Status {
+    RETURN_IF_ERROR(catalog_.Check());
+    ASSIGN_OR_RETURN(const uint64_t free, blobs_.FreeBytes());
+    if (free < kMinFreeBytes) {
+      return absl::ResourceExhaustedError(
+          fmt::format("the blob store has {} MiB left", free >> 20));
     }
-  }
+    ASSIGN_OR_RETURN(const auto writer, blobs_.Create(1));
+    char byte = 0;
+    const iovec part{&byte, 1};
+    absl::Status written = writer->WriteAt(0, &part, 1);
+    if (written.ok()) written = writer->Sync();
+    const absl::Status removed = blobs_.Remove(writer->id());
+    return written.ok() ? removed : written;
+  }();
+  ready_checked_ = std::chrono::steady_clock::now();
+  return ready_;
+}
+
+void HttpService::Ready(const httplib::Request& request, httplib::Response& response) {
+  const absl::Status status = CheckStores();
   response.set_header("Cache-Control", "no-store");
   if (status.ok()) return Respond(request, response, 200, "ready\n", "text/plain");
   LOG_WARN("not ready: {}", Message(status));

@@ -8,7 +8,10 @@
 //   everything else                the page
 #pragma once
 
+#include <chrono>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -57,6 +60,8 @@ class HttpService {
   bool Admit(const httplib::Request& request, httplib::Response& response);
   void Login(const httplib::Request& request, const std::string& body, httplib::Response& response);
   void Ready(const httplib::Request& request, httplib::Response& response);
+  // Commits and stores a little; at most once a second, whoever asks.
+  absl::Status CheckStores();
   // The label for this request's metrics: one of a fixed few.
   std::string_view RouteOf(const std::string& path) const;
 
@@ -67,6 +72,9 @@ class HttpService {
   Gateway gateway_;
   MediaFiles media_;
   const Page page_;
+  std::mutex ready_mutex_;
+  absl::Status ready_;
+  std::optional<std::chrono::steady_clock::time_point> ready_checked_;
   std::unique_ptr<HttpServer> server_;
 };
 

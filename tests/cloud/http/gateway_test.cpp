@@ -1,0 +1,120 @@
+#include <gmock/gmock.h>
+
+#include <nlohmann/json.hpp>
+
+#include "service_testing.h"
+
+namespace gleaner::cloud {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+
+class GatewayTest : public ServiceTest {
+ protected:
+  GatewayTest() { Start(); }
+};
+
+TEST_F(GatewayTest, ServesEveryMethodOfTheCatalogueAsJson) {
+  const std::string id = AddClip(1);
+  AddClip(2, "cart-2");
+  for (const char* method : {"ListClips", "ListDevices", "GetSummary"}) {
+    const auto result = Call(method, "{}");
+    ASSERT_TRUE(result);
+    EXPECT_EQ(result->status, 200) << method << result->body;
+    EXPECT_EQ(result->get_header_value("Content-Type"), "application/json");
+    EXPECT_TRUE(json::parse(result->body).is_object());
+  }
+  const json clips = json::parse(Call("ListClips", R"({"filter":"device:cart-1"})")->body);
+  ASSERT_EQ(clips["clips"].size(), 1);
+  EXPECT_EQ(clips["clips"][0]["id"], id);
+  const json clip = json::parse(Call("GetClip", R"({"id":")" + id + "\"}")->body);
+  EXPECT_EQ(clip["manifest"]["device"], "cart-1");
+  EXPECT_EQ(json::parse(Call("GetSummary", "{}")->body)["clips"], "2");
+}
+
+TEST_F(GatewayTest, AMistakeInTheFilterComesBackWithItsColumn) {
+  const auto result = Call("ListClips", R"({"filter":"device:cart-1 colour:red"})");
+  EXPECT_EQ(result->status, 400);
+  const json error = json::parse(result->body);
+  EXPECT_EQ(error["code"], "invalid_argument");
+  EXPECT_THAT(error["message"], HasSubstr("column 15"));
+}
+
+TEST_F(GatewayTest, ErrorsAreConnectErrors) {
+  const auto missing = Call("GetClip", R"({"id":"00000000000000000000"})");
+  EXPECT_EQ(missing->status, 404);
+  EXPECT_EQ(json::parse(missing->body)["code"], "not_found");
+  const auto malformed = Call("GetClip", R"({"id": )");
+  EXPECT_EQ(malformed->status, 400);
+  EXPECT_EQ(json::parse(malformed->body)["code"], "invalid_argument");
+  const auto wrong_type = Call("ListClips", R"({"pageSize": "many"})");
+  EXPECT_EQ(wrong_type->status, 400);
+  EXPECT_EQ(Call("ListClips", R"({"pageSize": 501})")->status, 400);
+}
+
+TEST_F(GatewayTest, DeepNestingIsAnErrorAndNotACrash) {
+  std::string deep;
+  for (int i = 0; i < 100'000; ++i) deep += "{\"a\":";
+  EXPECT_EQ(Call("ListClips", deep)->status, 400);
+  EXPECT_EQ(Call("ListClips", std::string(500'000, '['))->status, 400);
+}
+
+TEST_F(GatewayTest, UnknownFieldsAreIgnoredAsTheProtocolSays) {
+  EXPECT_EQ(Call("ListClips", R"({"fieldOfTheFuture": [1, {"x": null}]})")->status, 200);
+}
+
+TEST_F(GatewayTest, TheDevicesServicesAreNotThere) {
+  for (const char* path :
+       {"/gleaner.v1.FleetService/Hello", "/gleaner.v1.IngestService/Upload",
+        "/gleaner.v1.IngestService/ReportLedger", "/gleaner.v1.CatalogService/NoSuchMethod",
+        "/gleaner.v1.CatalogService/"}) {
+    const auto result = client_->Post(path, "{}", "application/json");
+    EXPECT_EQ(result->status, 404) << path;
+    EXPECT_EQ(json::parse(result->body)["code"], "unimplemented") << path;
+  }
+}
+
+TEST_F(GatewayTest, SpeaksTheProtocolsVersionAndTimeout) {
+  EXPECT_EQ(Call("GetSummary", "{}", {{"Connect-Protocol-Version", "1"}})->status, 200);
+  EXPECT_EQ(Call("GetSummary", "{}", {{"Connect-Protocol-Version", "2"}})->status, 400);
+  EXPECT_EQ(Call("GetSummary", "{}", {{"Connect-Timeout-Ms", "5000"}})->status, 200);
+  EXPECT_EQ(Call("GetSummary", "{}", {{"Connect-Timeout-Ms", "soon"}})->status, 400);
+  const auto too_late = Call("GetSummary", "{}", {{"Connect-Timeout-Ms", "0"}});
+  EXPECT_EQ(too_late->status, 504);
+  EXPECT_EQ(json::parse(too_late->body)["code"], "deadline_exceeded");
+}
+
+TEST_F(GatewayTest, TakesJsonAndProtobufAndNothingElse) {
+  AddClip(1);
+  const auto proto =
+      client_->Post("/gleaner.v1.CatalogService/GetSummary", "", "application/proto");
+  ASSERT_EQ(proto->status, 200);
+  v1::GetSummaryResponse summary;
+  ASSERT_TRUE(summary.ParseFromString(proto->body));
+  EXPECT_EQ(summary.clips(), 1);
+  // A form is what a foreign web site can post without being asked first.
+  for (const char* type :
+       {"text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"}) {
+    EXPECT_EQ(client_->Post("/gleaner.v1.CatalogService/GetSummary", "{}", type)->status, 415);
+  }
+  const auto charset = client_->Post("/gleaner.v1.CatalogService/GetSummary", "{}",
+                                     "application/json; charset=utf-8");
+  EXPECT_EQ(charset->status, 200);
+  EXPECT_EQ(client_->Get("/gleaner.v1.CatalogService/GetSummary")->status, 405);
+}
+
+TEST_F(GatewayTest, LongAnswersAreCompressedForThoseWhoTakeIt) {
+  for (uint64_t i = 1; i <= 20; ++i) AddClip(i);
+  client_->set_decompress(false);
+  const auto packed = Call("ListClips", "{}", {{"Accept-Encoding", "gzip"}});
+  const auto plain = Call("ListClips", "{}", {{"Accept-Encoding", "gzip;q=0"}});
+  EXPECT_EQ(packed->get_header_value("Content-Encoding"), "gzip");
+  EXPECT_EQ(plain->get_header_value("Content-Encoding"), "");
+  EXPECT_LT(packed->body.size() * 2, plain->body.size());
+  client_->set_decompress(true);
+  EXPECT_EQ(Call("ListClips", "{}", {{"Accept-Encoding", "gzip"}})->body, plain->body);
+}
+
+}  // namespace
+}  // namespace gleaner::cloud

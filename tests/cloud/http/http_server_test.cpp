@@ -1,0 +1,234 @@
+#include "cloud/http/http_server.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <stdexcept>
+#include <vector>
+
+#include "cloud/http/respond.h"
+#include "common/status.h"
+#include "raw_client.h"
+
+namespace gleaner::cloud {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+size_t CountOf(const std::string& text, std::string_view what) {
+  size_t count = 0;
+  for (size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++count;
+  return count;
+}
+
+// Answers GET with the path and POST with the length of the body.
+class HttpServerTest : public testing::Test {
+ protected:
+  void Start(size_t threads = 2) {
+    HttpServer::Handlers handlers;
+    handlers.get = [this](const httplib::Request& request, httplib::Response& response) {
+      if (request.path == "/throw") throw std::runtime_error("on purpose");
+      if (request.path == "/endless") {
+        response.set_content_provider(size_t{1} << 40, "application/octet-stream",
+                                      [this](size_t, size_t, httplib::DataSink& sink) {
+                                        sending_ = true;
+                                        const std::string piece(1 << 16, 'x');
+                                        return sink.write(piece.data(), piece.size());
+                                      });
+        return;
+      }
+      Respond(request, response, 200, "path " + request.path, "text/plain");
+    };
+    handlers.post = [](const httplib::Request& request, const std::string& body,
+                       httplib::Response& response) {
+      Respond(request, response, 200, "body of " + std::to_string(body.size()), "text/plain");
+    };
+    handlers.done = [this](const httplib::Request&, const httplib::Response& response, double) {
+      last_status_ = response.status;
+    };
+    handlers.headers = {{"X-Frame-Options", "DENY"}};
+    auto server = HttpServer::Start({"127.0.0.1", 0}, threads, std::move(handlers));
+    ASSERT_TRUE(server.ok()) << server.status();
+    server_ = *std::move(server);
+  }
+
+  RawClient Connect() { return RawClient(server_->port()); }
+
+  std::unique_ptr<HttpServer> server_;
+  std::atomic<int> last_status_{0};
+  std::atomic<bool> sending_{false};
+};
+
+TEST_F(HttpServerTest, AnswersSeveralRequestsOverOneConnection) {
+  Start();
+  RawClient client = Connect();
+  client.Send("GET /one HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(client.ReadUntil("path /one"), StartsWith("HTTP/1.1 200 OK\r\n"));
+  client.Send("GET /two HTTP/1.1\r\nHost: x\r\n\r\nGET /three HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_EQ(CountOf(client.ReadUntil("path /three"), "HTTP/1.1 200"), 3);
+  EXPECT_FALSE(client.ended());
+}
+
+TEST_F(HttpServerTest, APortInUseIsAnErrorThatNamesIt) {
+  Start();
+  HttpServer::Handlers handlers;
+  const auto second = HttpServer::Start({"127.0.0.1", server_->port()}, 1, std::move(handlers));
+  ASSERT_FALSE(second.ok());
+  EXPECT_THAT(
+      std::string(Message(second.status())),
+      AllOf(HasSubstr(std::to_string(server_->port())), HasSubstr("Address already in use")));
+}
+
+TEST_F(HttpServerTest, ABodyThatAGetBringsIsNeverReadAsTheNextRequest) {
+  Start();
+  RawClient client = Connect();
+  client.Send(
+      "GET /outer HTTP/1.1\r\nHost: x\r\nContent-Length: 40\r\n\r\n"
+      "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n    ");
+  const std::string& all = client.ReadToEnd();
+  EXPECT_EQ(CountOf(all, "HTTP/1.1 "), 1) << all;
+  EXPECT_THAT(all, AllOf(HasSubstr("path /outer"), HasSubstr("Connection: close"),
+                         Not(HasSubstr("Keep-Alive")), Not(HasSubstr("smuggled"))));
+  EXPECT_TRUE(client.ended());
+}
+
+TEST_F(HttpServerTest, RefusesARequestThatSaysItsLengthTwice) {
+  Start();
+  for (const char* lengths :
+       {"Content-Length: 4\r\nContent-Length: 5", "Content-Length: 4\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: gzip, chunked", "Content-Length: 4x", "Content-Length: -1"}) {
+    RawClient client = Connect();
+    client.Send(std::string("POST /x HTTP/1.1\r\nHost: x\r\n") + lengths + "\r\n\r\nbody");
+    EXPECT_THAT(client.ReadToEnd(), StartsWith("HTTP/1.1 400 ")) << lengths;
+    EXPECT_TRUE(client.ended());
+  }
+}
+
+TEST_F(HttpServerTest, APostWithoutABodyIsAnsweredAtOnce) {
+  Start();
+  RawClient client = Connect();
+  const auto begun = std::chrono::steady_clock::now();
+  client.Send("POST /x HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(client.ReadUntil("body of 0"), HasSubstr("body of 0"));
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(3));
+}
+
+TEST_F(HttpServerTest, TakesABodyOfAMebibyteAndNotAByteMore) {
+  Start();
+  for (const auto& [size, wanted] :
+       std::vector<std::pair<size_t, std::string>>{{1 << 20, "200 "}, {(1 << 20) + 1, "413 "}}) {
+    RawClient plain = Connect();
+    plain.Send("POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(size) +
+               "\r\n\r\n");
+    plain.Send(std::string(size, 'a'));
+    EXPECT_THAT(plain.ReadUntil("\r\n\r\n"), StartsWith("HTTP/1.1 " + wanted)) << size;
+    RawClient chunked = Connect();
+    chunked.Send("POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+    char head[32];
+    std::snprintf(head, sizeof(head), "%zx\r\n", size);
+    chunked.Send(head + std::string(size, 'a') + "\r\n0\r\n\r\n");
+    EXPECT_THAT(chunked.ReadUntil("\r\n\r\n"), StartsWith("HTTP/1.1 " + wanted)) << size;
+  }
+}
+
+TEST_F(HttpServerTest, AGzipBombEndsAtTheLimit) {
+  Start();
+  const std::string bomb = Gzip(std::string(64 << 20, '\0'));
+  ASSERT_LT(bomb.size(), 200'000u);
+  RawClient client = Connect();
+  client.Send("POST /x HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: " +
+              std::to_string(bomb.size()) + "\r\n\r\n" + bomb);
+  EXPECT_THAT(client.ReadUntil("\r\n\r\n"), StartsWith("HTTP/1.1 413 "));
+}
+
+TEST_F(HttpServerTest, RefusesHeadsWithoutMeasure) {
+  Start();
+  RawClient lines = Connect();
+  lines.Send("GET / HTTP/1.1\r\n");
+  for (int i = 0; i < 2000 && lines.Send("X-Filler: 0123456789012345678901234567890\r\n"); ++i) {
+  }
+  EXPECT_THAT(lines.ReadToEnd(), StartsWith("HTTP/1.1 400 "));
+  RawClient one_line = Connect();
+  one_line.Send("GET /" + std::string(200'000, 'a'));
+  one_line.ReadToEnd();
+  EXPECT_TRUE(one_line.ended());
+  RawClient path = Connect();
+  path.Send("GET /" + std::string(2000, 'a') + " HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(path.ReadToEnd(), StartsWith("HTTP/1.1 414 "));
+}
+
+TEST_F(HttpServerTest, NonsenseIsRefusedAndTheNextClientServed) {
+  Start();
+  for (const std::string& nonsense :
+       {std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 16),
+        std::string("GET\r\n\r\n"), std::string("PUT /x HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc"),
+        std::string("GET / HTTP/1.1\r\nRange: bytes=" + std::string(7000, '1') + "-\r\n\r\n")}) {
+    RawClient client = Connect();
+    client.Send(nonsense);
+    EXPECT_THAT(client.ReadToEnd(), StartsWith("HTTP/1.1 4")) << nonsense;
+    EXPECT_TRUE(client.ended());
+  }
+  RawClient good = Connect();
+  good.Send("GET /fine HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(good.ReadUntil("path /fine"), StartsWith("HTTP/1.1 200"));
+}
+
+TEST_F(HttpServerTest, AnExceptionIsA500WithoutItsText) {
+  Start();
+  RawClient client = Connect();
+  client.Send("GET /throw HTTP/1.1\r\nHost: x\r\n\r\n");
+  const std::string& answer = client.ReadUntil("log says what");
+  EXPECT_THAT(answer, AllOf(StartsWith("HTTP/1.1 500 "), Not(HasSubstr("on purpose")),
+                            HasSubstr("X-Frame-Options: DENY")));
+  EXPECT_EQ(last_status_, 500);
+}
+
+TEST_F(HttpServerTest, IdleConnectionsHoldNoThread) {
+  Start(2);
+  std::vector<std::unique_ptr<RawClient>> idle;
+  for (int i = 0; i < 60; ++i) {
+    idle.push_back(std::make_unique<RawClient>(server_->port()));
+    idle.back()->Send("GET /idle HTTP/1.1\r\nHost: x\r\n\r\n");
+    ASSERT_THAT(idle.back()->ReadUntil("path /idle"), HasSubstr("path /idle")) << i;
+  }
+  RawClient one_more = Connect();
+  one_more.Send("GET /more HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(one_more.ReadUntil("path /more"), HasSubstr("path /more"));
+  for (auto& client : idle) EXPECT_FALSE(client->ended());
+}
+
+TEST_F(HttpServerTest, BeyondTheConnectionLimitTheLongestIdleOneGoes) {
+  Start(2);
+  std::vector<std::unique_ptr<RawClient>> idle;
+  for (int i = 0; i < 512; ++i) {
+    idle.push_back(std::make_unique<RawClient>(server_->port()));
+    idle.back()->Send("GET /idle HTTP/1.1\r\nHost: x\r\n\r\n");
+    ASSERT_THAT(idle.back()->ReadUntil("path /idle"), HasSubstr("path /idle")) << i;
+  }
+  RawClient one_more = Connect();
+  one_more.Send("GET /more HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(one_more.ReadUntil("path /more"), HasSubstr("path /more"));
+  idle.front()->ReadToEnd();
+  EXPECT_TRUE(idle.front()->ended());
+}
+
+TEST_F(HttpServerTest, StopsInTimeWhileSomeoneDownloadsWithoutReading) {
+  Start();
+  RawClient slow = Connect();
+  slow.Send("GET /endless HTTP/1.1\r\nHost: x\r\n\r\n");
+  slow.ReadUntil("\r\n\r\n");
+  ASSERT_TRUE(sending_);
+  const auto begun = std::chrono::steady_clock::now();
+  server_->Stop();
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(5));
+  EXPECT_FALSE(Connect().connected());
+}
+
+}  // namespace
+}  // namespace gleaner::cloud

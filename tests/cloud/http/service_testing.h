@@ -1,0 +1,111 @@
+// A whole HTTP side over a real catalogue and blob store, with one clip in them.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+
+#include "cloud/http/catalog_service.h"
+#include "cloud/http/http_service.h"
+#include "common/status.h"
+#include "grpcpp/server.h"
+#include "grpcpp/server_builder.h"
+#include "tests/cloud/store/catalog_testing.h"
+
+namespace gleaner::cloud {
+
+class ServiceTest : public testing::Test {
+ protected:
+  ServiceTest() {
+    std::filesystem::create_directory(folder_ / "web");
+    std::filesystem::create_directory(folder_ / "web/assets");
+    std::ofstream(folder_ / "web/index.html")
+        << "<!doctype html><title>Gleaner</title>" << std::string(2000, ' ');
+    std::ofstream(folder_ / "web/assets/app-1a2b.js") << "export {};" << std::string(2000, '\n');
+    std::ofstream(folder_ / "web/favicon.svg") << "<svg/>";
+    std::ofstream(folder_ / "secret.txt") << "not for the web";
+    auto catalog = OpenSqliteCatalog(folder_ / "catalog.db", clock_);
+    auto blobs = OpenFileBlobStore(folder_ / "blobs");
+    if (!catalog.ok() || !blobs.ok()) throw std::runtime_error("no store");
+    catalog_ = *std::move(catalog);
+    blobs_ = *std::move(blobs);
+    metrics_ = std::make_unique<Metrics>(*catalog_, *blobs_, clock_);
+    service_ = std::make_unique<CatalogService>(*catalog_, clock_);
+    grpc::ServerBuilder builder;
+    builder.RegisterService(service_.get());
+    grpc_ = builder.BuildAndStart();
+  }
+  ~ServiceTest() override {
+    http_.reset();
+    grpc_->Shutdown();
+  }
+
+  void Start(const std::string& token = "") {
+    HttpService::Options options;
+    options.listen = {"127.0.0.1", 0};
+    options.token = token;
+    options.web_dir = folder_ / "web";
+    options.threads = 4;
+    auto http = HttpService::Start(options, *catalog_, *blobs_, *metrics_,
+                                   grpc_->InProcessChannel(grpc::ChannelArguments()));
+    ASSERT_TRUE(http.ok()) << http.status();
+    http_ = *std::move(http);
+    client_ = std::make_unique<httplib::Client>("127.0.0.1", http_->port());
+    client_->set_follow_location(false);
+  }
+
+  BlobId Put(const std::string& bytes) {
+    auto writer = blobs_->Create(bytes.size());
+    const iovec part{const_cast<char*>(bytes.data()), bytes.size()};
+    EXPECT_TRUE((*writer)->WriteAt(0, &part, 1).ok());
+    EXPECT_TRUE((*writer)->Sync().ok());
+    return (*writer)->id();
+  }
+
+  // Commits a clip whose objects really are in the store. Returns its id.
+  std::string AddClip(uint64_t sequence, const std::string& device = "cart-1") {
+    TestClip clip = MakeTestClip({.device = device, .sequence = sequence});
+    const std::string contents[] = {preview_, video_};
+    clip.upload.blobs.clear();
+    for (int i = 0; i < clip.manifest.objects_size(); ++i) {
+      v1::ClipObject* object = clip.manifest.mutable_objects(i);
+      object->set_size_bytes(contents[i].size());
+      object->set_sha256(std::string(AsBytes(Sha256::Of(contents[i]))));
+      // A device may say what it likes here; it must not reach a browser.
+      object->set_content_type("text/html");
+      clip.upload.blobs.push_back(Put(contents[i]));
+    }
+    clip.upload.manifest = clip.manifest.SerializeAsString();
+    clip.upload.manifest_sha256 = Sha256::Of(clip.upload.manifest);
+    manifest_ = clip.upload.manifest;
+    EXPECT_TRUE(CommitTestClip(*catalog_, clip).ok());
+    return ClipId(device, clip.upload.key);
+  }
+
+  httplib::Result Call(const std::string& method, const std::string& json,
+                       const httplib::Headers& headers = {}) {
+    return client_->Post("/gleaner.v1.CatalogService/" + method, headers, json, "application/json");
+  }
+
+  const std::string preview_ = "\xff\xd8 not really a JPEG \xff\xd9";
+  const std::string video_ = [] {
+    std::string bytes(700'001, '\0');
+    for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * 31 + i / 251);
+    return bytes;
+  }();
+  std::string manifest_;
+  TemporaryFolder folder_;
+  FakeClock clock_;
+  std::unique_ptr<Catalog> catalog_;
+  std::unique_ptr<BlobStore> blobs_;
+  std::unique_ptr<Metrics> metrics_;
+  std::unique_ptr<CatalogService> service_;
+  std::unique_ptr<grpc::Server> grpc_;
+  std::unique_ptr<HttpService> http_;
+  std::unique_ptr<httplib::Client> client_;
+};
+
+}  // namespace gleaner::cloud
