@@ -103,6 +103,12 @@ uint64_t Transfer::unacknowledged_chunks() const {
   return chunks;
 }
 
+uint64_t Transfer::durable_bytes() const {
+  uint64_t bytes = 0;
+  for (const Object& object : objects_) bytes += object.durable;
+  return bytes;
+}
+
 bool Transfer::all_sent() const {
   ChunkPosition position;
   uint64_t size = 0;

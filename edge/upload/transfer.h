@@ -46,6 +46,8 @@ class Transfer {
   // Chunks sent that the server hasn't reported durable.
   uint64_t unacknowledged_chunks() const;
   bool all_sent() const;
+  // Of all objects, as the server said.
+  uint64_t durable_bytes() const;
 
   // When it may be offered (again), on the monotonic clock.
   int64_t not_before_ns = 0;

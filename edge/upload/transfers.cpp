@@ -145,10 +145,15 @@ Transfers::Outcome Transfers::OnProgress(const v1::Progress& progress) {
       continue;
     }
     Outcome outcome;
+    const uint64_t before = transfer->durable_bytes();
     outcome.breach =
         transfer->OnProgress(progress.object(), progress.durable_offset(), &outcome.advanced);
     outcome.answered = outcome.advanced;
-    if (outcome.advanced) transfer->refusals = transfer->breaches = 0;
+    if (outcome.advanced) {
+      transfer->refusals = transfer->breaches = 0;
+      board_.Change(
+          [&](UploadStats& stats) { stats.durable_bytes += transfer->durable_bytes() - before; });
+    }
     return outcome;
   }
   return {};  // a lease that ended a moment ago: the answer crossed our way

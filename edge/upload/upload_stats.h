@@ -14,6 +14,7 @@ struct UploadStats {
   uint64_t clips_total = 0;    // released by a receipt
   uint64_t sent_bytes = 0;     // chunk payload, repeated bytes included
   uint64_t resent_bytes = 0;   // of these, what had been sent before
+  uint64_t durable_bytes = 0;  // that the cloud has said it keeps, since this process began
   uint64_t cuts = 0;           // streams that ended, not by our own wish, with a clip under way
   uint64_t quarantined = 0;
   uint64_t cap_bytes_per_s = 0;  // in force, 0 = none

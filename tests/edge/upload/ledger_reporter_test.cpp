@@ -30,12 +30,12 @@ class LedgerReporterTest : public testing::Test {
            Eventually([&] { return reporter_->stats().reports >= n; });
   }
   // Moves the clock on until `n` reports have come; how long that took by the clock, in steps of a
-  // tenth of a second.
+  // second.
   int64_t NsUntilReports(size_t n) {
     const int64_t start = clock_.MonotonicNs();
     EXPECT_TRUE(Eventually([&] {
       if (cloud_.Locked([&] { return cloud_.ledgers.size(); }) >= n) return true;
-      clock_.Advance(kNanosPerSecond / 10);
+      clock_.Advance(kNanosPerSecond);
       return false;
     }));
     return clock_.MonotonicNs() - start;
@@ -118,13 +118,15 @@ TEST_F(LedgerReporterTest, NamesEveryGap) {
 }
 
 TEST_F(LedgerReporterTest, StopsAtOnceWhenTheServerHangs) {
+  std::promise<void> entered;
   std::promise<void> release;
   cloud_.on_ledger = [&](const v1::ReportLedgerRequest&, v1::ReportLedgerResponse*) {
+    entered.set_value();
     release.get_future().wait();
     return grpc::Status::OK;
   };
   Start();
-  // Only the report itself is under way now: the fake holds its lock in the script.
+  entered.get_future().wait();
   const int64_t start = RealClock().MonotonicNs();
   thread_.request_stop();
   thread_.join();

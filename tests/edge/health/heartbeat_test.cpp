@@ -1,0 +1,237 @@
+#include "edge/health/heartbeat.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <future>
+#include <thread>
+
+#include "common/version.h"
+#include "tests/edge/upload/fake_cloud.h"
+#include "tests/edge/upload/fixtures.h"
+
+namespace gleaner::edge {
+namespace {
+
+using testing::HasSubstr;
+
+class HeartbeatTest : public testing::Test {
+ protected:
+  HeartbeatTest() {
+    sources_.hello = [] {
+      v1::HelloRequest hello;
+      hello.set_boot_id(std::string(16, '\x07'));
+      hello.set_site("store-1");
+      hello.add_cameras()->set_name("front");
+      return hello;
+    };
+    sources_.spool = [] { return SpoolStats{.quota_bytes = 100, .used_bytes = 40}; };
+    sources_.upload = [this] { return UploadStats{.state = "sending", .sent_bytes = sent_bytes_}; };
+    sources_.cameras = [] {
+      v1::CameraHealth camera;
+      camera.set_name("front");
+      return std::vector<v1::CameraHealth>{camera};
+    };
+    sources_.problem = [] { return std::string(600, '!'); };
+  }
+  ~HeartbeatTest() override { Stop(); }
+
+  void Start() {
+    link_ = PlainLink(cloud_.address(), clock_);
+    heartbeat_ =
+        std::make_unique<Heartbeat>(options_, sources_, *link_, clock_, [this](const auto& policy) {
+          std::lock_guard lock(mutex_);
+          policies_.push_back(policy);
+        });
+    thread_ = std::jthread([this](std::stop_token stop) { heartbeat_->Run(stop); });
+  }
+  void Stop() {
+    if (!thread_.joinable()) return;
+    thread_.request_stop();
+    thread_.join();
+  }
+  // Heartbeats that were answered, and the answer dealt with.
+  bool Heartbeats(uint64_t n) {
+    return Eventually([&] {
+      const HeartbeatStats stats = heartbeat_->stats();
+      return stats.heartbeats >= n && stats.connected;
+    });
+  }
+  // Moves the clock on in steps of a quarter second until the cloud has got `n` heartbeats; how
+  // long that took by the clock.
+  int64_t NsUntilHeartbeats(size_t n) {
+    const int64_t start = clock_.MonotonicNs();
+    EXPECT_TRUE(Eventually([&] {
+      if (cloud_.Locked([&] { return cloud_.heartbeats.size(); }) >= n) return true;
+      clock_.Advance(kNanosPerSecond / 4);
+      return false;
+    }));
+    EXPECT_TRUE(Heartbeats(n));
+    return clock_.MonotonicNs() - start;
+  }
+  std::vector<v1::Policy> policies() {
+    std::lock_guard lock(mutex_);
+    return policies_;
+  }
+
+  FakeClock clock_;
+  FakeCloud cloud_;
+  HeartbeatOptions options_{.seed = 1};
+  HeartbeatSources sources_;
+  std::atomic<uint64_t> sent_bytes_{0};
+  std::mutex mutex_;
+  std::vector<v1::Policy> policies_;
+  std::unique_ptr<Link> link_;
+  std::unique_ptr<Heartbeat> heartbeat_;
+  std::jthread thread_;
+};
+
+TEST_F(HeartbeatTest, SaysHelloOnceAndThenHowItIs) {
+  Start();
+  ASSERT_TRUE(Heartbeats(1));
+  sent_bytes_ = 5'000'000;
+  const int64_t took = NsUntilHeartbeats(2);
+  EXPECT_GE(took, 10 * kNanosPerSecond);
+  Stop();
+  ASSERT_EQ(cloud_.hellos.size(), 1u);
+  EXPECT_EQ(cloud_.hellos[0].site(), "store-1");
+  EXPECT_EQ(cloud_.hellos[0].software_version(), Version());
+  EXPECT_GT(cloud_.hellos[0].now().wall_unix_ns(), 0);
+  const v1::HeartbeatRequest& beat = cloud_.heartbeats[1];
+  EXPECT_EQ(beat.boot_id(), std::string(16, '\x07'));
+  EXPECT_EQ(beat.spool().used_bytes(), 40u);
+  EXPECT_EQ(beat.upload().state(), "sending");
+  EXPECT_NEAR(static_cast<double>(beat.upload().rate_bytes_per_s()), 5e6 * 1e9 / took, 1e5);
+  EXPECT_GT(beat.process().rss_bytes(), 1u << 20);
+  EXPECT_GE(beat.process().cpu_percent(), 0);
+  EXPECT_NEAR(beat.process().uptime_s(), took / 1e9, 1);
+  EXPECT_EQ(beat.cameras(0).name(), "front");
+  EXPECT_EQ(beat.problem().size(), 512u);
+}
+
+TEST_F(HeartbeatTest, BringsHomeThePolicyAndFollowsItsInterval) {
+  cloud_.on_hello = [](const v1::HelloRequest&, v1::HelloResponse* response) {
+    response->mutable_policy()->set_version("p1");
+    response->mutable_policy()->set_heartbeat_interval_s(2);
+    response->mutable_policy()->set_upload_cap_bytes_per_s(1000);
+    return grpc::Status::OK;
+  };
+  cloud_.on_heartbeat = [](const v1::HeartbeatRequest& request, v1::HeartbeatResponse* response) {
+    if (request.policy_version() == "p1") {
+      response->mutable_policy()->set_version("p2");
+      response->mutable_policy()->set_heartbeat_interval_s(40);
+      response->mutable_policy()->set_capture_paused(true);
+    }
+    return grpc::Status::OK;
+  };
+  Start();
+  ASSERT_TRUE(Heartbeats(1));
+  ASSERT_TRUE(Eventually([&] { return policies().size() == 2; }));
+  EXPECT_EQ(policies()[0].upload_cap_bytes_per_s(), 1000u);
+  EXPECT_TRUE(policies()[1].capture_paused());
+  EXPECT_GE(NsUntilHeartbeats(2), 40 * kNanosPerSecond);
+  Stop();
+  EXPECT_EQ(cloud_.heartbeats[1].policy_version(), "p2");
+  EXPECT_EQ(policies().size(), 2u);
+  EXPECT_EQ(heartbeat_->stats().policy_version, "p2");
+}
+
+TEST_F(HeartbeatTest, FollowsNoPolicyOutOfBounds) {
+  cloud_.on_hello = [](const v1::HelloRequest&, v1::HelloResponse* response) {
+    response->mutable_policy()->set_version("p1");
+    response->mutable_policy()->set_heartbeat_interval_s(1'000'000);
+    return grpc::Status::OK;
+  };
+  Start();
+  ASSERT_TRUE(Heartbeats(1));
+  EXPECT_TRUE(policies().empty());
+  EXPECT_EQ(heartbeat_->stats().policy_version, "");
+}
+
+TEST_F(HeartbeatTest, SaysHelloAgainAfterTheServerWasAway) {
+  Start();
+  ASSERT_TRUE(Heartbeats(1));
+  cloud_.Stop();
+  ASSERT_TRUE(Eventually([&] {
+    clock_.Advance(kNanosPerSecond);
+    return !heartbeat_->stats().connected;
+  }));
+  EXPECT_THAT(heartbeat_->stats().problem, HasSubstr("UNAVAILABLE"));
+  cloud_.Start();
+  NsUntilHeartbeats(2);
+  Stop();
+  EXPECT_EQ(cloud_.hellos.size(), 2u);
+  EXPECT_EQ(heartbeat_->stats().problem, "");
+}
+
+TEST_F(HeartbeatTest, SaysHelloAgainAfterARestartBetweenTwoHeartbeats) {
+  Start();
+  ASSERT_TRUE(Heartbeats(1));
+  cloud_.Stop();
+  cloud_.Start();
+  NsUntilHeartbeats(2);
+  Stop();
+  EXPECT_EQ(cloud_.hellos.size(), 2u);
+}
+
+TEST_F(HeartbeatTest, SaysHelloAgainWhenTheUploadSawTheConnectionFail) {
+  Start();
+  ASSERT_TRUE(Heartbeats(1));
+  link_->NoteLoss();
+  NsUntilHeartbeats(2);
+  Stop();
+  EXPECT_EQ(cloud_.hellos.size(), 2u);
+}
+
+TEST_F(HeartbeatTest, WaitsForAServerThatIsDownAtTheStart) {
+  cloud_.Stop();
+  Start();
+  ASSERT_TRUE(Eventually([&] { return !heartbeat_->stats().problem.empty(); }));
+  cloud_.Start();
+  NsUntilHeartbeats(1);
+  EXPECT_TRUE(heartbeat_->stats().connected);
+}
+
+TEST_F(HeartbeatTest, BeatsAtOnceWhenPoked) {
+  Start();
+  ASSERT_TRUE(Heartbeats(1));
+  heartbeat_->Poke();
+  EXPECT_TRUE(Heartbeats(2));
+}
+
+TEST_F(HeartbeatTest, KnowsHowFarItsClockIsFromTheServers) {
+  cloud_.on_heartbeat = [&](const v1::HeartbeatRequest&, v1::HeartbeatResponse* response) {
+    response->set_server_unix_ns(clock_.WallNs() + 3600 * kNanosPerSecond);
+    return grpc::Status::OK;
+  };
+  Start();
+  ASSERT_TRUE(Heartbeats(1));
+  EXPECT_EQ(heartbeat_->stats().server_ahead_ns, 3600 * kNanosPerSecond);
+}
+
+TEST_F(HeartbeatTest, StopsAtOnceWhenTheServerHangs) {
+  std::promise<void> entered;
+  std::promise<void> release;
+  cloud_.on_hello = [&](const v1::HelloRequest&, v1::HelloResponse*) {
+    entered.set_value();
+    release.get_future().wait();
+    return grpc::Status::OK;
+  };
+  Start();
+  entered.get_future().wait();
+  const int64_t start = RealClock().MonotonicNs();
+  Stop();
+  EXPECT_LT(RealClock().MonotonicNs() - start, kNanosPerSecond);
+  release.set_value();
+}
+
+TEST(HeartbeatOptions, KeepsTheIntervalWithinTheContract) {
+  auto reader = ConfigReader::Parse("interval = \"2h\"", "test.toml");
+  ASSERT_TRUE(reader.ok());
+  EXPECT_EQ(HeartbeatOptions::Read(*reader).interval_ns, 10 * kNanosPerSecond);
+  EXPECT_FALSE(reader->Finish().ok());
+}
+
+}  // namespace
+}  // namespace gleaner::edge
