@@ -21,7 +21,7 @@ export class Playhead {
   playing = $state(false);
   rate = $state(1);
   readonly endS: number;
-  #players: Player[] = [];
+  #players = $state.raw<Player[]>([]);
   #frame = 0;
 
   constructor(endS: number, startS: number) {
@@ -33,7 +33,7 @@ export class Playhead {
   attach(video: HTMLVideoElement, times: TrackTimes): () => void {
     const observed = video.buffered.length > 0 ? video.buffered.start(0) : video.currentTime;
     const player = { video, times, mediaStartS: mediaStart(times.firstPtsS, observed) };
-    this.#players.push(player);
+    this.#players = [...this.#players, player];
     video.playbackRate = this.rate;
     this.#seek(player);
     return () => {

@@ -26,7 +26,7 @@ export class ClipList {
   scrollTop = 0;
   cursorId = $state('');
 
-  #nextToken = '';
+  #nextToken = $state('');
   #newest = '';
   #abort = new AbortController();
   #loadedFilter: string | null = null;

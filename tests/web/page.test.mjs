@@ -1,0 +1,396 @@
+// The page in a real browser against a running server with devices that keep sending clips.
+//
+//   GLEANER_URL=http://127.0.0.1:8080 node --test tests/web/page.test.mjs
+//
+// GLEANER_URL          the server; three devices, clips still arriving
+// GLEANER_TOKEN        where the server wants one
+// GLEANER_SCREENSHOTS  a folder for screenshots; none are taken without it
+// CHROMIUM             the browser, /usr/bin/chromium by default
+import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { accessibilityProblems, contrastProblems } from './checks.mjs';
+
+const { chromium } = createRequire(new URL('../../cloud/web/package.json', import.meta.url))('playwright-core');
+
+const url = process.env.GLEANER_URL?.replace(/\/$/, '');
+const token = process.env.GLEANER_TOKEN ?? '';
+const shots = process.env.GLEANER_SCREENSHOTS ?? '';
+/** Devices fire when something moves: how long to wait for the next clip. */
+const ARRIVAL_MS = 120_000;
+
+let browser;
+let context;
+
+before(async () => {
+  assert.ok(url, 'GLEANER_URL must name a running server');
+  if (shots) mkdirSync(shots, { recursive: true });
+  browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: [
+      '--headless',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+  context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: 'light' });
+  if (token) {
+    const page = await context.newPage();
+    await page.goto(url);
+    await page.getByLabel('Token').fill(token);
+    await page.getByRole('button', { name: 'Log in' }).click();
+    await page.getByRole('heading', { name: 'Clips' }).waitFor();
+    await page.close();
+  }
+});
+
+after(async () => {
+  await browser?.close();
+});
+
+/** A view of its own, whose console must stay clean of errors but for those that `expected` matches. */
+async function visit(path, look, { size, dark = false, expected = null } = {}) {
+  const page = await context.newPage();
+  const errors = [];
+  page.on('console', (message) => {
+    if (message.type() === 'error' && !expected?.test(message.text())) errors.push(message.text());
+  });
+  page.on('pageerror', (error) => errors.push(String(error)));
+  try {
+    await page.emulateMedia({ colorScheme: dark ? 'dark' : 'light' });
+    if (size) await page.setViewportSize({ width: size[0], height: size[1] });
+    await page.goto(url + path);
+    await look(page);
+    assert.deepEqual(errors, [], 'the console stays clean');
+  } finally {
+    await page.close();
+  }
+}
+
+async function shoot(page, name) {
+  if (shots) await page.screenshot({ path: join(shots, `${name}.png`) });
+}
+
+async function ask(method, request = {}) {
+  const response = await context.request.post(`${url}/gleaner.v1.CatalogService/${method}`, { data: request });
+  assert.equal(response.status(), 200, `${method} answers`);
+  return response.json();
+}
+
+const cards = (page) => page.locator('[data-clip]');
+const cardIds = (page) => cards(page).evaluateAll((all) => all.map((card) => card.dataset.clip));
+
+/** Waits until `probe` gives something true; the sentence says what was awaited. */
+async function eventually(sentence, probe, timeoutMs = 10_000) {
+  const end = Date.now() + timeoutMs;
+  for (;;) {
+    const found = await probe();
+    if (found) return found;
+    assert.ok(Date.now() < end, `within ${timeoutMs / 1000} s: ${sentence}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** Of the newest clips the first whose video has been checked. */
+async function checkedClip() {
+  return eventually(
+    'a clip whose media check is ok',
+    async () => {
+      const { clips = [] } = await ask('ListClips', { filter: 'media:ok codec:h264', pageSize: 1 });
+      return clips[0];
+    },
+    ARRIVAL_MS,
+  );
+}
+
+test('the grid shows the newest clips with their pictures, and the head numbers', async () => {
+  await visit('/', async (page) => {
+    await cards(page).first().waitFor();
+    assert.equal(new URL(page.url()).pathname, '/clips');
+    const { clips } = await ask('ListClips', { pageSize: 500 });
+    const known = new Set(clips.map((clip) => clip.id));
+    for (const id of (await cardIds(page)).slice(0, 6)) assert.ok(known.has(id), `${id} is in the catalogue`);
+    await eventually('every picture on screen is loaded', () =>
+      page
+        .locator('[data-clip] img')
+        .evaluateAll((all) => all.length > 0 && all.every((image) => image.complete && image.naturalWidth > 0)),
+    );
+    const shown = Number((await page.locator('[data-figure=clips]').innerText()).replaceAll(',', ''));
+    assert.ok(shown > 0, 'the head counts clips');
+    await shoot(page, 'clips-light');
+    await page.emulateMedia({ colorScheme: 'dark' });
+    await shoot(page, 'clips-dark');
+  });
+});
+
+test('a clip that arrives appears on top without a reload', { timeout: ARRIVAL_MS + 30_000 }, async () => {
+  await visit('/clips', async (page) => {
+    await cards(page).first().waitFor();
+    await page.evaluate(() => (window.unloaded = false));
+    const before = new Set(await cardIds(page));
+    const fresh = await eventually(
+      'a new card',
+      async () => {
+        const [first] = await cardIds(page);
+        return before.has(first) ? '' : first;
+      },
+      ARRIVAL_MS,
+    );
+    assert.equal(await page.evaluate(() => window.unloaded), false, 'the page was not loaded again');
+    const { clips } = await ask('ListClips', { filter: `id:${fresh}` });
+    assert.equal(clips.length, 1, 'the new card is a clip of the catalogue');
+  });
+});
+
+test('further down, arrivals wait behind a pill', { timeout: ARRIVAL_MS + 30_000 }, async () => {
+  await visit(
+    '/clips',
+    async (page) => {
+      await cards(page).first().waitFor();
+      const scroller = page.locator('.scroller');
+      await eventually('more clips than fit', () => scroller.evaluate((s) => s.scrollHeight > s.clientHeight + 60), ARRIVAL_MS);
+      await scroller.evaluate((s) => (s.scrollTop = 60));
+      const pill = page.getByRole('button', { name: /new clip/ });
+      await pill.waitFor({ timeout: ARRIVAL_MS });
+      assert.ok((await scroller.evaluate((s) => s.scrollTop)) > 8, 'the view has not moved');
+      await pill.click();
+      await eventually('the view is at the top', () => scroller.evaluate((s) => s.scrollTop === 0));
+      await pill.waitFor({ state: 'detached' });
+    },
+    { size: [360, 420] },
+  );
+});
+
+test('the filter is text, chips and address at once', async () => {
+  const { deviceFacet } = await ask('GetSummary');
+  const device = deviceFacet[0].value;
+  await visit('/clips', async (page) => {
+    await cards(page).first().waitFor();
+    await page.keyboard.press('/');
+    await page.keyboard.type(`device:${device}`);
+    await page.keyboard.press('Enter');
+    await page.waitForURL((at) => at.searchParams.get('q') === `device:${device}`);
+    const only = () => cards(page).evaluateAll((all, name) => all.length > 0 && all.every((card) => card.getAttribute('aria-label').startsWith(`${name},`)), device);
+    await eventually('only clips of that device', only);
+    await page.getByRole('button', { name: `Device: ${device}` }).click();
+    const option = page.getByRole('checkbox', { name: new RegExp(`^${device}`) });
+    assert.equal(await option.isChecked(), true, 'the chip knows what the text says');
+    await option.uncheck();
+    await page.waitForURL((at) => !at.searchParams.has('q'));
+    assert.equal(await page.getByLabel('Filter', { exact: true }).inputValue(), '', 'the chip writes the text');
+    await page.goBack();
+    await eventually('back brings the filter back', async () => (await page.getByLabel('Filter', { exact: true }).inputValue()) === `device:${device}`);
+    await eventually('and its clips', only);
+  });
+});
+
+test('a filter that can not be read says where', async () => {
+  await visit(
+    '/clips?q=device:a%20colour:red',
+    async (page) => {
+      const alert = page.locator('#filter-note[role=alert]');
+      await alert.waitFor();
+      assert.match(await alert.innerText(), /column|\d/i);
+      await shoot(page, 'clips-wrong-filter');
+    },
+    { expected: /400/ },
+  );
+});
+
+test('j, k, Enter and Esc walk through the clips', async () => {
+  await visit('/clips', async (page) => {
+    await cards(page).first().waitFor();
+    const focused = () => page.evaluate(() => document.activeElement?.dataset?.clip ?? '');
+    await page.keyboard.press('j');
+    const first = await eventually('a card has the focus', focused);
+    await page.keyboard.press('j');
+    const second = await eventually('the next card has it', async () => {
+      const id = await focused();
+      return id !== first && id;
+    });
+    await page.keyboard.press('k');
+    await eventually('and the first again', async () => (await focused()) === first);
+    await page.keyboard.press('j');
+    await eventually('and the second again', async () => (await focused()) === second);
+    await page.keyboard.press('Enter');
+    await page.waitForURL(`**/clips/${second}`);
+    await page.getByRole('slider', { name: 'Position' }).waitFor();
+    await page.keyboard.press('Escape');
+    await page.waitForURL('**/clips');
+    await eventually('the card that was left has the focus', async () => (await focused()) === second);
+    await page.keyboard.press('?');
+    await page.getByRole('dialog', { name: 'Keys' }).waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog', { name: 'Keys' }).waitFor({ state: 'detached' });
+  });
+});
+
+test('a clip plays, and its timeline goes with it', { timeout: ARRIVAL_MS + 60_000 }, async () => {
+  const clip = await checkedClip();
+  const { manifest } = await ask('GetClip', { id: clip.id });
+  const track = manifest.video[0];
+  const tick = track.timeBaseNumerator / track.timeBaseDenominator;
+  await visit(`/clips/${clip.id}`, async (page) => {
+    const video = page.locator('video').first();
+    await eventually('the video has its first frame', () => video.evaluate((v) => v.readyState >= 2), 20_000);
+    const slider = page.getByRole('slider', { name: 'Position' });
+    const position = async () => Number(await slider.getAttribute('aria-valuenow'));
+    const time = () => video.evaluate((v) => v.currentTime);
+
+    const began = await time();
+    await page.keyboard.press(' ');
+    await eventually('currentTime advances', async () => (await time()) > began + 0.5, 20_000);
+    await page.keyboard.press(' ');
+    await eventually('it rests', () => video.evaluate((v) => v.paused));
+    assert.ok((await position()) > 0.3, 'the playhead went along');
+
+    // The file keeps the source's PTS: position and frame must agree with the manifest, wherever the browser starts counting.
+    await page.keyboard.press('0');
+    for (let i = 0; i < 5; i++) await page.keyboard.press('.');
+    await page.getByText(/^frame 6 /).waitFor();
+    const fifth = (track.ptsDelta ?? []).slice(0, 5).reduce((sum, delta) => sum + delta, 0) * tick;
+    const startS = Number(BigInt(track.firstFrameMonotonicNs) - BigInt(manifest.delivered.startMonotonicNs)) / 1e9;
+    assert.ok(Math.abs((await position()) - startS - fifth) < 0.002, 'five steps are five frames of the manifest');
+    await page.keyboard.press(',');
+    await page.getByText(/^frame 5 /).waitFor();
+    const offset = await video.evaluate((v) => (v.buffered.length ? v.buffered.start(0) : 0));
+    const fourth = (track.ptsDelta ?? []).slice(0, 4).reduce((sum, delta) => sum + delta, 0) * tick;
+    assert.ok(Math.abs((await time()) - offset - fourth) < 0.01, 'the video is at the same frame');
+
+    const box = await slider.boundingBox();
+    await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
+    await eventually('a click seeks', async () => (await position()) > 0.5);
+    await page.waitForURL((at) => Number(at.searchParams.get('t')) > 0.5);
+    await page.mouse.move(5, 5);
+    await page.waitForTimeout(300);
+    await shoot(page, 'clip-light');
+    await page.emulateMedia({ colorScheme: 'dark' });
+    await shoot(page, 'clip-dark');
+
+    assert.ok((await page.locator('.row canvas').count()) >= 1, 'the evidence is plotted');
+    await page.getByRole('heading', { name: 'Manifest' }).click();
+    const json = await page.getByLabel('Manifest as JSON').innerText();
+    assert.ok(json.includes(`"device": "${clip.device}"`) && json.includes('"firstPts"'), 'the manifest is there');
+  });
+});
+
+test('ten thousand clips page in, and only those in view exist', { timeout: 120_000 }, async () => {
+  const all = 10_000;
+  const pageSize = 500;
+  await visit('/nowhere', async (page) => {
+    // The catalogue of this test would take hours of footage, so the answers are made up here.
+    await page.route('**/gleaner.v1.CatalogService/ListClips', (route) => {
+      const { pageToken, arrivedAfter } = route.request().postDataJSON();
+      const from = arrivedAfter ? all : Number(pageToken || 0);
+      const clips = Array.from({ length: Math.min(pageSize, all - from) }, (_, i) => ({
+        id: (from + i).toString(16).padStart(20, '0'),
+        device: 'cart-1',
+        rule: 'made-up',
+        firedUnixNs: String(1_790_000_000_000_000_000n - BigInt(from + i) * 60_000_000_000n),
+        durationS: 6,
+        sizeBytes: '500000',
+        hasPreview: true,
+        media: { state: 'STATE_OK', thumbnails: 4 },
+      }));
+      const next = from + clips.length;
+      return route.fulfill({ json: { clips, nextPageToken: next < all ? String(next) : '', newest: 'n', total: all } });
+    });
+    await page.route('**/media/**', (route) =>
+      route.fulfill({ contentType: 'image/svg+xml', body: '<svg xmlns="http://www.w3.org/2000/svg" width="3" height="2"/>' }),
+    );
+    await page.getByRole('link', { name: 'All clips' }).click();
+    await cards(page).first().waitFor();
+    const scroller = page.locator('.scroller');
+    let most = 0;
+    await eventually(
+      'the end of the list',
+      async () => {
+        await scroller.evaluate((s) => (s.scrollTop = s.scrollHeight));
+        most = Math.max(most, await cards(page).count());
+        return page.getByText('That is all of them.').isVisible();
+      },
+      90_000,
+    );
+    const last = (all - 1).toString(16).padStart(20, '0');
+    await eventually('the oldest clip', async () => (await cardIds(page)).includes(last));
+    assert.ok(most < 150, `${most} cards at once`);
+  });
+});
+
+test('newer and older clips are one key away', async () => {
+  const { clips } = await ask('ListClips', { pageSize: 3 });
+  await visit(`/clips/${clips[1].id}`, async (page) => {
+    await page.getByRole('slider', { name: 'Position' }).waitFor();
+    await page.keyboard.press('l');
+    await page.waitForURL(`**/clips/${clips[2].id}*`);
+    await page.getByRole('slider', { name: 'Position' }).waitFor();
+    await page.keyboard.press('h');
+    await page.waitForURL(`**/clips/${clips[1].id}*`);
+  });
+});
+
+test('the fleet shows three devices with their states, and a device its ledger', async () => {
+  await visit('/fleet', async (page) => {
+    const rows = page.locator('[data-device]');
+    await rows.first().waitFor();
+    assert.equal(await rows.count(), 3);
+    for (const row of await rows.all()) {
+      const word = await row.getAttribute('data-state');
+      assert.match(word, /^(online|offline|degraded)$/);
+      assert.ok((await row.innerText()).includes(word), 'the state is a word, not only a colour');
+      assert.ok((await row.locator('.state svg').count()) >= 1, 'and an icon');
+    }
+    await shoot(page, 'fleet-light');
+    await page.emulateMedia({ colorScheme: 'dark' });
+    await shoot(page, 'fleet-dark');
+    await page.keyboard.press('j');
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/\/fleet\/.+/);
+    const drawer = page.getByRole('complementary', { name: /^Device / });
+    await drawer.getByRole('heading', { name: 'Ledger' }).waitFor();
+    await drawer.getByRole('heading', { name: 'Rules' }).waitFor();
+    await shoot(page, 'device-dark');
+    await page.keyboard.press('Escape');
+    await page.waitForURL('**/fleet');
+    await drawer.waitFor({ state: 'detached' });
+  });
+});
+
+test('every view is named for screen readers, readable, and fits 360 px', { timeout: 120_000 }, async () => {
+  const clip = await checkedClip();
+  const ready = {
+    '/clips': '[data-clip]',
+    [`/clips/${clip.id}`]: '[role=slider]',
+    '/fleet': '[data-device]',
+    [`/fleet/${clip.device}`]: 'aside h2',
+    '/nowhere': 'main h1',
+  };
+  for (const [path, selector] of Object.entries(ready)) {
+    for (const dark of [false, true]) {
+      for (const size of [[1440, 900], [360, 740]]) {
+        await visit(
+          path,
+          async (page) => {
+            await page.locator(selector).first().waitFor();
+            const where = `${path} ${dark ? 'dark' : 'light'} ${size[0]} px`;
+            assert.deepEqual(await page.evaluate(accessibilityProblems), [], `${where}: names`);
+            assert.deepEqual(await page.evaluate(contrastProblems), [], `${where}: contrast`);
+            const width = await page.evaluate(() =>
+              Math.max(document.documentElement.scrollWidth, ...[...document.querySelectorAll('main, .content, .scroller')].map((e) => e.scrollWidth)),
+            );
+            assert.ok(width <= size[0], `${where}: ${width} px wide`);
+            if (size[0] === 360) await shoot(page, `phone-${path.split('/').filter(Boolean).join('-')}-${dark ? 'dark' : 'light'}`);
+          },
+          { size, dark },
+        );
+      }
+    }
+  }
+});
