@@ -45,7 +45,7 @@ before(async () => {
     const page = await context.newPage();
     await page.goto(url);
     await page.getByLabel('Token').fill(token);
-    await page.getByRole('button', { name: 'Log in' }).click();
+    await page.getByRole('button', { name: 'Sign in' }).click();
     await page.getByRole('heading', { name: 'Clips' }).waitFor();
     await page.close();
   }
@@ -276,8 +276,10 @@ test('a clip plays, and its timeline goes with it', { timeout: ARRIVAL_MS + 60_0
 
     assert.ok((await page.locator('.row canvas').count()) >= 1, 'the evidence is plotted');
     await page.getByRole('heading', { name: 'Manifest' }).click();
-    const json = await page.getByLabel('Manifest as JSON').innerText();
-    assert.ok(json.includes(`"device": "${clip.device}"`) && json.includes('"firstPts"'), 'the manifest is there');
+    await eventually('the manifest is there', async () => {
+      const json = await page.getByLabel('Manifest as JSON').innerText();
+      return json.includes(`"device": "${clip.device}"`) && json.includes('"ptsDelta"');
+    });
   });
 });
 
@@ -305,7 +307,7 @@ test('ten thousand clips page in, and only those in view exist', { timeout: 120_
     await page.route('**/media/**', (route) =>
       route.fulfill({ contentType: 'image/svg+xml', body: '<svg xmlns="http://www.w3.org/2000/svg" width="3" height="2"/>' }),
     );
-    await page.getByRole('link', { name: 'All clips' }).click();
+    await page.getByRole('link', { name: 'All clips', exact: true }).click();
     await cards(page).first().waitFor();
     const scroller = page.locator('.scroller');
     let most = 0;
