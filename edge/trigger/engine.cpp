@@ -91,13 +91,13 @@ RuleOptions RuleOptions::Read(ConfigReader& reader) {
   rule.pre_ns = reader.DurationNs("pre", rule.pre_ns, {0, kMaxPartNs});
   rule.post_ns = reader.DurationNs("post", rule.post_ns, {0, kMaxPartNs});
   rule.cooldown_ns = reader.DurationNs("cooldown", rule.cooldown_ns, {0, 24 * 6 * kMaxPartNs});
-  rule.max_clip_ns = reader.DurationNs("max_clip", std::max(rule.max_clip_ns, rule.pre_ns + rule.post_ns),
-                                       {kNanosPerSecond, 6 * kMaxPartNs});
+  rule.max_clip_ns =
+      reader.DurationNs("max_clip", std::max(rule.max_clip_ns, rule.pre_ns + rule.post_ns),
+                        {kNanosPerSecond, 6 * kMaxPartNs});
   if (rule.max_clip_ns < rule.pre_ns + rule.post_ns) {
     reader.Error("max_clip", "must not be shorter than pre and post together");
   }
-  rule.priority =
-      static_cast<uint32_t>(reader.Int("priority", rule.priority, {0, kMaxPriority}));
+  rule.priority = static_cast<uint32_t>(reader.Int("priority", rule.priority, {0, kMaxPriority}));
   return rule;
 }
 

@@ -1,12 +1,18 @@
 // The trigger engine: samples in, firings out. Holds the rules and the newest value of each signal.
 //
-// When a rule fires. Its expression is a step function of time (see expression.h); with `last` for the rule's last firing of either kind:
-//  - It opens a clip when the expression becomes true, or is still true, at a moment not before last + cooldown. Being true counts, not only
-//    becoming true: what began while the rule was silent and goes on is as worth seeing as what begins now.
-//  - It extends the clip that is open (until last + post) while the expression is true: at each rise, at least once a second, and at each fall, so that
-//    post counts from the end of the activity. An activity is one clip, until the clip is as long as max_clip.
+// When a rule fires. Its expression is a step function of time (see expression.h); with `last` for
+// the rule's last firing of either kind:
+//  - It opens a clip when the expression becomes true, or is still true, at a moment not before
+//  last + cooldown. Being true counts, not only
+//    becoming true: what began while the rule was silent and goes on is as worth seeing as what
+//    begins now.
+//  - It extends the clip that is open (until last + post) while the expression is true: at each
+//  rise, at least once a second, and at each fall, so that
+//    post counts from the end of the activity. An activity is one clip, until the clip is as long
+//    as max_clip.
 //  - Then it is silent until last + cooldown.
-// So one hand over the table is one clip, a conveyor that never stops is a clip of max_clip every cooldown, and a flickering signal can't flood the spool.
+// So one hand over the table is one clip, a conveyor that never stops is a clip of max_clip every
+// cooldown, and a flickering signal can't flood the spool.
 #pragma once
 
 #include <cstdint>
@@ -53,15 +59,17 @@ struct Firing {
 
 // Thread-safe: detectors of several cameras write to it from their own threads.
 //
-// Each rule has a time of its own that never goes back: a sample of one camera that comes after a later one of another counts from
-// then on. Samples of signals that the engine was not told of are ignored, so memory is bounded by rules × signals.
+// Each rule has a time of its own that never goes back: a sample of one camera that comes after a
+// later one of another counts from then on. Samples of signals that the engine was not told of are
+// ignored, so memory is bounded by rules × signals.
 class TriggerEngine : public SampleSink {
  public:
   using OnFiring = std::function<void(const Firing&)>;
 
-  // INVALID_ARGUMENT, naming rule and column, for an expression that doesn't parse or that reads a signal which none of `signals` (qualified names that
-  // detectors and sensors will deliver) can be; also for two rules of one name or more than kMaxRules. `on_firing` is called on the thread that wrote the
-  // sample, without a lock held.
+  // INVALID_ARGUMENT, naming rule and column, for an expression that doesn't parse or that reads a
+  // signal which none of `signals` (qualified names that detectors and sensors will deliver) can
+  // be; also for two rules of one name or more than kMaxRules. `on_firing` is called on the thread
+  // that wrote the sample, without a lock held.
   static absl::StatusOr<std::unique_ptr<TriggerEngine>> Create(std::vector<RuleOptions> rules,
                                                                std::vector<std::string> signals,
                                                                OnFiring on_firing);

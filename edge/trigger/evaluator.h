@@ -1,6 +1,6 @@
 // Evaluates one expression exactly, event by event. A step function changes only at samples, where
-// a `within` runs out and where a value goes stale; the evaluator knows the latter two in advance, so
-// that its caller can visit every moment at which the truth may change.
+// a `within` runs out and where a value goes stale; the evaluator knows the latter two in advance,
+// so that its caller can visit every moment at which the truth may change.
 #pragma once
 
 #include <cstddef>
@@ -44,8 +44,8 @@ class Evaluator {
     std::vector<size_t> signals;  // kSignal: those whose greatest value it means
     std::vector<Node> operands;
     // kWithin:
-    bool holds = false;     // the operand, at the last EvaluateAt
-    int64_t until_ns;       // the end of the window after the operand last held
+    bool holds = false;  // the operand, at the last EvaluateAt
+    int64_t until_ns;    // the end of the window after the operand last held
   };
   struct Signal {
     double value;

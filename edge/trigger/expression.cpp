@@ -47,8 +47,7 @@ struct SignalText : seq<at<lower>, list<Part, one<'.'>>, not_at<NameChar>> {};
 struct Signal : Token<seq<not_at<AnyKeyword>, SignalText>> {};
 
 struct Exponent : seq<one<'e', 'E'>, opt<one<'+', '-'>>, plus<digit>> {};
-struct Decimal
-    : sor<seq<plus<digit>, opt<one<'.'>, star<digit>>>, seq<one<'.'>, plus<digit>>> {};
+struct Decimal : sor<seq<plus<digit>, opt<one<'.'>, star<digit>>>, seq<one<'.'>, plus<digit>>> {};
 struct NumberText : seq<opt<one<'-', '+'>>, Decimal, opt<Exponent>> {};
 struct Number : Token<seq<NumberText, not_at<NameChar>>> {};
 
@@ -59,7 +58,7 @@ struct Duration : Token<DurationText> {};
 
 struct Operator : sor<TAO_PEGTL_STRING(">="), TAO_PEGTL_STRING("<="), TAO_PEGTL_STRING("=="),
                       TAO_PEGTL_STRING("!="), one<'>'>, one<'<'>> {};
-struct OperatorToken : Token<seq<Operator, not_at<one<'=', '<', '>'>>>> {};
+struct OperatorToken : Token<seq<not_at<Operator, one<'=', '<', '>'>>, Operator>> {};
 struct Left : sor<Number, Signal> {};
 struct Right : sor<Number, Signal> {};
 struct NotChained : not_at<Operator> {};
@@ -294,7 +293,8 @@ std::string Found(std::string_view text, size_t offset) {
     return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '.' || c == '_';
   });
   if (token.empty()) {
-    token = run([](char c) { return std::string_view("<>=!&|").find(c) != std::string_view::npos; });
+    token =
+        run([](char c) { return std::string_view("<>=!&|").find(c) != std::string_view::npos; });
   }
   if (token.empty()) token = text.substr(offset, 1);
   const auto byte = static_cast<unsigned char>(token[0]);
@@ -382,8 +382,8 @@ absl::StatusOr<Expression> ParseExpression(std::string_view text) {
     pegtl::parse<grammar::Whole, Action, Control>(in, builder);
   } catch (const pegtl::parse_error& error) {
     const size_t offset = error.positions().front().byte;
-    return absl::InvalidArgumentError(fmt::format("column {}: found {}; {}", offset + 1,
-                                                  Found(text, offset), error.message()));
+    return absl::InvalidArgumentError(
+        fmt::format("column {}: found {}; {}", offset + 1, Found(text, offset), error.message()));
   }
   return builder.Pop();
 }
@@ -405,8 +405,7 @@ std::vector<std::string> SignalNames(const Expression& expression) {
 bool SignalMatches(std::string_view written, std::string_view qualified) {
   if (written == qualified) return true;
   return written.find('.') == std::string_view::npos && qualified.size() > written.size() &&
-         qualified.ends_with(written) &&
-         qualified[qualified.size() - written.size() - 1] == '.';
+         qualified.ends_with(written) && qualified[qualified.size() - written.size() - 1] == '.';
 }
 
 }  // namespace gleaner::edge

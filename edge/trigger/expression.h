@@ -9,18 +9,21 @@
 //   rule       = and ( "or" and )*
 //   and        = not ( "and" not )*
 //   not        = "not" not | "(" rule ")" | "within" "(" duration "," rule ")" | comparison
-//   comparison = operand ( ">" | ">=" | "<" | "<=" | "==" | "!=" ) operand      at least one operand is a signal
-//   operand    = number | signal
-//   signal     = parts joined by "."; a part is [a-z0-9-]+ without a leading "-", and the first begins with a letter
-//   duration   = number ( "ms" | "s" | "min" ), whole milliseconds, 1 ms to 10 min
+//   comparison = operand ( ">" | ">=" | "<" | "<=" | "==" | "!=" ) operand      at least one
+//   operand is a signal operand    = number | signal signal     = parts joined by "."; a part is
+//   [a-z0-9-]+ without a leading "-", and the first begins with a letter duration   = number ( "ms"
+//   | "s" | "min" ), whole milliseconds, 1 ms to 10 min
 //
-// Meaning. A signal is a step function of time: a sample's value holds until the next one. So every expression is a step function too, and it is
-// evaluated exactly, not at intervals:
-//  - a comparison with a signal that has no value (never written, gone stale, NaN) is false, `!=` included;
-//  - within(w, e) holds at t if e held at some moment of (t − w, t]: where e held on [a, b), within holds on [a, b + w). A pulse is never missed, however short.
+// Meaning. A signal is a step function of time: a sample's value holds until the next one. So every
+// expression is a step function too, and it is evaluated exactly, not at intervals:
+//  - a comparison with a signal that has no value (never written, gone stale, NaN) is false, `!=`
+//  included;
+//  - within(w, e) holds at t if e held at some moment of (t − w, t]: where e held on [a, b), within
+//  holds on [a, b + w). A pulse is never missed, however short.
 //
-// Every expression has a type, number or truth; a rule is a truth. Arithmetic and window functions (max, mean, rising) are to come as further
-// kinds that yield numbers or truths, and need no change here but their own line in the grammar.
+// Every expression has a type, number or truth; a rule is a truth. Arithmetic and window functions
+// (max, mean, rising) are to come as further kinds that yield numbers or truths, and need no change
+// here but their own line in the grammar.
 #pragma once
 
 #include <cstddef>
@@ -49,14 +52,7 @@ struct Expression {
     kOr,       // truth: of any operand, two or more
     kWithin,   // truth: operands[0] held in the last `window_ns`
   };
-  enum class Comparison : uint8_t {
-    kGreater,
-    kGreaterEqual,
-    kLess,
-    kLessEqual,
-    kEqual,
-    kNotEqual
-  };
+  enum class Comparison : uint8_t { kGreater, kGreaterEqual, kLess, kLessEqual, kEqual, kNotEqual };
 
   Kind kind = Kind::kNumber;
   double number = 0;
@@ -68,8 +64,8 @@ struct Expression {
   bool operator==(const Expression&) const = default;
 };
 
-// INVALID_ARGUMENT with what is wrong and what would be right: `column 8: found "=>"; expected one of > >= < <= == !=`.
-// Columns are bytes, from 1. Safe for any input.
+// INVALID_ARGUMENT with what is wrong and what would be right: `column 8: found "=>"; expected one
+// of > >= < <= == !=`. Columns are bytes, from 1. Safe for any input.
 absl::StatusOr<Expression> ParseExpression(std::string_view text);
 
 // The canonical text, with no more parentheses than it needs: parsing it gives the same tree.

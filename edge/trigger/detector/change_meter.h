@@ -1,4 +1,5 @@
-// How much of a picture has changed: the fraction of cells whose luma differs by more than the camera's own noise.
+// How much of a picture has changed: the fraction of cells whose luma differs by more than the
+// camera's own noise.
 #pragma once
 
 #include <cstdint>
@@ -12,15 +13,16 @@ class ChangeMeter {
  public:
   // Pictures closer than this are not worth a look.
   static constexpr int64_t kLookNs = 90'000'000;
-  // A picture is compared with one this much older: long enough for a slow hand to have left its place, short enough for a thing put down to be
-  // at rest soon.
+  // A picture is compared with one this much older: long enough for a slow hand to have left its
+  // place, short enough for a thing put down to be at rest soon.
   static constexpr int64_t kDistanceNs = 180'000'000;
 
   void Reset();
 
   // Whether a picture of this time is due.
   bool Due(int64_t monotonic_ns) const;
-  // The fraction of cells, 0 to 1, that differ from the picture about 200 ms before; 0 while there is none. Takes over the picture's memory.
+  // The fraction of cells, 0 to 1, that differ from the picture about 200 ms before; 0 while there
+  // is none. Takes over the picture's memory.
   double Look(cv::Mat luma, int64_t monotonic_ns);
   // Whether the newest look compared over the whole distance.
   bool spans_distance() const {
@@ -30,7 +32,8 @@ class ChangeMeter {
   // Forgets the newest pictures but not the background: the next one comes after a pause.
   void Pause() { recent_.clear(); }
 
-  // The fraction of cells that differ from the background, however long ago that was; 0 while there is none.
+  // The fraction of cells that differ from the background, however long ago that was; 0 while there
+  // is none.
   double LookFromAfar(const cv::Mat& luma);
   void SetBackground(cv::Mat luma);
   // The newest picture of Look() becomes the background.

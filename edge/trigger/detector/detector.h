@@ -1,4 +1,5 @@
-// A detector turns one camera's video into a signal. One file an implementation, one line in registry.cpp; nothing else knows their names.
+// A detector turns one camera's video into a signal. One file an implementation, one line in
+// registry.cpp; nothing else knows their names.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +26,9 @@ class Detector {
  public:
   virtual ~Detector() = default;
   virtual void OnFormat(const VideoFormat& format) = 0;
-  // Every packet of a remuxable camera (VideoFormat::Remuxable), in decode order. Must be nearly free when nothing happens:
-  // the detector itself decides when it needs to decode, and keeps the packets since the last keyframe for that.
+  // Every packet of a remuxable camera (VideoFormat::Remuxable), in decode order. Must be nearly
+  // free when nothing happens: the detector itself decides when it needs to decode, and keeps the
+  // packets since the last keyframe for that.
   virtual void OnPacket(const Packet& packet) = 0;
   // Every frame of any other camera: it had to be decoded for encoding anyway.
   virtual void OnFrame(const Frame& frame) = 0;
@@ -35,7 +37,8 @@ class Detector {
 
 // The names that make a detector: what rules may write as the last part of a signal's name.
 std::vector<std::string_view> DetectorNames();
-// A detector for one camera that writes "camera.<camera>.<name>" to `sink`, which must outlive it. NOT_FOUND, listing the names, for an unknown one.
+// A detector for one camera that writes "camera.<camera>.<name>" to `sink`, which must outlive it.
+// NOT_FOUND, listing the names, for an unknown one.
 absl::StatusOr<std::unique_ptr<Detector>> MakeDetector(std::string_view name,
                                                        std::string_view camera, SampleSink& sink);
 

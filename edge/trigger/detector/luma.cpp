@@ -16,8 +16,8 @@ constexpr int kMaxWidth = 320;
 constexpr int kMaxHeight = 180;
 
 cv::Size ReducedSize(int width, int height) {
-  const double scale = std::min({1.0, static_cast<double>(kMaxWidth) / width,
-                                 static_cast<double>(kMaxHeight) / height});
+  const double scale = std::min(
+      {1.0, static_cast<double>(kMaxWidth) / width, static_cast<double>(kMaxHeight) / height});
   return {std::max(1, static_cast<int>(std::lround(width * scale))),
           std::max(1, static_cast<int>(std::lround(height * scale)))};
 }
@@ -41,9 +41,8 @@ bool ReduceLuma(const AVFrame& frame, cv::Mat& out) {
   if (luma.depth < 8 || luma.depth > 16 || luma.step % bytes != 0 || channels < 1 || channels > 4) {
     return false;
   }
-  const cv::Mat plane(frame.height, frame.width,
-                      CV_MAKETYPE(bytes == 1 ? CV_8U : CV_16U, channels), frame.data[luma.plane],
-                      static_cast<size_t>(frame.linesize[luma.plane]));
+  const cv::Mat plane(frame.height, frame.width, CV_MAKETYPE(bytes == 1 ? CV_8U : CV_16U, channels),
+                      frame.data[luma.plane], static_cast<size_t>(frame.linesize[luma.plane]));
   const cv::Size size = ReducedSize(frame.width, frame.height);
   if (bytes == 1 && channels == 1) {
     cv::resize(plane, out, size, 0, 0, cv::INTER_AREA);

@@ -1,4 +1,5 @@
-// A picture's brightness at the size that motion is looked for in: at most 320×180, the sides in proportion.
+// A picture's brightness at the size that motion is looked for in: at most 320×180, the sides in
+// proportion.
 #pragma once
 
 #include <opencv2/core/mat.hpp>
@@ -7,9 +8,9 @@ struct AVFrame;
 
 namespace gleaner::edge {
 
-// Writes the reduced 8-bit luma of `frame` to `out` in one pass over the frame's own luma, each cell
-// the mean of its pixels; colour is never converted at full size. False, with `out` untouched, for a pixel format without luma
-// that can be read in place (hardware surfaces, palettes).
+// Writes the reduced 8-bit luma of `frame` to `out` in one pass over the frame's own luma, each
+// cell the mean of its pixels; colour is never converted at full size. False, with `out` untouched,
+// for a pixel format without luma that can be read in place (hardware surfaces, palettes).
 bool ReduceLuma(const AVFrame& frame, cv::Mat& out);
 
 }  // namespace gleaner::edge

@@ -36,7 +36,8 @@ constexpr int64_t kMovingSampleNs = 250 * kNanosPerMilli;
 constexpr int64_t kQuietSampleNs = kNanosPerSecond;
 constexpr int64_t kValidNs = 3 * kNanosPerSecond;
 
-// A camera with longer groups of pictures than this is decoded as it goes, so that waking takes neither long nor much memory.
+// A camera with longer groups of pictures than this is decoded as it goes, so that waking takes
+// neither long nor much memory.
 constexpr size_t kMaxPending = 300;
 constexpr size_t kMaxPendingBytes = 16 << 20;
 
@@ -142,7 +143,8 @@ void MotionDetector::CatchUp() {
   const double tick_ns = 1e9 * format_.time_base.numerator / format_.time_base.denominator;
   for (const Packet& packet : pending_) {
     decoder_->Decode(packet, [&](const AVFrame& picture) {
-      const auto age_ns = static_cast<int64_t>(static_cast<double>(newest.pts - picture.pts) * tick_ns);
+      const auto age_ns =
+          static_cast<int64_t>(static_cast<double>(newest.pts - picture.pts) * tick_ns);
       Look(picture, newest.monotonic_ns - age_ns);
     });
   }

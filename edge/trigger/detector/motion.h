@@ -1,15 +1,22 @@
-// "motion": the fraction of the picture that changes, 0 to 1. A hand that moves a product near the camera gives 0.05 to 0.4, sensor noise 0, a person across the
-// street 0.005. The picture is compared at 320×180 with itself 200 ms before (see change_meter.h).
+// "motion": the fraction of the picture that changes, 0 to 1. A hand that moves a product near the
+// camera gives 0.05 to 0.4, sensor noise 0, a person across the street 0.005. The picture is
+// compared at 320×180 with itself 200 ms before (see change_meter.h).
 //
 // Cost follows the signal. A camera that delivers H.264 or HEVC is watched in three stages:
 //  1. Packet sizes, no decoding, about a microsecond a frame (see packet_watch.h).
-//  2. When a packet is suspicious, the packets since the last keyframe are decoded, and then every packet, until the pixels have been quiet for a
-//     second; if they say that nothing moves, the question was wrong and the next one must be better.
-//  3. Every two seconds a keyframe is decoded alone and compared with what was last seen, so that what is slow, or predicted too well to show in
-//     packet sizes, is found too; every keyframe while packet sizes can't be trusted (just started, or just caught missing something).
-// A packet is decoded at most once but for keyframes, so the cost never exceeds that of decoding everything. From any other camera come frames, decoded already.
+//  2. When a packet is suspicious, the packets since the last keyframe are decoded, and then every
+//  packet, until the pixels have been quiet for a
+//     second; if they say that nothing moves, the question was wrong and the next one must be
+//     better.
+//  3. Every two seconds a keyframe is decoded alone and compared with what was last seen, so that
+//  what is slow, or predicted too well to show in
+//     packet sizes, is found too; every keyframe while packet sizes can't be trusted (just started,
+//     or just caught missing something).
+// A packet is decoded at most once but for keyframes, so the cost never exceeds that of decoding
+// everything. From any other camera come frames, decoded already.
 //
-// Samples: at each look (ten a second) whose value differs, four a second while there is motion, one a second (of 0) while there is none. Each is valid for three seconds.
+// Samples: at each look (ten a second) whose value differs, four a second while there is motion,
+// one a second (of 0) while there is none. Each is valid for three seconds.
 #pragma once
 
 #include <cstdint>
@@ -69,8 +76,8 @@ class MotionDetector : public Detector {
   bool questioned_ = false;  // awake because of packet sizes
   bool confirmed_ = false;   // awake, and something did change
   int64_t woke_ns_ = 0;
-  int64_t changed_ns_ = 0;   // the newest look that saw a change
-  int64_t checked_ns_ = 0;   // the newest keyframe check, or when it cooled
+  int64_t changed_ns_ = 0;  // the newest look that saw a change
+  int64_t checked_ns_ = 0;  // the newest keyframe check, or when it cooled
   int64_t distrust_until_ns_ = 0;
 };
 

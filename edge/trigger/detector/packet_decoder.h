@@ -1,4 +1,5 @@
-// Decodes a camera's packets for looking, not for showing: one thread, no loop filter, no frames that nothing refers to.
+// Decodes a camera's packets for looking, not for showing: one thread, no loop filter, no frames
+// that nothing refers to.
 #pragma once
 
 #include <functional>
@@ -12,7 +13,8 @@ struct AVFrame;
 
 namespace gleaner::edge {
 
-// Not thread-safe. Packets that can't be decoded are skipped: the stream goes on with the next keyframe.
+// Not thread-safe. Packets that can't be decoded are skipped: the stream goes on with the next
+// keyframe.
 class PacketDecoder {
  public:
   // A frame is valid during the call only; AVFrame::pts is the packet's.
@@ -21,9 +23,11 @@ class PacketDecoder {
   // UNIMPLEMENTED when there is no decoder for the codec, INTERNAL when it doesn't open.
   static absl::StatusOr<std::unique_ptr<PacketDecoder>> Open(const VideoFormat& format);
 
-  // The next packet in decode order; frames come out in presentation order, late by the stream's own reordering.
+  // The next packet in decode order; frames come out in presentation order, late by the stream's
+  // own reordering.
   void Decode(const Packet& packet, const OnDecoded& on_decoded);
-  // One keyframe by itself: its frame comes out at once, and the decoder is left as after Restart().
+  // One keyframe by itself: its frame comes out at once, and the decoder is left as after
+  // Restart().
   void DecodeAlone(const Packet& keyframe, const OnDecoded& on_decoded);
   // Forgets all state: the next packet must be a keyframe.
   void Restart();

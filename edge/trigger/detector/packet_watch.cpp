@@ -19,7 +19,8 @@ constexpr size_t kFirstPlaceClass = 2;
 
 // A class with fewer packets than this isn't judged.
 constexpr size_t kEnough = 5;
-// Packets that must all be of a judged class before the watch calls itself trained: a few groups of pictures of most cameras.
+// Packets that must all be of a judged class before the watch calls itself trained: a few groups of
+// pictures of most cameras.
 constexpr uint64_t kTrainedRun = 64;
 
 // Keeps a handful of bytes more or less on an empty packet from counting.
@@ -111,8 +112,8 @@ void PacketWatch::Learn() {
 
 void PacketWatch::Answer(bool something_happened) {
   strictness_ *= something_happened ? 0.8 : 1.25;
-  strictness_ = std::clamp(strictness_, something_happened ? std::min(strictness_, 1.0) : 1.0,
-                           kMostStrict);
+  strictness_ =
+      std::clamp(strictness_, something_happened ? std::min(strictness_, 1.0) : 1.0, kMostStrict);
   strictness_ = std::max(strictness_, kLeastStrict);
 }
 

@@ -1,12 +1,18 @@
-// Stage one of watching a compressed stream: is this packet larger than packets of its kind are when nothing happens? No decoding.
+// Stage one of watching a compressed stream: is this packet larger than packets of its kind are
+// when nothing happens? No decoding.
 //
-// An encoder spends bits on what it could not predict, so motion makes packets larger. How large a quiet packet is depends on the encoder, its rate control and
-// the packet's place: keyframes are the largest, frames that others don't refer to the smallest, and behind a keyframe rate control lets P frames grow from almost
-// nothing (60 bytes) to whatever the bit rate allows (8 kB) even when nothing moves. So packets are compared within classes by kind and place in the group of
-// pictures, on a logarithmic scale, with the running median and the median absolute deviation of the quiet packets of the class. A single packet far out of its
-// class raises the question, and so do several that are a little out (a one-sided CUSUM: Page, "Continuous Inspection Schemes", Biometrika, 1954).
+// An encoder spends bits on what it could not predict, so motion makes packets larger. How large a
+// quiet packet is depends on the encoder, its rate control and the packet's place: keyframes are
+// the largest, frames that others don't refer to the smallest, and behind a keyframe rate control
+// lets P frames grow from almost nothing (60 bytes) to whatever the bit rate allows (8 kB) even
+// when nothing moves. So packets are compared within classes by kind and place in the group of
+// pictures, on a logarithmic scale, with the running median and the median absolute deviation of
+// the quiet packets of the class. A single packet far out of its class raises the question, and so
+// do several that are a little out (a one-sided CUSUM: Page, "Continuous Inspection Schemes",
+// Biometrika, 1954).
 //
-// The threshold adapts itself: a question that the pixels answer with no makes the next one harder, a change that was found without a question makes it easier.
+// The threshold adapts itself: a question that the pixels answer with no makes the next one harder,
+// a change that was found without a question makes it easier.
 #pragma once
 
 #include <array>
@@ -17,7 +23,8 @@
 
 namespace gleaner::edge {
 
-// The bytes of an access unit without the filler that constant-bit-rate encoders append (H.264 NAL type 12, HEVC type 38: 0xff … 0x80).
+// The bytes of an access unit without the filler that constant-bit-rate encoders append (H.264 NAL
+// type 12, HEVC type 38: 0xff … 0x80).
 size_t SignificantBytes(const uint8_t* data, size_t size);
 
 // One camera's packets. Not thread-safe.
@@ -56,7 +63,7 @@ class PacketWatch {
   std::array<SizeClass, kClasses> classes_{};
   int64_t newest_pts_ = -1;
   int64_t newest_ns_ = 0;
-  uint64_t place_ = 0;     // packets since the keyframe, those shown out of order left out
+  uint64_t place_ = 0;  // packets since the keyframe, those shown out of order left out
   size_t judged_class_ = 0;
   float judged_log_size_ = 0;
   double cusum_ = 0;

@@ -66,19 +66,21 @@ FullDecode DecodeFully(const VideoFile& file, double on, double off) {
   const auto receive = [&] {
     while (avcodec_receive_frame(context, frame) >= 0) {
       if (scaler == nullptr) {
-        scaler = sws_getContext(frame->width, frame->height, static_cast<AVPixelFormat>(frame->format),
-                                width, height, AV_PIX_FMT_GRAY8, SWS_AREA, nullptr, nullptr, nullptr);
+        scaler =
+            sws_getContext(frame->width, frame->height, static_cast<AVPixelFormat>(frame->format),
+                           width, height, AV_PIX_FMT_GRAY8, SWS_AREA, nullptr, nullptr, nullptr);
       }
-      Picture picture{static_cast<int64_t>(static_cast<double>(frame->best_effort_timestamp) * tick_ns),
-                      std::vector<uint8_t>(static_cast<size_t>(width) * height)};
+      Picture picture{
+          static_cast<int64_t>(static_cast<double>(frame->best_effort_timestamp) * tick_ns),
+          std::vector<uint8_t>(static_cast<size_t>(width) * height)};
       uint8_t* planes[4] = {picture.luma.data()};
       const int strides[4] = {width};
       sws_scale(scaler, frame->data, frame->linesize, 0, frame->height, planes, strides);
       while (recent.size() > 1 && picture.monotonic_ns - recent[1].monotonic_ns >= kDistanceNs) {
         recent.pop_front();
       }
-      result.points.push_back({picture.monotonic_ns,
-                               recent.empty() ? 0 : Changed(recent.front().luma, picture.luma)});
+      result.points.push_back(
+          {picture.monotonic_ns, recent.empty() ? 0 : Changed(recent.front().luma, picture.luma)});
       recent.push_back(std::move(picture));
     }
   };

@@ -1,5 +1,6 @@
-// The honest and costly way to see motion, as the measure for the cheap one: decode every frame as it is meant to be shown, compare its luma at 320×180
-// with the frame 200 ms before, with hysteresis. Shares no code with the detector.
+// The honest and costly way to see motion, as the measure for the cheap one: decode every frame as
+// it is meant to be shown, compare its luma at 320×180 with the frame 200 ms before, with
+// hysteresis. Shares no code with the detector.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +21,8 @@ struct FullDecode {
     int64_t monotonic_ns;
     double fraction;  // of cells that changed
   };
-  std::vector<Point> points;    // one a frame
-  std::vector<Span> activity;   // fraction over `on`, until below `off` for half a second
+  std::vector<Point> points;   // one a frame
+  std::vector<Span> activity;  // fraction over `on`, until below `off` for half a second
 };
 
 FullDecode DecodeFully(const VideoFile& file, double on = 0.02, double off = 0.01);
