@@ -89,7 +89,7 @@ class Heartbeat::Impl {
   // Whether a connection may have come and gone since the last hello.
   bool HelloDue();
   void Follow(const v1::Policy& policy);
-  void NoteServerTime(int64_t server_unix_ns);
+  void NoteServerTime(int64_t server_unix_ns, int64_t sent_ns);
   void NoteResult(const absl::Status& status);
   template <typename F>
   void Change(F change) {
@@ -150,6 +150,7 @@ absl::Status Heartbeat::Impl::Hello(const std::stop_token& stop) {
   request.set_software_version(std::string(Version()));
   FillNow(clock_, request.mutable_now());
   v1::HelloResponse response;
+  const int64_t sent_ns = request.now().monotonic_ns();
   const auto stub = v1::FleetService::NewStub(channel);
   RETURN_IF_ERROR(CallUnary(stop, options_.deadline_ns, [&](grpc::ClientContext* context) {
     return stub->Hello(context, request, &response);
@@ -157,7 +158,7 @@ absl::Status Heartbeat::Impl::Hello(const std::stop_token& stop) {
   channel_ = channel;
   losses_ = losses;
   Change([](HeartbeatStats& stats) { ++stats.hellos; });
-  NoteServerTime(response.server_unix_ns());
+  NoteServerTime(response.server_unix_ns(), sent_ns);
   if (response.has_policy()) Follow(response.policy());
   return absl::OkStatus();
 }
@@ -165,12 +166,13 @@ absl::Status Heartbeat::Impl::Hello(const std::stop_token& stop) {
 absl::Status Heartbeat::Impl::Beat(const std::stop_token& stop) {
   const v1::HeartbeatRequest request = Collect();
   v1::HeartbeatResponse response;
+  const int64_t sent_ns = request.now().monotonic_ns();
   const auto stub = v1::FleetService::NewStub(channel_);
   RETURN_IF_ERROR(CallUnary(stop, options_.deadline_ns, [&](grpc::ClientContext* context) {
     return stub->Heartbeat(context, request, &response);
   }));
   Change([](HeartbeatStats& stats) { ++stats.heartbeats; });
-  NoteServerTime(response.server_unix_ns());
+  NoteServerTime(response.server_unix_ns(), sent_ns);
   if (response.has_policy()) Follow(response.policy());
   return absl::OkStatus();
 }
@@ -220,8 +222,9 @@ void Heartbeat::Impl::Follow(const v1::Policy& policy) {
   Change([&](HeartbeatStats& stats) { stats.policy_version = policy.version(); });
 }
 
-void Heartbeat::Impl::NoteServerTime(int64_t server_unix_ns) {
+void Heartbeat::Impl::NoteServerTime(int64_t server_unix_ns, int64_t sent_ns) {
   if (server_unix_ns == 0) return;
+  if (sources_.server_time) sources_.server_time(server_unix_ns, sent_ns, clock_.MonotonicNs());
   const int64_t ahead_ns = server_unix_ns - clock_.WallNs();
   Change([&](HeartbeatStats& stats) { stats.server_ahead_ns = ahead_ns; });
   const bool off = ahead_ns > kClockOffWorthALineNs || ahead_ns < -kClockOffWorthALineNs;

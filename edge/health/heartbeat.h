@@ -41,6 +41,8 @@ struct HeartbeatSources {
   std::function<UploadStats()> upload;
   std::function<std::vector<v1::CameraHealth>()> cameras;
   std::function<std::string()> problem;  // the newest worth a person's eye, empty if none
+  // Where the server's time goes, see CheckedClock::Check.
+  std::function<void(int64_t server_unix_ns, int64_t sent_ns, int64_t received_ns)> server_time;
 };
 
 struct HeartbeatStats {

@@ -103,8 +103,15 @@ absl::StatusOr<std::unique_ptr<Link>> Link::Open(LinkOptions options, Clock& clo
 absl::Status Link::LoadFiles() {
   if (options_.plaintext) return absl::OkStatus();
   stamp_ = FilesStamp();
-  ASSIGN_OR_RETURN(identity_, LoadIdentity(options_.ca, options_.certificate, options_.key,
-                                           clock_.WallNs() / kNanosPerSecond));
+  ASSIGN_OR_RETURN(Identity identity, LoadIdentity(options_.ca, options_.certificate, options_.key,
+                                                   clock_.WallNs() / kNanosPerSecond));
+  if (channel_ != nullptr && identity.name != identity_.name) {
+    return absl::FailedPreconditionError(
+        fmt::format("{} is of \"{}\", but this is \"{}\": clips that wait carry that name; restart "
+                    "to become another device",
+                    options_.certificate, identity.name, identity_.name));
+  }
+  identity_ = std::move(identity);
   for (const std::string& warning : identity_.warnings) LOG_WARN("{}", warning);
   return absl::OkStatus();
 }

@@ -201,6 +201,11 @@ TEST_F(HeartbeatTest, BeatsAtOnceWhenPoked) {
 }
 
 TEST_F(HeartbeatTest, KnowsHowFarItsClockIsFromTheServers) {
+  std::atomic<int64_t> told{0};
+  sources_.server_time = [&](int64_t server_unix_ns, int64_t sent_ns, int64_t received_ns) {
+    EXPECT_LE(sent_ns, received_ns);
+    told = server_unix_ns;
+  };
   cloud_.on_heartbeat = [&](const v1::HeartbeatRequest&, v1::HeartbeatResponse* response) {
     response->set_server_unix_ns(clock_.WallNs() + 3600 * kNanosPerSecond);
     return grpc::Status::OK;
@@ -208,6 +213,7 @@ TEST_F(HeartbeatTest, KnowsHowFarItsClockIsFromTheServers) {
   Start();
   ASSERT_TRUE(Heartbeats(1));
   EXPECT_EQ(heartbeat_->stats().server_ahead_ns, 3600 * kNanosPerSecond);
+  EXPECT_EQ(told.load(), cloud_.Locked([&] { return clock_.WallNs() + 3600 * kNanosPerSecond; }));
 }
 
 TEST_F(HeartbeatTest, StopsAtOnceWhenTheServerHangs) {

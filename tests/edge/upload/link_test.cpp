@@ -205,6 +205,20 @@ TEST_F(MutualTls, TakesUpARenewedCertificateWithoutARestart) {
   EXPECT_TRUE(SayHello(**link).ok());
 }
 
+TEST_F(MutualTls, BecomesNoOtherDeviceWhileItRuns) {
+  FakeCloud cloud(Credentials());
+  auto link = Link::Open(authority_.Options(cloud.address(), "cart-1"), RealClock());
+  ASSERT_TRUE(link.ok());
+  authority_.Issue("cart-2");
+  for (const char* file : {".pem", ".key"}) {
+    std::filesystem::copy_file(authority_.path(std::string("cart-2") + file),
+                               authority_.path(std::string("cart-1") + file),
+                               std::filesystem::copy_options::overwrite_existing);
+  }
+  EXPECT_TRUE(SayHello(**link).ok());
+  EXPECT_EQ((*link)->certificate_name(), "cart-1");
+}
+
 TEST(Link, ConnectsAtOnceAfterTheServerCameBack) {
   FakeCloud cloud;
   cloud.Stop();
