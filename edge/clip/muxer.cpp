@@ -32,6 +32,7 @@ class Muxer::Impl {
 
   absl::Status Open(const VideoFormat& format);
   absl::Status Write(const Packet& packet);
+  absl::Status WriteHeld();
   absl::Status Finish();
   uint64_t bytes_written() const { return bytes_written_; }
 
@@ -47,11 +48,12 @@ class Muxer::Impl {
   absl::Status object_status_;
   uint64_t bytes_written_ = 0;
   AVFormatContext* context_ = nullptr;
-  AvPtr<AVPacket> packet_ = NewPacket();
+  // The newest packet. It is written when the next one says how long it lasts in decode order: a
+  // fragment whose durations don't add up makes FFmpeg bend the next one's times.
+  AvPtr<AVPacket> held_;
   TimeBase time_base_;
-  bool squeeze_ = false;  // negative DTS
-  bool fragment_open_ = false;
-  int64_t fragment_start_ns_ = 0;  // DTS
+  bool squeeze_ = false;        // negative DTS
+  int64_t fragment_start_ = 0;  // DTS of its first packet
   int64_t last_dts_ = INT64_MIN;
 };
 
@@ -101,32 +103,39 @@ absl::Status Muxer::Impl::Open(const VideoFormat& format) {
 }
 
 absl::Status Muxer::Impl::Write(const Packet& packet) {
-  const int64_t dts_ns = TicksToNs(packet.dts, time_base_);
-  if (!fragment_open_) {
-    fragment_open_ = true;
-    fragment_start_ns_ = dts_ns;
-  } else if (dts_ns - fragment_start_ns_ >= kFragmentNs ||
-             (packet.keyframe && dts_ns - fragment_start_ns_ >= kFragmentNs / 2)) {
-    RETURN_IF_ERROR(Result(av_write_frame(context_, nullptr), "MP4 fragment"));
-    fragment_start_ns_ = dts_ns;
+  AvPtr<AVPacket> next(av_packet_clone(packet.data.get()));
+  if (next == nullptr) return absl::ResourceExhaustedError("no memory for a packet");
+  next->stream_index = 0;
+  next->pts = FileTicks(packet.pts, time_base_);
+  next->dts = FileTicks(packet.dts, time_base_);
+  next->duration = FileTicks(packet.data->duration, time_base_);
+  if (squeeze_ && (next->dts < 0 || next->dts <= last_dts_)) {
+    next->dts = std::max<int64_t>(0, last_dts_ + 1);
   }
-  if (const int error = av_packet_ref(packet_.get(), packet.data.get()); error < 0) {
-    return AvStatus(error, "packet");
+  if (held_ != nullptr) {
+    held_->duration = next->dts - held_->dts;
+    RETURN_IF_ERROR(WriteHeld());
+    const int64_t fragment_ns = TicksToNs(next->dts - fragment_start_, FileTimeBase(time_base_));
+    if (fragment_ns >= kFragmentNs || (packet.keyframe && fragment_ns >= kFragmentNs / 2)) {
+      RETURN_IF_ERROR(Result(av_write_frame(context_, nullptr), "MP4 fragment"));
+      fragment_start_ = next->dts;
+    }
+  } else {
+    fragment_start_ = next->dts;
   }
-  packet_->stream_index = 0;
-  packet_->pts = FileTicks(packet.pts, time_base_);
-  packet_->dts = FileTicks(packet.dts, time_base_);
-  packet_->duration = FileTicks(packet.data->duration, time_base_);
-  if (squeeze_ && (packet_->dts < 0 || packet_->dts <= last_dts_)) {
-    packet_->dts = std::max<int64_t>(0, last_dts_ + 1);
-  }
-  last_dts_ = packet_->dts;
-  const int error = av_write_frame(context_, packet_.get());
-  av_packet_unref(packet_.get());
+  last_dts_ = next->dts;
+  held_ = std::move(next);
+  return absl::OkStatus();
+}
+
+absl::Status Muxer::Impl::WriteHeld() {
+  const int error = av_write_frame(context_, held_.get());
+  held_.reset();
   return Result(error, "MP4 sample");
 }
 
 absl::Status Muxer::Impl::Finish() {
+  if (held_ != nullptr) RETURN_IF_ERROR(WriteHeld());
   const int error = av_write_trailer(context_);
   avio_flush(context_->pb);
   return Result(error, "MP4 trailer");

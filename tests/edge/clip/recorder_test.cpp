@@ -1,0 +1,463 @@
+// Clips from real footage, judged by FFmpeg.
+#include "edge/clip/recorder.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "gleaner/v1/ingest.pb.h"
+#include "tests/edge/clip/clip_rig.h"
+
+namespace gleaner::edge {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr int64_t kS = kNanosPerSecond;
+const std::vector<std::string> kSignals = {"camera.front.motion"};
+
+RuleOptions Rule(int64_t pre_ns, int64_t post_ns) {
+  RuleOptions rule;
+  rule.name = "hand";
+  rule.when = "motion > 0.02";
+  rule.pre_ns = pre_ns;
+  rule.post_ns = post_ns;
+  rule.priority = 7;
+  return rule;
+}
+
+// Feeds a camera's packets; fires `rule` right after the first packet at or after each moment.
+void Play(Recorder& recorder, size_t camera, const Recording& footage, const RuleOptions& rule,
+          std::vector<int64_t> firings_ns) {
+  recorder.OnFormat(camera, footage.format, "remux");
+  size_t next = 0;
+  for (const Packet& packet : footage.packets) {
+    recorder.OnPacket(camera, packet);
+    recorder.OnSample(
+        {"camera.front.motion", packet.monotonic_ns, static_cast<double>(packet.pts % 7) / 100});
+    if (next < firings_ns.size() && packet.monotonic_ns >= firings_ns[next]) {
+      recorder.OnFiring({&rule, packet.monotonic_ns, next > 0}, kSignals);
+      ++next;
+    }
+  }
+}
+
+class RecorderTest : public ClipRig {};
+
+TEST_F(RecorderTest, CutsAClipAtTheKeyframeBeforeThePreRollAndAtTheExactEnd) {
+  const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
+  Recorder recorder(Options({"front"}, 2 * kS), *spool_, clock_);
+  const RuleOptions rule = Rule(2 * kS, 1 * kS);
+  Play(recorder, 0, cup, rule, {kStart + 4 * kS});
+  WaitForCommits(1);
+  recorder.OnCameraEnd(0);
+  recorder.Finish();
+
+  const auto clips = TakeAll();
+  ASSERT_EQ(clips.size(), 1u);
+  const v1::ClipManifest& manifest = clips[0].manifest;
+  CheckVideo(clips[0]);
+  const v1::VideoTrack& track = manifest.video(0);
+  EXPECT_EQ(track.encoder(), "remux");
+  EXPECT_EQ(track.codec(), "h264");
+  EXPECT_EQ(track.time_base_denominator(), 26777u);
+
+  // By hand: the first frame at or after 4 s is number 108 (4.033 s), the pre-roll starts at
+  // 2.033 s, which is frame 54.4, the keyframe before it is number 30; the window ends at 5.033 s,
+  // before frame 135.
+  EXPECT_EQ(track.first_pts(), 30'000);
+  EXPECT_EQ(track.frame_count(), 105u);
+  EXPECT_EQ(PtsOf(track).back(), 134'000);
+  const int64_t fired_ns = cup.packets[108].monotonic_ns;
+  EXPECT_EQ(manifest.fired_at().monotonic_ns(), fired_ns);
+  EXPECT_EQ(manifest.requested().start_monotonic_ns(), fired_ns - 2 * kS);
+  EXPECT_EQ(manifest.requested().end_monotonic_ns(), fired_ns + 1 * kS);
+  EXPECT_EQ(manifest.delivered().start_monotonic_ns(), cup.packets[30].monotonic_ns);
+  EXPECT_NEAR(manifest.delivered().end_monotonic_ns(), cup.packets[135].monotonic_ns, 1);
+  EXPECT_EQ(track.first_frame_monotonic_ns(), cup.packets[30].monotonic_ns);
+  EXPECT_EQ(manifest.shortfall(), "");
+  EXPECT_FALSE(manifest.truncated());
+}
+
+TEST_F(RecorderTest, WritesAManifestThatSaysAllOfTheContract) {
+  const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
+  clock_.SetWallUncertainty(5'000'000);
+  Recorder recorder(Options({"front"}, 2 * kS), *spool_, clock_);
+  recorder.SetPolicyVersion("p-3");
+  const RuleOptions rule = Rule(2 * kS, 1 * kS);
+  Play(recorder, 0, cup, rule, {kStart + 4 * kS});
+  recorder.Finish();
+  const auto clips = TakeAll();
+  ASSERT_EQ(clips.size(), 1u);
+  const v1::ClipManifest& manifest = clips[0].manifest;
+  EXPECT_EQ(manifest.device(), "cart-1");
+  EXPECT_EQ(manifest.site(), "store-7");
+  EXPECT_EQ(manifest.policy_version(), "p-3");
+  EXPECT_NE(manifest.software_version(), "");
+  EXPECT_EQ(manifest.key().boot_id(), AsBytes(spool_->boot_id()));
+  EXPECT_EQ(manifest.key().sequence(), 1u);
+  EXPECT_EQ(clips[0].stored.priority, 7u);
+  const int64_t since_ns = clock_.MonotonicNs() - manifest.fired_at().monotonic_ns();
+  EXPECT_EQ(manifest.fired_at().wall_unix_ns(), clock_.WallNs() - since_ns);
+  EXPECT_EQ(manifest.fired_at().wall_uncertainty_ns(), 5'000'000);
+  EXPECT_EQ(manifest.trigger().rule(), "hand");
+  EXPECT_EQ(manifest.trigger().expression(), "motion > 0.02");
+  EXPECT_EQ(manifest.trigger().priority(), 7u);
+  EXPECT_THAT(manifest.trigger().firing_monotonic_ns(),
+              ElementsAre(manifest.fired_at().monotonic_ns()));
+
+  ASSERT_EQ(manifest.objects_size(), 3);
+  EXPECT_EQ(manifest.objects(0).kind(), v1::ClipObject::KIND_PREVIEW);
+  EXPECT_EQ(manifest.objects(0).content_type(), "image/jpeg");
+  EXPECT_EQ(manifest.objects(1).kind(), v1::ClipObject::KIND_SAMPLES);
+  EXPECT_EQ(manifest.objects(2).kind(), v1::ClipObject::KIND_VIDEO);
+  EXPECT_EQ(manifest.objects(2).content_type(), "video/mp4");
+
+  // The signal over the delivered window: a sample a frame.
+  ASSERT_EQ(manifest.trigger().signals_size(), 1);
+  const v1::SignalTrace& evidence = manifest.trigger().signals(0);
+  EXPECT_EQ(evidence.name(), "camera.front.motion");
+  ASSERT_EQ(evidence.value_size(), 105);
+  EXPECT_EQ(evidence.offset_us(0), 0);
+  for (int i = 0; i < evidence.value_size(); ++i) {
+    EXPECT_EQ(evidence.value(i), static_cast<double>((i + 30) * 1000 % 7) / 100);
+  }
+  v1::SampleSeries series;
+  ASSERT_TRUE(series.ParseFromString(clips[0].objects[1]));
+  ASSERT_EQ(series.signals_size(), 1);
+  EXPECT_EQ(series.signals(0).SerializeAsString(), evidence.SerializeAsString());
+}
+
+TEST_F(RecorderTest, ShowsTheFrameOfTheFiringInThePreview) {
+  const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
+  Recorder recorder(Options({"front"}, 2 * kS), *spool_, clock_);
+  const RuleOptions rule = Rule(2 * kS, 1 * kS);
+  Play(recorder, 0, cup, rule, {kStart + 4 * kS});
+  recorder.Finish();
+  const auto clips = TakeAll();
+  ASSERT_EQ(clips.size(), 1u);
+  const std::string jpeg = Save(clips[0].objects[0], "preview.jpg");
+  // FFmpeg's own rendering of frame 108, and of one a second later as a control.
+  auto difference = [&](int frame) {
+    const std::string report = folder_ / "psnr.txt";
+    const std::string command = fmt::format(
+        "ffmpeg -v error -nostdin -y -i {} -i {} -filter_complex "
+        "\"[0:v]select=eq(n\\,{}),scale=320:240:flags=area,format=yuv420p[a];[1:v]format=yuv420p[b]"
+        ";"
+        "[a][b]psnr=stats_file={}\" -frames:v 1 -f null -",
+        Footage("cup.mp4"), jpeg, frame, report);
+    EXPECT_EQ(std::system(command.c_str()), 0);
+    std::ifstream in(report);
+    std::string word;
+    while (in >> word) {
+      if (word.starts_with("psnr_y:")) return std::stod(word.substr(7));
+    }
+    return 0.0;
+  };
+  const double same = difference(108);
+  EXPECT_GT(same, 30);
+  EXPECT_LT(difference(140), same - 3);
+}
+
+TEST_F(RecorderTest, ExtendsTheClipWhenTheSameRuleFiresAgain) {
+  const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
+  Recorder recorder(Options({"front"}, 1 * kS), *spool_, clock_);
+  const RuleOptions rule = Rule(1 * kS, 1 * kS);
+  Play(recorder, 0, cup, rule, {kStart + 2 * kS, kStart + 28 * kS / 10, kStart + 35 * kS / 10});
+  recorder.Finish();
+  const auto clips = TakeAll();
+  ASSERT_EQ(clips.size(), 1u) << "one clip, one number";
+  const v1::ClipManifest& manifest = clips[0].manifest;
+  ASSERT_EQ(manifest.trigger().firing_monotonic_ns_size(), 3);
+  EXPECT_EQ(manifest.fired_at().monotonic_ns(), manifest.trigger().firing_monotonic_ns(0));
+  EXPECT_EQ(manifest.requested().end_monotonic_ns(),
+            manifest.trigger().firing_monotonic_ns(2) + 1 * kS);
+  EXPECT_EQ(manifest.shortfall(), "");
+  CheckVideo(clips[0]);
+}
+
+TEST_F(RecorderTest, ClosesAClipAtItsGreatestLengthHoweverOftenTheRuleFires) {
+  const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
+  Recorder recorder(Options({"front"}, 1 * kS), *spool_, clock_);
+  RuleOptions rule = Rule(1 * kS, 1 * kS);
+  rule.max_clip_ns = 3 * kS;
+  std::vector<int64_t> firings;
+  for (int i = 0; i < 20; ++i) firings.push_back(kStart + 2 * kS + i * kS / 5);
+  Play(recorder, 0, cup, rule, firings);
+  recorder.Finish();
+  const auto clips = TakeAll();
+  ASSERT_EQ(clips.size(), 1u);
+  const v1::Window& requested = clips[0].manifest.requested();
+  EXPECT_EQ(requested.end_monotonic_ns() - requested.start_monotonic_ns(), 3 * kS);
+  CheckVideo(clips[0]);
+}
+
+TEST_F(RecorderTest, GivesEachRuleItsOwnClip) {
+  const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
+  Recorder recorder(Options({"front"}, 1 * kS), *spool_, clock_);
+  RuleOptions one = Rule(1 * kS, 1 * kS);
+  RuleOptions two = Rule(1 * kS, 2 * kS);
+  two.name = "scale";
+  recorder.OnFormat(0, cup.format, "remux");
+  for (size_t i = 0; i < cup.packets.size(); ++i) {
+    recorder.OnPacket(0, cup.packets[i]);
+    if (i == 80) recorder.OnFiring({&one, cup.packets[i].monotonic_ns}, {});
+    if (i == 90) recorder.OnFiring({&two, cup.packets[i].monotonic_ns}, {});
+  }
+  recorder.Finish();
+  const auto clips = TakeAll();
+  ASSERT_EQ(clips.size(), 2u);
+  EXPECT_EQ(clips[0].manifest.trigger().rule(), "hand");
+  EXPECT_EQ(clips[1].manifest.trigger().rule(), "scale");
+  for (const TakenClip& clip : clips) CheckVideo(clip);
+}
+
+TEST_F(RecorderTest, SaysHowMuchOfThePreRollThereWas) {
+  const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
+  Recorder recorder(Options({"front"}, 5 * kS), *spool_, clock_);
+  const RuleOptions rule = Rule(5 * kS, 1 * kS);
+  Play(recorder, 0, cup, rule, {cup.packets[54].monotonic_ns});
+  recorder.Finish();
+  const auto clips = TakeAll();
+  ASSERT_EQ(clips.size(), 1u);
+  EXPECT_EQ(clips[0].manifest.shortfall(), "camera front: pre-roll ring held 2.0 s of 5 s");
+  EXPECT_EQ(clips[0].manifest.video(0).first_pts(), 0);
+  CheckVideo(clips[0]);
+}
+
+TEST_F(RecorderTest, KeepsBFramesWholeAtBothEndsOfAClip) {
+  const Recording box = ReadFootage(Footage("box.mp4"), kStart);
+  Recorder recorder(Options({"front"}, 3 * kS), *spool_, clock_);
+  const RuleOptions rule = Rule(3 * kS, 2 * kS);
+  Play(recorder, 0, box, rule, {kStart + 12 * kS});
+  recorder.Finish();
+  const auto clips = TakeAll();
+  ASSERT_EQ(clips.size(), 1u);
+  CheckVideo(clips[0]);
+  const v1::ClipManifest& manifest = clips[0].manifest;
+  EXPECT_EQ(manifest.video(0).first_pts(), 8'343'000) << "the file's second keyframe";
+  EXPECT_EQ(manifest.shortfall(), "");
+  // Every frame of the window, and at most the reordering depth beyond it.
+  std::vector<int64_t> expected;
+  for (const Packet& packet : box.packets) {
+    if (packet.pts >= 8'343'000 && packet.monotonic_ns < manifest.requested().end_monotonic_ns()) {
+      expected.push_back(packet.pts);
+    }
+  }
+  std::sort(expected.begin(), expected.end());
+  std::vector<int64_t> delivered = PtsOf(manifest.video(0));
+  ASSERT_GE(delivered.size(), expected.size());
+  EXPECT_LE(delivered.size(), expected.size() + 5) << "one group of B-frames";
+  delivered.resize(expected.size());
+  EXPECT_EQ(delivered, expected);
+}
+
+TEST_F(RecorderTest, StartsAClipAtTheVeryBeginningOfABFrameFile) {
+  const Recording box = ReadFootage(Footage("box.mp4"), kStart);
+  ASSERT_LT(box.packets[0].dts, 0);
+  Recorder recorder(Options({"front"}, 3 * kS), *spool_, clock_);
+  const RuleOptions rule = Rule(1 * kS, 1 * kS);
+  Play(recorder, 0, box, rule, {kStart + 2 * kS});
+  recorder.Finish();
+  const auto clips = TakeAll();
+  ASSERT_EQ(clips.size(), 1u);
+  EXPECT_EQ(clips[0].manifest.video(0).first_pts(), 0);
+  CheckVideo(clips[0]);
+}
+
+TEST_F(RecorderTest, CoversAllCamerasAndWaitsForTheSlowest) {
+  const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
+  const Recording box = ReadFootage(Footage("box.mp4"), kStart);
+  Recorder recorder(Options({"front", "back"}, 1 * kS), *spool_, clock_);
+  const RuleOptions rule = Rule(1 * kS, 1 * kS);
+  recorder.OnFormat(0, cup.format, "remux");
+  recorder.OnFormat(1, box.format, "remux");
+  size_t b = 0;
+  for (size_t a = 0; a < cup.packets.size(); ++a) {
+    recorder.OnPacket(0, cup.packets[a]);
+    if (a == 60) recorder.OnFiring({&rule, cup.packets[a].monotonic_ns}, kSignals);
+    // The other camera lags half a second behind.
+    while (b < box.packets.size() &&
+           box.packets[b].monotonic_ns < cup.packets[a].monotonic_ns - kS / 2) {
+      recorder.OnPacket(1, box.packets[b++]);
+    }
+  }
+  WaitForCommits(1);
+  const auto clips = TakeAll();
+  ASSERT_EQ(clips.size(), 1u);
+  const v1::ClipManifest& manifest = clips[0].manifest;
+  ASSERT_EQ(manifest.video_size(), 2);
+  EXPECT_EQ(manifest.video(0).camera(), "front");
+  EXPECT_EQ(manifest.video(1).camera(), "back");
+  EXPECT_EQ(manifest.shortfall(), "");
+  EXPECT_EQ(manifest.objects_size(), 3) << "preview and two videos; no sample was ever taken";
+  CheckVideo(clips[0], 0);
+  CheckVideo(clips[0], 1);
+}
+
+TEST_F(RecorderTest, DoesNotWaitForACameraThatHasEndedOrFallenSilent) {
+  const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
+  Recorder recorder(Options({"front", "ended", "silent"}, 1 * kS), *spool_, clock_);
+  const RuleOptions rule = Rule(1 * kS, 1 * kS);
+  for (size_t camera : {0, 1, 2}) recorder.OnFormat(camera, cup.format, "remux");
+  for (size_t i = 0; i < cup.packets.size(); ++i) {
+    recorder.OnPacket(0, cup.packets[i]);
+    if (i < 70) recorder.OnPacket(1, cup.packets[i]);
+    if (i < 65) recorder.OnPacket(2, cup.packets[i]);
+    if (i == 60) recorder.OnFiring({&rule, cup.packets[i].monotonic_ns}, kSignals);
+    if (i == 70) recorder.OnCameraEnd(1);
+  }
+  while (recorder.open_clips() == 0) std::this_thread::yield();
+  clock_.Advance(11 * kS);
+  EXPECT_EQ(recorder.open_clips(), 1u) << "post and 10 s must pass";
+  clock_.Advance(1 * kS);
+  WaitForCommits(1);
+  const auto clips = TakeAll();
+  ASSERT_EQ(clips.size(), 1u);
+  const std::string& shortfall = clips[0].manifest.shortfall();
+  EXPECT_THAT(shortfall, HasSubstr("camera ended: the camera ended, 0.6 s before the end"));
+  EXPECT_THAT(shortfall, HasSubstr("camera silent: the camera fell silent, 0.8 s before the end"));
+  EXPECT_THAT(shortfall, Not(HasSubstr("camera front:")));
+  EXPECT_FALSE(clips[0].manifest.truncated());
+  for (int n : {0, 1, 2}) CheckVideo(clips[0], n);
+}
+
+TEST_F(RecorderTest, KeepsWhatThereIsWhenTheDaemonStops) {
+  const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
+  Recorder recorder(Options({"front"}, 1 * kS), *spool_, clock_);
+  const RuleOptions rule = Rule(1 * kS, 60 * kS);
+  Play(recorder, 0, cup, rule, {kStart + 4 * kS});
+  recorder.Finish();
+  const auto clips = TakeAll();
+  ASSERT_EQ(clips.size(), 1u);
+  EXPECT_TRUE(clips[0].manifest.truncated());
+  EXPECT_THAT(clips[0].manifest.shortfall(),
+              HasSubstr("camera front: the daemon was stopped, 54.9 s before the end"));
+  CheckVideo(clips[0]);
+}
+
+TEST_F(RecorderTest, TakesAClipAcrossTheSeamOfALoop) {
+  FakeClock clock(kStart);
+  CameraOptions options;
+  options.name = "front";
+  options.url = Footage("cup.mp4");
+  options.pace = "fast";
+  options.loop = true;
+  struct Sink : PacketSink {
+    void OnFormat(const VideoFormat& format) override { recorder->OnFormat(0, format, "remux"); }
+    void OnPacket(const Packet& packet) override {
+      recorder->OnPacket(0, packet);
+      if (++count == 220) recorder->OnFiring({rule, packet.monotonic_ns}, kSignals);
+      if (count == 300) stop.request_stop();
+    }
+    Recorder* recorder;
+    const RuleOptions* rule;
+    int count = 0;
+    std::stop_source stop;
+  } sink;
+  const RuleOptions rule = Rule(1 * kS, 1 * kS);
+  Recorder recorder(Options({"front"}, 1 * kS), *spool_, clock_);
+  sink.recorder = &recorder;
+  sink.rule = &rule;
+  Camera camera(options, clock, sink);
+  ASSERT_TRUE(camera.Run(sink.stop.get_token()).ok());
+  recorder.Finish();
+  const auto clips = TakeAll();
+  ASSERT_EQ(clips.size(), 1u);
+  CheckVideo(clips[0]);
+  EXPECT_EQ(clips[0].manifest.video(0).first_pts(), 180'000);
+  for (uint32_t delta : clips[0].manifest.video(0).pts_delta()) EXPECT_EQ(delta, 1000u);
+}
+
+TEST_F(RecorderTest, EndsATrackWhereTheCameraChangesItsFormat) {
+  const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
+  const Recording box = ReadFootage(Footage("box.mp4"), kStart + 5 * kS);
+  Recorder recorder(Options({"front"}, 1 * kS), *spool_, clock_);
+  const RuleOptions rule = Rule(1 * kS, 4 * kS);
+  recorder.OnFormat(0, cup.format, "remux");
+  for (size_t i = 0; i < 130; ++i) {
+    recorder.OnPacket(0, cup.packets[i]);
+    if (i == 80) recorder.OnFiring({&rule, cup.packets[i].monotonic_ns}, kSignals);
+  }
+  recorder.OnFormat(0, box.format, "remux");
+  recorder.OnPacket(0, box.packets[0]);
+  WaitForCommits(1);
+  const auto clips = TakeAll();
+  ASSERT_EQ(clips.size(), 1u);
+  CheckVideo(clips[0]);
+  EXPECT_EQ(PtsOf(clips[0].manifest.video(0)).back(), 129'000);
+  EXPECT_THAT(clips[0].manifest.shortfall(), HasSubstr("the camera's format changed"));
+}
+
+TEST_F(RecorderTest, SuppressesFiringsWhilePaused) {
+  const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
+  Recorder recorder(Options({"front"}, 1 * kS), *spool_, clock_);
+  const RuleOptions rule = Rule(1 * kS, 1 * kS);
+  recorder.SetPaused(true, "paused by policy p-4");
+  Play(recorder, 0, cup, rule, {kStart + 4 * kS});
+  recorder.Finish();
+  EXPECT_TRUE(TakeAll().empty());
+  EXPECT_EQ(spool_->stats().suppressed_total, 1u);
+}
+
+TEST_F(RecorderTest, FailsTheNumberWhenTheSpoolIsFullAndGoesOn) {
+  OpenSpool(16ull << 20, "stop");
+  const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
+  const RuleOptions rule = Rule(1 * kS, 1 * kS);
+  Recorder recorder(Options({"front"}, 1 * kS), *spool_, clock_);
+  recorder.OnFormat(0, cup.format, "remux");
+  // Loops the footage and fires each time, until well after the spool is full.
+  const int64_t period_ns = 9 * kS;
+  const int rounds = 50;
+  for (int round = 0; round < rounds; ++round) {
+    for (size_t i = 0; i < cup.packets.size(); ++i) {
+      Packet packet = cup.packets[i];
+      packet.pts += round * 241'000;
+      packet.dts += round * 241'000;
+      packet.monotonic_ns += round * period_ns;
+      recorder.OnPacket(0, packet);
+      if (i == 60) recorder.OnFiring({&rule, packet.monotonic_ns}, kSignals);
+    }
+  }
+  recorder.Finish();
+  const SpoolStats stats = spool_->stats();
+  EXPECT_EQ(stats.committed_total + stats.pending_clips + stats.failed_total, uint64_t{rounds});
+  EXPECT_GT(stats.pending_clips, 10u);
+  EXPECT_GT(stats.failed_total, 0u);
+}
+
+TEST_F(RecorderTest, FailsTheNumberWhenNoCameraHasAFrame) {
+  Recorder recorder(Options({"front"}, 1 * kS), *spool_, clock_);
+  const RuleOptions rule = Rule(1 * kS, 1 * kS);
+  recorder.OnFiring({&rule, kStart}, kSignals);
+  recorder.Finish();
+  EXPECT_TRUE(TakeAll().empty());
+  EXPECT_EQ(spool_->stats().failed_total, 1u);
+}
+
+TEST_F(RecorderTest, ClosesAClipEarlyAtTheMostFramesThatAManifestHolds) {
+  const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
+  Recorder recorder(Options({"front"}, 1 * kS), *spool_, clock_);
+  RuleOptions rule = Rule(1 * kS, 600 * kS);
+  rule.max_clip_ns = 10'000 * kS;
+  recorder.OnFormat(0, cup.format, "remux");
+  // A thousand frames a second: 600 s would be 600,000 frames.
+  for (int i = 0; i < 80'000; ++i) {
+    Packet packet = cup.packets[i == 0 ? 0 : 2];
+    packet.pts = packet.dts = i * 27;
+    packet.monotonic_ns = kStart + i * (kS / 1000);
+    recorder.OnPacket(0, packet);
+    if (i == 1500) recorder.OnFiring({&rule, packet.monotonic_ns}, kSignals);
+  }
+  WaitForCommits(1);
+  const auto clips = TakeAll();
+  ASSERT_EQ(clips.size(), 1u);
+  EXPECT_EQ(clips[0].manifest.video(0).frame_count(), 65'536u);
+  EXPECT_LE(clips[0].stored.manifest.size(), 256u << 10);
+  EXPECT_THAT(clips[0].manifest.shortfall(), HasSubstr("a clip's greatest size was reached"));
+}
+
+}  // namespace
+}  // namespace gleaner::edge
