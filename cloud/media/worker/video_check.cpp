@@ -174,7 +174,7 @@ class VideoChecker {
     }
     if (frame.width != static_cast<int>(track_.width()) ||
         frame.height != static_cast<int>(track_.height())) {
-      return Wrong("frame {} has {}×{} pixels, the manifest says {}×{}", frames_, frame.width,
+      return Wrong("frame {} has {}x{} pixels, the manifest says {}x{}", frames_, frame.width,
                    frame.height, track_.width(), track_.height());
     }
     if (frame.best_effort_timestamp != next_pts_) {

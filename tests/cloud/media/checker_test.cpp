@@ -1,0 +1,178 @@
+#include "cloud/media/checker.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <condition_variable>
+#include <fstream>
+#include <mutex>
+#include <thread>
+
+#include "clip_file.h"
+#include "common/file.h"
+#include "common/status.h"
+#include "tests/cloud/store/catalog_testing.h"
+
+namespace gleaner::cloud {
+namespace {
+
+using testing::HasSubstr;
+
+class CheckerTest : public testing::Test {
+ protected:
+  CheckerTest() {
+    catalog_ = OpenSqliteCatalog(folder_ / "catalog.db", clock_).value();
+    blobs_ = OpenFileBlobStore(folder_ / "blobs").value();
+    const std::string path = folder_ / "good.mp4";
+    MakeVideo("cup.mp4", std::string("-c copy -t 1 ") + kFragmented, path);
+    track_ = TrackOf(path);
+    video_ = ReadFile(path, 10 << 20).value();
+    clock_.AutoAdvance(true);
+  }
+  ~CheckerTest() override { Stop(); }
+
+  void Start(const std::string& program = std::string(GLEANER_BIN_DIR) + "/gleaner-media",
+             size_t workers = 2) {
+    MediaChecker::Options options;
+    options.program = program;
+    options.workers = workers;
+    options.timeout_ns = 20 * kNanosPerSecond;
+    options.on_checked = [this](bool, double) {
+      std::lock_guard lock(mutex_);
+      ++checked_;
+      changed_.notify_all();
+    };
+    checker_ = std::make_unique<MediaChecker>(*catalog_, *blobs_, clock_, options);
+    thread_ = std::jthread([this](std::stop_token stop) { checker_->Run(stop); });
+  }
+  void Stop() {
+    thread_.request_stop();
+    if (thread_.joinable()) thread_.join();
+  }
+  void WaitFor(int checked) {
+    std::unique_lock lock(mutex_);
+    ASSERT_TRUE(
+        changed_.wait_for(lock, std::chrono::seconds(30), [&] { return checked_ >= checked; }))
+        << checked_ << " clips checked";
+  }
+
+  std::string AddClip(uint64_t sequence, const std::string& video) {
+    TestClip clip = MakeTestClip({.sequence = sequence, .preview = false});
+    *clip.manifest.mutable_video(0) = track_;
+    v1::ClipObject* object = clip.manifest.mutable_objects(0);
+    object->set_size_bytes(video.size());
+    auto writer = blobs_->Create(video.size()).value();
+    const iovec part{const_cast<char*>(video.data()), video.size()};
+    EXPECT_TRUE(writer->WriteAt(0, &part, 1).ok());
+    EXPECT_TRUE(writer->Sync().ok());
+    clip.upload.blobs = {writer->id()};
+    clip.upload.manifest = clip.manifest.SerializeAsString();
+    clip.upload.manifest_sha256 = Sha256::Of(clip.upload.manifest);
+    EXPECT_TRUE(CommitTestClip(*catalog_, clip).ok());
+    return ClipId("cart-1", clip.upload.key);
+  }
+  v1::MediaCheck MediaOf(const std::string& id) {
+    return catalog_->GetClip(id).value().summary().media();
+  }
+
+  std::string Impostor(const std::string& script) {
+    const std::string path = folder_ / "impostor";
+    std::ofstream(path) << "#!/bin/bash\n" << script << "\n";
+    ::chmod(path.c_str(), 0755);
+    return path;
+  }
+
+  TemporaryFolder folder_;
+  FakeClock clock_;
+  std::unique_ptr<Catalog> catalog_;
+  std::unique_ptr<BlobStore> blobs_;
+  v1::VideoTrack track_;
+  std::string video_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int checked_ = 0;
+  std::unique_ptr<MediaChecker> checker_;
+  std::jthread thread_;
+};
+
+TEST_F(CheckerTest, ChecksWhatWaitsAndWhatArrives) {
+  const std::string waiting = AddClip(1, video_);
+  Start();
+  WaitFor(1);
+  EXPECT_EQ(MediaOf(waiting).state(), v1::MediaCheck::STATE_OK) << MediaOf(waiting).problem();
+  EXPECT_EQ(MediaOf(waiting).decoded_frames(), track_.frame_count());
+  EXPECT_EQ(MediaOf(waiting).thumbnails(), 12u);
+  const BlobId thumbnail = catalog_->FindThumbnail(waiting, 11).value();
+  std::string bytes;
+  ASSERT_TRUE(blobs_->Read(thumbnail, 0, 2, &bytes).ok());
+  EXPECT_EQ(bytes, "\xff\xd8");
+
+  const std::string arriving = AddClip(2, video_);
+  WaitFor(2);
+  EXPECT_EQ(MediaOf(arriving).state(), v1::MediaCheck::STATE_OK);
+}
+
+TEST_F(CheckerTest, AnUndecodableClipIsFailedWithAReasonAndStays) {
+  const std::string id = AddClip(1, video_.substr(0, video_.size() / 2));
+  Start();
+  WaitFor(1);
+  EXPECT_EQ(MediaOf(id).state(), v1::MediaCheck::STATE_FAILED);
+  EXPECT_NE(MediaOf(id).problem(), "");
+  EXPECT_TRUE(catalog_->FindObject(id, v1::ClipObject::KIND_VIDEO, 0).ok());
+}
+
+TEST_F(CheckerTest, AClipThatKillsItsWorkerIsTriedOnce) {
+  for (uint64_t i = 1; i <= 3; ++i) AddClip(i, video_);
+  const std::string tries = folder_ / "tries";
+  Start(Impostor("echo try >> " + tries + "; kill -SEGV $$"));
+  WaitFor(3);
+  AddClip(4, video_);
+  WaitFor(4);
+  Stop();
+  EXPECT_EQ(ReadFile(tries, 1000).value(), "try\ntry\ntry\ntry\n");
+  EXPECT_TRUE(catalog_->PendingMedia(10).value().empty());
+}
+
+TEST_F(CheckerTest, TroubleThatIsNotTheClipsIsTriedAgainUntilItPasses) {
+  const std::string id = AddClip(1, video_);
+  // Twice the worker can't begin, then it is the real one.
+  const std::string count = folder_ / "count";
+  const std::string trouble = "'\\x03\\0\\0\\0\\x05\\0\\0\\0later'";
+  Start(Impostor("echo x >> " + count + "; if [ $(wc -l < " + count + ") -le 2 ]; then printf " +
+                 trouble + "; exit 1; fi; exec " + GLEANER_BIN_DIR + "/gleaner-media"));
+  WaitFor(1);
+  EXPECT_EQ(MediaOf(id).state(), v1::MediaCheck::STATE_OK) << MediaOf(id).problem();
+  EXPECT_EQ(ReadFile(count, 1000).value(), "x\nx\nx\n");
+}
+
+TEST_F(CheckerTest, AMissingVideoIsAFailedClip) {
+  const std::string id = AddClip(1, video_);
+  ASSERT_TRUE(
+      blobs_->Remove(catalog_->FindObject(id, v1::ClipObject::KIND_VIDEO, 0).value().blob).ok());
+  Start();
+  WaitFor(1);
+  EXPECT_THAT(MediaOf(id).problem(), HasSubstr("missing"));
+}
+
+TEST_F(CheckerTest, AStopLeavesTheClipForTheNextStart) {
+  const std::string id = AddClip(1, video_);
+  const std::string began = folder_ / "began";
+  Start(Impostor("echo > " + began + "; sleep 1000"));
+  while (::access(began.c_str(), F_OK) != 0) std::this_thread::yield();
+  Stop();
+  EXPECT_EQ(MediaOf(id).state(), v1::MediaCheck::STATE_PENDING);
+  Start();
+  WaitFor(1);
+  EXPECT_EQ(MediaOf(id).state(), v1::MediaCheck::STATE_OK);
+}
+
+TEST_F(CheckerTest, WorksThroughMoreThanOnePageOfClips) {
+  for (uint64_t i = 1; i <= 80; ++i) AddClip(i, "tiny");
+  Start(Impostor("exit 3"));
+  WaitFor(80);
+  EXPECT_TRUE(catalog_->PendingMedia(10).value().empty());
+}
+
+}  // namespace
+}  // namespace gleaner::cloud

@@ -1,0 +1,283 @@
+// The worker program itself, sandbox and all, on good, bad and hostile files.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+#include <random>
+
+#include "clip_file.h"
+#include "cloud/media/worker_process.h"
+#include "cloud/media/worker_protocol.h"
+#include "common/clock.h"
+#include "common/file.h"
+#include "common/status.h"
+#include "tests/cloud/store/catalog_testing.h"
+
+namespace gleaner::cloud::media {
+namespace {
+
+using testing::AnyOf;
+using testing::HasSubstr;
+
+const std::string kWorker = std::string(GLEANER_BIN_DIR) + "/gleaner-media";
+
+class WorkerTest : public testing::Test {
+ protected:
+  std::string Path(const std::string& name) { return folder_ / name; }
+
+  WorkerAnswer Check(const std::string& path, const v1::VideoTrack& track, size_t thumbnails = 12,
+                     const std::string& program = kWorker,
+                     int64_t timeout_ns = 20 * kNanosPerSecond) {
+    const auto video = OpenFile(path, O_RDONLY);
+    EXPECT_TRUE(video.ok()) << video.status();
+    auto answer = RunWorker(program, video->get(), track, thumbnails, timeout_ns, {});
+    EXPECT_TRUE(answer.ok()) << answer.status();
+    return answer.ok() ? *answer : WorkerAnswer();
+  }
+
+  void ExpectFailed(const WorkerAnswer& answer, const testing::Matcher<std::string>& problem) {
+    EXPECT_EQ(answer.verdict.state(), v1::MediaCheck::STATE_FAILED);
+    EXPECT_THAT(answer.verdict.problem(), problem);
+  }
+
+  // A program that does as `script` says, in the worker's place.
+  std::string Impostor(const std::string& script) {
+    const std::string path = Path("impostor");
+    std::ofstream(path) << "#!/bin/bash\n" << script << "\n";
+    ::chmod(path.c_str(), 0755);
+    return path;
+  }
+
+  // Two seconds of the hand and the bottle, as a device would send it.
+  std::string Good() {
+    const std::string path = Path("good.mp4");
+    if (!std::filesystem::exists(path)) {
+      MakeVideo("cup.mp4", std::string("-c copy -t 2 ") + kFragmented, path);
+    }
+    return path;
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(WorkerTest, ProvesThatItsSandboxHolds) {
+  FILE* tool = ::popen((kWorker + " --self-test-sandbox 2>&1").c_str(), "r");
+  std::string said;
+  char buffer[4096];
+  while (const size_t got = std::fread(buffer, 1, sizeof(buffer), tool)) said.append(buffer, got);
+  EXPECT_EQ(::pclose(tool), 0) << said;
+  EXPECT_THAT(said, HasSubstr("internet socket"));
+  EXPECT_THAT(said, testing::Not(HasSubstr("WRONG")));
+}
+
+TEST_F(WorkerTest, FindsThatARemuxedClipIsWhatItsManifestSays) {
+  const v1::VideoTrack track = TrackOf(Good());
+  ASSERT_GT(track.frame_count(), 40u);
+  const WorkerAnswer answer = Check(Good(), track);
+  EXPECT_EQ(answer.verdict.state(), v1::MediaCheck::STATE_OK) << answer.verdict.problem();
+  EXPECT_EQ(answer.verdict.decoded_frames(), track.frame_count());
+  ASSERT_EQ(answer.thumbnails.size(), 12u);
+  // They are pictures of different moments.
+  EXPECT_NE(answer.thumbnails.front(), answer.thumbnails.back());
+}
+
+TEST_F(WorkerTest, DecodesEveryCodecAndBFrames) {
+  const struct {
+    const char* name;
+    const char* footage;
+    const char* arguments;
+  } cases[] = {
+      {"h264-b", "vtest.avi", "-t 1.5 -c:v libx264 -preset veryfast -bf 2 -g 10"},
+      {"hevc", "vtest.avi", "-t 1 -c:v libx265 -preset ultrafast -x265-params log-level=none"},
+      {"mpeg4", "vtest.avi", "-t 1.5 -c:v mpeg4 -q:v 5"},
+      {"mjpeg", "tree.avi", "-t 1 -c:v mjpeg -q:v 5 -pix_fmt yuvj420p"},
+  };
+  for (const auto& [name, footage, arguments] : cases) {
+    const std::string path = Path(std::string(name) + ".mp4");
+    MakeVideo(footage, std::string(arguments) + " " + kFragmented, path);
+    const v1::VideoTrack track = TrackOf(path);
+    const WorkerAnswer answer = Check(path, track, 3);
+    EXPECT_EQ(answer.verdict.state(), v1::MediaCheck::STATE_OK)
+        << name << ": " << answer.verdict.problem();
+    EXPECT_EQ(answer.thumbnails.size(), 3u) << name;
+  }
+}
+
+TEST_F(WorkerTest, KeepsTimesThatDoNotBeginAtZero) {
+  const std::string path = Path("late.mp4");
+  MakeVideo(
+      "cup.mp4",
+      "-c copy -t 1 -output_ts_offset 1000 -movflags +frag_keyframe+delay_moov+default_base_moof",
+      path);
+  v1::VideoTrack track = TrackOf(path);
+  ASSERT_GT(track.first_pts(), 26'000'000);
+  EXPECT_EQ(Check(path, track).verdict.state(), v1::MediaCheck::STATE_OK);
+  track.set_first_pts(0);
+  ExpectFailed(Check(path, track), HasSubstr("frame 0 is shown at tick"));
+}
+
+TEST_F(WorkerTest, FindsEachWayInWhichAManifestCanLie) {
+  const v1::VideoTrack truth = TrackOf(Good());
+  const auto check = [&](auto change) {
+    v1::VideoTrack track = truth;
+    change(track);
+    return Check(Good(), track);
+  };
+  ExpectFailed(check([](auto& track) {
+                 track.set_frame_count(track.frame_count() + 1);
+                 track.add_pts_delta(1000);
+               }),
+               HasSubstr("the manifest says"));
+  ExpectFailed(check([](auto& track) {
+                 track.set_frame_count(track.frame_count() - 1);
+                 track.mutable_pts_delta()->RemoveLast();
+               }),
+               HasSubstr("more than the"));
+  ExpectFailed(check([](auto& track) { track.set_pts_delta(5, track.pts_delta(5) + 1); }),
+               HasSubstr("frame 6 is shown at tick"));
+  ExpectFailed(check([](auto& track) { track.set_codec("hevc"); }), HasSubstr("the video is h264"));
+  ExpectFailed(check([](auto& track) { track.set_width(320); }), HasSubstr("640"));
+  ExpectFailed(check([](auto& track) { track.set_time_base_denominator(90'000); }),
+               HasSubstr("ticks"));
+}
+
+TEST_F(WorkerTest, RefusesAVideoThatDoesNotStartAtAKeyframe) {
+  const v1::VideoTrack whole = TrackOf(Good());
+  const std::string path = Path("late-start.mp4");
+  // Drops the first packet, which is the keyframe.
+  MakeVideo("cup.mp4",
+            std::string("-c copy -t 2 -copyinkf -bsf:v noise=drop='eq(n\\,0)' ") + kFragmented,
+            path);
+  ExpectFailed(Check(path, TrackOf(path)), HasSubstr("does not start at a keyframe"));
+}
+
+TEST_F(WorkerTest, FindsACutOffFile) {
+  const v1::VideoTrack track = TrackOf(Good());
+  const auto size = std::filesystem::file_size(Good());
+  for (const double part : {0.0, 0.01, 0.3, 0.7, 0.99}) {
+    const std::string path = Path("cut.mp4");
+    std::filesystem::copy_file(Good(), path, std::filesystem::copy_options::overwrite_existing);
+    std::filesystem::resize_file(path, static_cast<uintmax_t>(static_cast<double>(size) * part));
+    ExpectFailed(Check(path, track), testing::Not(testing::IsEmpty()));
+  }
+}
+
+TEST_F(WorkerTest, FindsFlippedBitsInTheVideo) {
+  const v1::VideoTrack track = TrackOf(Good());
+  std::fstream file(Good(), std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(30'000);
+  file << std::string(4000, '\x5a');
+  file.close();
+  ExpectFailed(Check(Good(), track), testing::Not(testing::IsEmpty()));
+}
+
+TEST_F(WorkerTest, SurvivesGarbageOfManyKinds) {
+  const v1::VideoTrack track = TrackOf(Good());
+  std::mt19937 random(7);
+  std::ifstream in(Good(), std::ios::binary);
+  const std::string good((std::istreambuf_iterator<char>(in)), {});
+  for (int round = 0; round < 25; ++round) {
+    std::string bytes = good;
+    for (int i = 0; i < 200; ++i) {
+      // Mostly in the header, where the structures are.
+      const size_t at = random() % (i % 2 == 0 ? 2000 : bytes.size());
+      bytes[at] = static_cast<char>(random());
+    }
+    std::ofstream(Path("garbage.mp4"), std::ios::binary) << bytes;
+    EXPECT_EQ(Check(Path("garbage.mp4"), track).verdict.state(), v1::MediaCheck::STATE_FAILED)
+        << "round " << round;
+  }
+  std::ofstream(Path("text.mp4")) << "not a video";
+  ExpectFailed(Check(Path("text.mp4"), track), HasSubstr("not an MP4"));
+}
+
+TEST_F(WorkerTest, RefusesOtherContainersAndStreams) {
+  const v1::VideoTrack track = TrackOf(Good());
+  for (const char* name : {"other.mkv", "other.avi", "other.ts"}) {
+    MakeVideo("cup.mp4", "-c copy -t 1", Path(name));
+    ExpectFailed(Check(Path(name), track), HasSubstr("not an MP4"));
+  }
+  const std::string two = Path("two.mp4");
+  const std::string command =
+      fmt::format("ffmpeg -nostdin -v error -y -i '{0}' -map 0:v -map 0:v -c copy -t 1 {1} '{2}'",
+                  Footage("cup.mp4"), kFragmented, two);
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  ExpectFailed(Check(two, track), HasSubstr("2 streams"));
+  // A codec that FFmpeg knows and a clip may not have.
+  const std::string vp9 = Path("vp9.mp4");
+  MakeVideo("tree.avi", std::string("-t 0.2 -c:v libvpx-vp9 -cpu-used 8 ") + kFragmented, vp9);
+  ExpectFailed(Check(vp9, TrackOf(vp9)), AnyOf(HasSubstr("vp9"), HasSubstr("not an MP4")));
+}
+
+TEST_F(WorkerTest, ADecoderBombIsRefusedByItsSize) {
+  // 64 million pixels of one colour take less than a megabyte.
+  const std::string path = Path("bomb.mp4");
+  const std::string command = fmt::format(
+      "ffmpeg -nostdin -v error -y -f lavfi -i color=black:s=8000x8000:r=1:d=1 -c:v mpeg4 {} '{}'",
+      kFragmented, path);
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  ASSERT_LT(std::filesystem::file_size(path), 1'000'000u);
+  ExpectFailed(Check(path, TrackOf(path)), testing::Not(testing::IsEmpty()));
+}
+
+TEST_F(WorkerTest, AWorkerThatHangsIsKilledInTime) {
+  const v1::VideoTrack track = TrackOf(Good());
+  const auto begun = std::chrono::steady_clock::now();
+  ExpectFailed(Check(Good(), track, 1, Impostor("sleep 1000 & wait"), kNanosPerSecond),
+               HasSubstr("longer than 1 s"));
+  // One that closes its answer first, too.
+  ExpectFailed(Check(Good(), track, 1, Impostor("exec 1>&-; sleep 1000"), kNanosPerSecond),
+               HasSubstr("longer than 1 s"));
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(10));
+}
+
+TEST_F(WorkerTest, AWorkerThatCrashesMakesAFailedClip) {
+  const v1::VideoTrack track = TrackOf(Good());
+  ExpectFailed(Check(Good(), track, 1, Impostor("kill -SEGV $$")), HasSubstr("SIGSEGV"));
+  ExpectFailed(Check(Good(), track, 1, Impostor("kill -SYS $$")), HasSubstr("sandbox forbids"));
+  ExpectFailed(Check(Good(), track, 1, Impostor("kill -KILL $$")), HasSubstr("more CPU time"));
+  ExpectFailed(Check(Good(), track, 1, Impostor("exit 3")), HasSubstr("exit status 3"));
+}
+
+TEST_F(WorkerTest, AWorkerThatTalksWithoutEndIsStopped) {
+  ExpectFailed(Check(Good(), TrackOf(Good()), 1, Impostor("yes")), HasSubstr("it has no end"));
+}
+
+TEST_F(WorkerTest, GetsNothingButTheVideoAndTheRequest) {
+  // Says what it has through the door for troubles: frame kind 3, then its length.
+  const std::string program = Impostor(
+      "text=\"fds: $(ls /proc/self/fd | tr '\\n' ' ') env: $(env | grep -vc "
+      "'^\\(PWD\\|SHLVL\\|_\\)=')\"\n"
+      "printf '\\x03\\0\\0\\0%b\\0\\0\\0%s' \"\\\\x$(printf %x ${#text})\" \"$text\"");
+  const Fd secret(::open("/etc/passwd", O_RDONLY));  // not even close-on-exec
+  const auto video = OpenFile(Good(), O_RDONLY);
+  const auto answer =
+      RunWorker(program, video->get(), TrackOf(Good()), 1, 10 * kNanosPerSecond, {});
+  EXPECT_TRUE(absl::IsUnavailable(answer.status())) << answer.status();
+  // 4 is ls's own view of the folder, 255 bash's script.
+  EXPECT_THAT(std::string(Message(answer.status())),
+              testing::MatchesRegex("fds: 0 1 2 3 4 (255 )? env: 0"));
+}
+
+TEST_F(WorkerTest, AMissingProgramIsNotTheClipsFault) {
+  const auto video = OpenFile(Good(), O_RDONLY);
+  const auto answer =
+      RunWorker(Path("no-such"), video->get(), TrackOf(Good()), 1, kNanosPerSecond, {});
+  EXPECT_TRUE(absl::IsUnavailable(answer.status()));
+  EXPECT_THAT(std::string(Message(answer.status())), HasSubstr("no-such"));
+}
+
+TEST_F(WorkerTest, AStopEndsItAtOnce) {
+  const auto video = OpenFile(Good(), O_RDONLY);
+  std::stop_source stop;
+  stop.request_stop();
+  const auto answer = RunWorker(Impostor("sleep 1000"), video->get(), TrackOf(Good()), 1,
+                                100 * kNanosPerSecond, stop.get_token());
+  EXPECT_TRUE(absl::IsCancelled(answer.status()));
+}
+
+}  // namespace
+}  // namespace gleaner::cloud::media
