@@ -18,12 +18,17 @@ test('frame times follow the deltas and the clip time of the first frame', () =>
 });
 
 test('the start is the first PTS in a browser that keeps it, 0 in one that does not', () => {
-  assert.equal(mediaStart(4321.5, 4321.500019), 4321.5);
-  assert.equal(mediaStart(4321.5, 0), 0);
-  assert.equal(mediaStart(0, 0), 0);
-  assert.equal(mediaStart(0.2, 0.2), 0.2);
-  assert.equal(mediaStart(0.2, 0), 0);
-  assert.equal(mediaStart(4321.5, 17), 17);
+  const start = (firstPtsS: number, currentTime: number, bufferedStart: number, duration: number) =>
+    mediaStart({ firstPtsS, frameS: Float64Array.of(0, 6) }, { currentTime, bufferedStart, duration });
+  assert.equal(start(4321.5, 4321.500019, 0, 4327.5), 4321.5, 'Chromium');
+  assert.equal(start(4321.5, 0, 4321.5, 4327.5), 4321.5, 'a gap before the first frame');
+  assert.equal(start(4321.5, 0, 0, 4327.5), 4321.5, 'only the end tells');
+  assert.equal(start(4321.5, 0, 0, 6), 0, 'counted from 0');
+  assert.equal(start(4321.5, 17, 17, 23), 17, 'counted from elsewhere');
+  assert.equal(start(0, 0, 0, 6), 0);
+  assert.equal(start(0.2, 0.2, 0, 6.2), 0.2);
+  assert.equal(start(0.2, 0, 0, 6), 0);
+  assert.equal(start(4321.5, 0, 0, NaN), 0, 'no duration yet');
 });
 
 test('a time belongs to the frame that began last', () => {

@@ -11,7 +11,7 @@ const DRIFT_S = 0.08;
 interface Player {
   video: HTMLVideoElement;
   times: TrackTimes;
-  /** The player's time of the first frame; NaN until it is known. */
+  /** The player's time of the first frame. */
   mediaStartS: number;
 }
 
@@ -31,8 +31,9 @@ export class Playhead {
 
   /** `video` has its first frame. Returns what takes it out again. */
   attach(video: HTMLVideoElement, times: TrackTimes): () => void {
-    const observed = video.buffered.length > 0 ? video.buffered.start(0) : video.currentTime;
-    const player = { video, times, mediaStartS: mediaStart(times.firstPtsS, observed) };
+    const { currentTime, duration, buffered } = video;
+    const bufferedStart = buffered.length > 0 ? buffered.start(0) : 0;
+    const player = { video, times, mediaStartS: mediaStart(times, { currentTime, bufferedStart, duration }) };
     this.#players = [...this.#players, player];
     video.playbackRate = this.rate;
     this.#seek(player);

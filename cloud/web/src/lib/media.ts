@@ -36,16 +36,27 @@ export function trackTimes(track: TrackLike, deliveredStartNs: bigint): TrackTim
   };
 }
 
+/** What a player says about a file of which it has the first frame and has not yet been moved. */
+export interface Seen {
+  currentTime: number;
+  /** 0 where nothing is buffered. Chromium says 0 even where the first PTS is not. */
+  bufferedStart: number;
+  duration: number;
+}
+
 /**
- * The player's time of the first frame. `observedS` is where the player says that the media begins (the start of its
- * buffer, or currentTime before anything was played): near the file's own first PTS, near 0, or somewhere of its own.
+ * The player's time of the first frame: the file's own first PTS, or 0 in a player that counts from there, or somewhere
+ * else altogether.
  */
-export function mediaStart(firstPtsS: number, observedS: number): number {
-  const near = (candidate: number) => Math.abs(observedS - candidate) <= 0.5;
-  const ownIsNearer = Math.abs(observedS - firstPtsS) <= Math.abs(observedS);
-  if (ownIsNearer && near(firstPtsS)) return firstPtsS;
-  if (near(0)) return 0;
-  return observedS;
+export function mediaStart({ firstPtsS, frameS }: Pick<TrackTimes, 'firstPtsS' | 'frameS'>, seen: Seen): number {
+  const lengthS = frameS[frameS.length - 1];
+  const begins = Math.max(seen.currentTime, seen.bufferedStart);
+  const near = (a: number, b: number) => Math.abs(a - b) <= 0.5;
+  if (near(begins, firstPtsS) && Math.abs(begins - firstPtsS) <= begins) return firstPtsS;
+  if (!near(begins, 0)) return begins;
+  // It says 0; the end tells whether it means it.
+  const endsInFileTime = firstPtsS > 0.5 && Math.abs(seen.duration - firstPtsS - lengthS) < Math.abs(seen.duration - lengthS);
+  return endsInFileTime ? firstPtsS : 0;
 }
 
 /** The number of the frame that is on screen at `seconds` after the first frame; the first frame before it. */
