@@ -65,6 +65,7 @@ absl::StatusOr<Config> Config::Load(const std::string& path) {
   ConfigReader server = reader.Table("server");
   config.link = LinkOptions::Read(server);
   config.device = DeviceName(reader, config.link);
+  config.link.device = config.device;
   config.site = reader.String("site", "");
   if (!config.site.empty() && !IsName(config.site)) {
     reader.Error("site", "must be empty or 1 to 63 of a-z, 0-9 and -");

@@ -152,7 +152,7 @@ absl::Status Heartbeat::Impl::Hello(const std::stop_token& stop) {
   v1::HelloResponse response;
   const int64_t sent_ns = request.now().monotonic_ns();
   const auto stub = v1::FleetService::NewStub(channel);
-  RETURN_IF_ERROR(CallUnary(stop, options_.deadline_ns, [&](grpc::ClientContext* context) {
+  RETURN_IF_ERROR(CallUnary(link_, stop, options_.deadline_ns, [&](grpc::ClientContext* context) {
     return stub->Hello(context, request, &response);
   }));
   channel_ = channel;
@@ -168,7 +168,7 @@ absl::Status Heartbeat::Impl::Beat(const std::stop_token& stop) {
   v1::HeartbeatResponse response;
   const int64_t sent_ns = request.now().monotonic_ns();
   const auto stub = v1::FleetService::NewStub(channel_);
-  RETURN_IF_ERROR(CallUnary(stop, options_.deadline_ns, [&](grpc::ClientContext* context) {
+  RETURN_IF_ERROR(CallUnary(link_, stop, options_.deadline_ns, [&](grpc::ClientContext* context) {
     return stub->Heartbeat(context, request, &response);
   }));
   Change([](HeartbeatStats& stats) { ++stats.heartbeats; });

@@ -58,7 +58,7 @@ absl::Status LedgerReporter::Report(const std::stop_token& stop, bool* more) {
   v1::ReportLedgerResponse response;
   const auto stub = v1::IngestService::NewStub(link_.Channel());
   const absl::Status status =
-      CallUnary(stop, options_.deadline_ns, [&](grpc::ClientContext* context) {
+      CallUnary(link_, stop, options_.deadline_ns, [&](grpc::ClientContext* context) {
         return stub->ReportLedger(context, request, &response);
       });
   if (absl::IsDeadlineExceeded(status)) link_.Forget();

@@ -177,6 +177,12 @@ std::shared_ptr<grpc::Channel> Link::Channel() {
   return channel_;
 }
 
+void Link::Prepare(grpc::ClientContext* context) const {
+  if (options_.plaintext && !options_.device.empty()) {
+    context->AddMetadata("x-gleaner-device", options_.device);
+  }
+}
+
 void Link::Forget() {
   std::lock_guard lock(mutex_);
   forget_ = true;

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
 
 #include <atomic>
 #include <cstdint>
@@ -31,6 +32,9 @@ struct LinkOptions {
   std::string key;
   std::string server_name;  // expected in the server's certificate, where that isn't the host
   bool plaintext = false;   // no TLS; only to a loopback address
+  // With plaintext there is no certificate to name the device: this goes along with every call.
+  // Unused with TLS. Not read from the table.
+  std::string device;
 
   // Reads the [server] table; mistakes are noted in `reader`. No file is opened.
   static LinkOptions Read(ConfigReader& reader);
@@ -49,6 +53,9 @@ class Link {
   // The channel for the next call or stream. Not connected yet when it is new; the call does that.
   // Never null.
   std::shared_ptr<grpc::Channel> Channel();
+
+  // Adds what every call carries. Before the call starts.
+  void Prepare(grpc::ClientContext* context) const;
 
   // The connection looks alive but answers nothing: the next Channel() is a fresh one.
   void Forget();

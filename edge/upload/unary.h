@@ -8,13 +8,15 @@
 #include <stop_token>
 
 #include "absl/status/status.h"
+#include "edge/upload/link.h"
 
 namespace gleaner::edge {
 
 // `call(context)` makes the call and returns its grpc::Status.
 template <typename F>
-absl::Status CallUnary(const std::stop_token& stop, int64_t deadline_ns, F call) {
+absl::Status CallUnary(const Link& link, const std::stop_token& stop, int64_t deadline_ns, F call) {
   grpc::ClientContext context;
+  link.Prepare(&context);
   // By the monotonic clock: wall time may step.
   context.set_deadline(
       gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_nanos(deadline_ns, GPR_TIMESPAN)));

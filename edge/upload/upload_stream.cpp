@@ -40,12 +40,12 @@ UploadStream::~UploadStream() {
   }
 }
 
-void UploadStream::Open(std::shared_ptr<grpc::Channel> channel) {
+void UploadStream::Open(Link& link) {
   call_ = std::make_unique<Call>();
+  link.Prepare(&call_->context);
   open_ = half_closed_ = writing_ = reading_ = finishing_ = finished_ = false;
   cancelled_ = absl::OkStatus();
-  call_->stream =
-      grpc::GenericStub(std::move(channel)).PrepareCall(&call_->context, kMethod, &queue_);
+  call_->stream = grpc::GenericStub(link.Channel()).PrepareCall(&call_->context, kMethod, &queue_);
   writing_ = true;  // until the start is answered
   call_->stream->StartCall(AsPointer(kStartTag));
 }

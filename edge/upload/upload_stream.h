@@ -14,6 +14,7 @@
 #include <mutex>
 
 #include "absl/status/status.h"
+#include "edge/upload/link.h"
 #include "gleaner/v1/ingest.pb.h"
 
 namespace gleaner::edge {
@@ -28,7 +29,7 @@ class UploadStream {
   ~UploadStream();
 
   // Starts the call; kOpened or kEnded follows. Only when not active().
-  void Open(std::shared_ptr<grpc::Channel> channel);
+  void Open(Link& link);
   // One message; kWritten follows when gRPC has taken it, which says nothing of its delivery. Only
   // when writable().
   void Write(const grpc::ByteBuffer& message);

@@ -146,7 +146,7 @@ void Uploader::Impl::Connect(int64_t now) {
   if (stream_.active() || transfers_.empty() || now < next_attempt_ns_) return;
   opened_ = false;
   last_progress_ns_ = now;
-  stream_.Open(link_.Channel());
+  stream_.Open(link_);
 }
 
 // Offers go first, so that their round trip overlaps with the chunks of the clip before. True: try

@@ -10,6 +10,16 @@
 
 namespace gleaner::edge {
 
+namespace {
+
+std::string DeviceOf(const grpc::ServerContext& context) {
+  const auto found = context.client_metadata().find("x-gleaner-device");
+  if (found == context.client_metadata().end()) return "";
+  return {found->second.data(), found->second.size()};
+}
+
+}  // namespace
+
 FakeCloud::FakeCloud(std::shared_ptr<grpc::ServerCredentials> credentials)
     : credentials_(credentials != nullptr ? std::move(credentials)
                                           : grpc::InsecureServerCredentials()) {
@@ -52,6 +62,7 @@ grpc::Status FakeCloud::Upload(grpc::ServerContext* context, Stream* stream) {
   {
     std::lock_guard lock(mutex_);
     ++streams;
+    devices.push_back(DeviceOf(*context));
     silent_ = false;
     changed_.notify_all();
     if (on_stream) {
@@ -202,26 +213,30 @@ void FakeCloud::AddReceipt(Clip& clip, bool duplicate, std::vector<v1::UploadRes
   out->push_back(response);
 }
 
-grpc::Status FakeCloud::ReportLedger(grpc::ServerContext*, const v1::ReportLedgerRequest* request,
+grpc::Status FakeCloud::ReportLedger(grpc::ServerContext* context,
+                                     const v1::ReportLedgerRequest* request,
                                      v1::ReportLedgerResponse* response) {
   std::lock_guard lock(mutex_);
   ledgers.push_back(*request);
+  devices.push_back(DeviceOf(*context));
   changed_.notify_all();
   return on_ledger ? on_ledger(*request, response) : grpc::Status::OK;
 }
 
-grpc::Status FakeCloud::Hello(grpc::ServerContext*, const v1::HelloRequest* request,
+grpc::Status FakeCloud::Hello(grpc::ServerContext* context, const v1::HelloRequest* request,
                               v1::HelloResponse* response) {
   std::lock_guard lock(mutex_);
   hellos.push_back(*request);
+  devices.push_back(DeviceOf(*context));
   changed_.notify_all();
   return on_hello ? on_hello(*request, response) : grpc::Status::OK;
 }
 
-grpc::Status FakeCloud::Heartbeat(grpc::ServerContext*, const v1::HeartbeatRequest* request,
+grpc::Status FakeCloud::Heartbeat(grpc::ServerContext* context, const v1::HeartbeatRequest* request,
                                   v1::HeartbeatResponse* response) {
   std::lock_guard lock(mutex_);
   heartbeats.push_back(*request);
+  devices.push_back(DeviceOf(*context));
   changed_.notify_all();
   return on_heartbeat ? on_heartbeat(*request, response) : grpc::Status::OK;
 }

@@ -80,6 +80,7 @@ class FakeCloud : public v1::IngestService::Service, public v1::FleetService::Se
   std::vector<std::string> breaches;  // of the contract by the device
   std::vector<std::string> log;       // "offer 1", "chunk 1/0@0", "receipt 1"
   int streams = 0;
+  std::vector<std::string> devices;  // as each call's metadata named it; "" without
   int chunks = 0;
   int cuts = 0;
   uint64_t received_bytes = 0;   // payload of all chunks

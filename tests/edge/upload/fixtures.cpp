@@ -91,6 +91,7 @@ std::unique_ptr<Link> PlainLink(const std::string& address, Clock& clock) {
   LinkOptions options;
   options.server = address;
   options.plaintext = true;
+  options.device = "test-device";
   absl::StatusOr<std::unique_ptr<Link>> link = Link::Open(options, clock);
   Require(link.status());
   return *std::move(link);

@@ -150,7 +150,7 @@ class MutualTls : public testing::Test {
     v1::HelloRequest request;
     v1::HelloResponse response;
     const auto stub = v1::FleetService::NewStub(link.Channel());
-    return CallUnary({}, 10 * kNanosPerSecond, [&](grpc::ClientContext* context) {
+    return CallUnary(link, {}, 10 * kNanosPerSecond, [&](grpc::ClientContext* context) {
       return stub->Hello(context, request, &response);
     });
   }
@@ -164,6 +164,8 @@ TEST_F(MutualTls, ConnectsWithACertificateOfTheServersAuthority) {
   ASSERT_TRUE(link.ok()) << link.status();
   EXPECT_EQ((*link)->certificate_name(), "cart-1");
   EXPECT_TRUE(SayHello(**link).ok());
+  // The certificate names the device, nothing else does.
+  EXPECT_THAT(cloud.devices, testing::ElementsAre(""));
 }
 
 TEST_F(MutualTls, IsRefusedWithACertificateOfAnotherAuthority) {
@@ -226,7 +228,7 @@ TEST(Link, ConnectsAtOnceAfterTheServerCameBack) {
   const auto hello = [&] {
     v1::HelloResponse response;
     const auto stub = v1::FleetService::NewStub(link->Channel());
-    return CallUnary({}, 10 * kNanosPerSecond, [&](grpc::ClientContext* context) {
+    return CallUnary(*link, {}, 10 * kNanosPerSecond, [&](grpc::ClientContext* context) {
       return stub->Hello(context, v1::HelloRequest(), &response);
     });
   };
@@ -234,6 +236,7 @@ TEST(Link, ConnectsAtOnceAfterTheServerCameBack) {
   for (int i = 0; i < 8; ++i) EXPECT_TRUE(absl::IsUnavailable(hello()));
   cloud.Start();
   EXPECT_TRUE(hello().ok());
+  EXPECT_THAT(cloud.devices, testing::ElementsAre("test-device"));
 }
 
 }  // namespace

@@ -72,6 +72,7 @@ TEST_F(UploaderTest, CarriesEveryClipAndEmptiesTheSpool) {
   EXPECT_EQ(stats().resent_bytes, 0u);
   EXPECT_EQ(stats().cuts, 0u);
   EXPECT_EQ(stats().state, "idle");
+  EXPECT_THAT(cloud_.devices, ElementsAre("test-device"));
 }
 
 TEST_F(UploaderTest, SendsTheMostValuableClipFirstAndObjectsInTheManifestsOrder) {
