@@ -347,6 +347,52 @@ test('ten thousand clips page in, and only those in view exist', { timeout: 120_
   });
 });
 
+test('when the server goes away the page says so, keeps what it has, and goes on by itself', async () => {
+  await visit(
+    '/clips',
+    async (page) => {
+      await cards(page).first().waitFor();
+      const kept = await cards(page).count();
+      const api = '**/gleaner.v1.CatalogService/**';
+      await page.route(api, (route) => route.abort('connectionrefused'));
+      const banner = page.getByRole('alert').filter({ hasText: 'can’t be reached' });
+      await banner.waitFor();
+      await banner.getByRole('button', { name: 'Try now' }).waitFor();
+      assert.equal(await cards(page).count(), kept);
+      await page.getByRole('link', { name: 'Fleet' }).click();
+      await page.getByRole('button', { name: 'Try again' }).waitFor();
+      await page.unroute(api);
+      await page.locator('[data-device]').first().waitFor({ timeout: 30_000 });
+      await banner.waitFor({ state: 'detached', timeout: 30_000 });
+    },
+    { expected: /ERR_CONNECTION_REFUSED/ },
+  );
+});
+
+test('a session that ran out asks for the token and goes on where it was', async () => {
+  await visit(
+    '/clips?q=after:7d',
+    async (page) => {
+      await cards(page).first().waitFor();
+      const api = '**/gleaner.v1.CatalogService/**';
+      await page.route(api, (route) => route.fulfill({ status: 401, json: { code: 'unauthenticated', message: 'sign in' } }));
+      await page.getByLabel('Token').waitFor();
+      await page.route('**/login', (route) =>
+        route.request().postDataJSON().token === 'right' ? route.fulfill({ status: 204 }) : route.fulfill({ status: 401, json: {} }),
+      );
+      await page.getByLabel('Token').fill('wrong');
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.getByRole('alert').filter({ hasText: 'not the server’s token' }).waitFor();
+      await page.unroute(api);
+      await page.getByLabel('Token').fill('right');
+      await page.keyboard.press('Enter');
+      await cards(page).first().waitFor();
+      assert.equal(new URL(page.url()).searchParams.get('q'), 'after:7d');
+    },
+    { expected: /401/ },
+  );
+});
+
 test('newer and older clips are one key away', async () => {
   const { clips } = await ask('ListClips', { pageSize: 3 });
   await visit(`/clips/${clips[1].id}`, async (page) => {
@@ -416,4 +462,19 @@ test('every view is named for screen readers, readable, and fits 360 px', { time
       }
     }
   }
+});
+
+test('the checks of names and contrast find what is wrong', async () => {
+  await visit('/nowhere', async (page) => {
+    await page.locator('main h1').waitFor();
+    await page.evaluate(() => {
+      const faint = document.createElement('p');
+      faint.textContent = 'hardly there';
+      faint.style.color = '#aaa';
+      document.querySelector('main').append(document.createElement('button'), document.createElement('img'), faint);
+    });
+    const names = await page.evaluate(accessibilityProblems);
+    assert.equal(names.length, 2, names.join('; '));
+    assert.match((await page.evaluate(contrastProblems)).join(), /hardly there/);
+  });
 });

@@ -38,31 +38,35 @@ export class ClipList {
   /** Shows the clips of `filter`. What is shown stays, dimmed, until the answer is there. */
   async load(filter: string, anew = false) {
     if (!anew && filter === this.#loadedFilter && this.status !== 'error') return;
+    this.status = 'loading';
+    this.scrollTop = 0;
+    try {
+      await this.#first(filter);
+    } catch (error) {
+      if (isAbort(error)) return;
+      this.problem = describe(error);
+      this.status = 'error';
+    }
+  }
+
+  async #first(filter: string) {
     this.#abort.abort();
     const abort = new AbortController();
     this.#abort = abort;
     this.#loadedFilter = filter;
     this.filter = filter;
-    this.status = 'loading';
     this.loadingMore = false;
-    this.scrollTop = 0;
-    try {
-      const answer = await catalog.listClips({ filter, pageSize: PAGE }, { signal: abort.signal });
-      this.clips = answer.clips;
-      this.total = answer.total;
-      this.#nextToken = answer.nextPageToken;
-      this.#newest = answer.newest;
-      this.held = [];
-      this.overflowed = false;
-      this.fresh = new Set();
-      this.moreProblem = null;
-      this.problem = null;
-      this.status = 'ready';
-    } catch (error) {
-      if (abort.signal.aborted || isAbort(error)) return;
-      this.problem = describe(error);
-      this.status = 'error';
-    }
+    const answer = await catalog.listClips({ filter, pageSize: PAGE }, { signal: abort.signal });
+    this.clips = answer.clips;
+    this.total = answer.total;
+    this.#nextToken = answer.nextPageToken;
+    this.#newest = answer.newest;
+    this.held = [];
+    this.overflowed = false;
+    this.fresh = new Set();
+    this.moreProblem = null;
+    this.problem = null;
+    this.status = 'ready';
   }
 
   async more() {
@@ -85,8 +89,9 @@ export class ClipList {
     }
   }
 
-  /** One look for arrivals and for media checks that were awaited. */
+  /** One look for arrivals and for media checks that were awaited; or another try where the list could not be had. */
   async refresh(signal: AbortSignal, atTop: boolean) {
+    if (this.status === 'error' && this.problem?.kind === 'other') await this.#first(this.filter);
     if (this.status !== 'ready') return;
     const list = this.#abort.signal;
     const answer = await catalog.listClips(
