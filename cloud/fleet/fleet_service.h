@@ -1,0 +1,60 @@
+// Hello, heartbeat, policy: the server's side of proto/gleaner/v1/fleet.proto.
+#pragma once
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "cloud/ingest/worker_pool.h"
+#include "cloud/store/catalog.h"
+#include "common/clock.h"
+#include "common/config.h"
+#include "gleaner/v1/fleet.grpc.pb.h"
+
+namespace gleaner::cloud {
+
+struct FleetOptions {
+  // One policy for every device. `version` is filled in: it names the policy's content.
+  v1::Policy policy;
+  // The device's name from metadata instead of the certificate: set for a plaintext listener only.
+  bool trust_metadata = false;
+
+  FleetOptions();
+  // Keys: heartbeat_interval ("10s"), upload_cap (bytes a second, 0 = the device's own), and
+  // capture_paused.
+  static FleetOptions Read(ConfigReader& reader);
+
+  // Three heartbeat intervals: see CatalogOptions.
+  int64_t offline_after_ns() const { return 3 * kNanosPerSecond * policy.heartbeat_interval_s(); }
+};
+
+// INVALID_ARGUMENT names the field that breaks a bound of the contract.
+absl::Status CheckHello(const v1::HelloRequest& hello);
+absl::Status CheckHeartbeat(const v1::HeartbeatRequest& heartbeat);
+
+class FleetService final
+    : public v1::FleetService::WithCallbackMethod_Hello<
+          v1::FleetService::WithCallbackMethod_Heartbeat<v1::FleetService::Service>> {
+ public:
+  // Both must outlive the service.
+  FleetService(Catalog& catalog, Clock& clock, const FleetOptions& options);
+
+  grpc::ServerUnaryReactor* Hello(grpc::CallbackServerContext* context,
+                                  const v1::HelloRequest* request,
+                                  v1::HelloResponse* response) override;
+  grpc::ServerUnaryReactor* Heartbeat(grpc::CallbackServerContext* context,
+                                      const v1::HeartbeatRequest* request,
+                                      v1::HeartbeatResponse* response) override;
+
+ private:
+  // Answers with what `record` returns, run on the pool; or at once, if the caller may not call.
+  grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context,
+                                   const absl::Status& checked,
+                                   std::function<absl::Status(const std::string& device)> record);
+
+  Catalog& catalog_;
+  Clock& clock_;
+  const FleetOptions options_;
+  WorkerPool pool_;
+};
+
+}  // namespace gleaner::cloud

@@ -1,0 +1,134 @@
+#include "cloud/ingest/ingest_service.h"
+
+#include <utility>
+
+#include "cloud/ingest/identity.h"
+#include "cloud/ingest/manifest_check.h"
+#include "cloud/ingest/upload_stream.h"
+#include "common/log.h"
+#include "common/status.h"
+
+namespace gleaner::cloud {
+namespace {
+
+constexpr size_t kMaxWaitingCalls = 10'000;
+
+grpc::Status ToGrpc(const absl::Status& status) {
+  return {static_cast<grpc::StatusCode>(status.code()), std::string(Message(status))};
+}
+
+// A stream that ends as it begins.
+class RefusedStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
+ public:
+  explicit RefusedStream(const grpc::Status& status) { Finish(status); }
+  void OnDone() override { delete this; }
+};
+
+}  // namespace
+
+IngestOptions IngestOptions::Read(ConfigReader& reader) {
+  IngestOptions options;
+  options.workers = reader.Int("workers", options.workers, {.min = 1, .max = 256});
+  options.uploads_per_stream =
+      reader.Int("uploads_per_stream", options.uploads_per_stream, {.min = 1, .max = 256});
+  options.uploads_per_device =
+      reader.Int("uploads_per_device", options.uploads_per_device, {.min = 1, .max = 1 << 20});
+  options.free_bytes_floor = reader.Bytes("free_floor", options.free_bytes_floor);
+  return options;
+}
+
+IngestService::IngestService(Catalog& catalog, BlobStore& blobs, Clock& clock,
+                             const IngestOptions& options)
+    : core_{.catalog = catalog,
+            .blobs = blobs,
+            .clock = clock,
+            .options = options,
+            .pool = WorkerPool(static_cast<size_t>(options.workers), kMaxWaitingCalls)} {}
+
+IngestService::~IngestService() = default;
+
+void IngestService::Stop() {
+  std::map<std::string, std::shared_ptr<UploadStream>> streams;
+  {
+    std::lock_guard lock(mutex_);
+    stopped_ = true;
+    streams = streams_;
+  }
+  for (const auto& [device, stream] : streams) {
+    stream->Close({grpc::StatusCode::UNAVAILABLE, "the server stops; come again"}, nullptr);
+  }
+}
+
+IngestStats IngestService::stats() const {
+  const auto& counters = core_.counters;
+  return {.streams_open = counters.streams_open,
+          .streams_total = counters.streams_total,
+          .clips_total = counters.clips_total,
+          .duplicates_total = counters.duplicates_total,
+          .bytes_total = counters.bytes_total,
+          .refusals_total = counters.refusals_total,
+          .conflicts_total = counters.conflicts_total,
+          .breaches_total = counters.breaches_total};
+}
+
+grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* IngestService::Upload(
+    grpc::CallbackServerContext* context) {
+  const auto device = DeviceName(*context, core_.options.trust_metadata);
+  if (!device.ok()) {
+    LOG_WARN("upload from {} refused: {}", context->peer(), Message(device.status()));
+    return new RefusedStream(ToGrpc(device.status()));
+  }
+  std::shared_ptr<UploadStream> stream, before;
+  {
+    std::lock_guard lock(mutex_);
+    if (stopped_) {
+      return new RefusedStream({grpc::StatusCode::UNAVAILABLE, "the server stops; come again"});
+    }
+    stream = UploadStream::Make(core_, *this, *device);
+    before = std::exchange(streams_[*device], stream);
+  }
+  LOG_INFO("device {} uploads from {}", *device, context->peer());
+  if (before == nullptr) {
+    stream->Begin();
+  } else {
+    before->Close({grpc::StatusCode::ABORTED, "the device opened another stream"},
+                  [stream] { stream->Begin(); });
+  }
+  return stream.get();
+}
+
+void IngestService::OnStreamDone(const std::string& device, const UploadStream* stream) {
+  std::lock_guard lock(mutex_);
+  const auto found = streams_.find(device);
+  if (found != streams_.end() && found->second.get() == stream) streams_.erase(found);
+}
+
+grpc::ServerUnaryReactor* IngestService::ReportLedger(grpc::CallbackServerContext* context,
+                                                      const v1::ReportLedgerRequest* request,
+                                                      v1::ReportLedgerResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const auto device = DeviceName(*context, core_.options.trust_metadata);
+  if (!device.ok()) {
+    reactor->Finish(ToGrpc(device.status()));
+    return reactor;
+  }
+  if (const absl::Status status = CheckLedgerReport(*request); !status.ok()) {
+    reactor->Finish(ToGrpc(status));
+    return reactor;
+  }
+  // The request and the response live until Finish.
+  const bool posted = core_.pool.TryPost([this, reactor, request, response, device = *device] {
+    const absl::Status status = core_.catalog.ReportLedger(device, *request, response);
+    if (response->gaps_size() > 0) {
+      LOG_WARN("device {} can't account for {} or more sequence numbers, the first is {}", device,
+               response->gaps_size(), response->gaps(0).sequence());
+    }
+    reactor->Finish(ToGrpc(status));
+  });
+  if (!posted) {
+    reactor->Finish({grpc::StatusCode::RESOURCE_EXHAUSTED, "the server is busy; come again"});
+  }
+  return reactor;
+}
+
+}  // namespace gleaner::cloud

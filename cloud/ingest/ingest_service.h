@@ -1,0 +1,132 @@
+// Taking clips in: the server's side of proto/gleaner/v1/ingest.proto.
+//
+//   IngestService service(catalog, blobs, RealClock(), options);
+//   builder.RegisterService(&service);
+//   …
+//   service.Stop();                 // streams end with UNAVAILABLE: devices come again
+//   server->Shutdown(deadline);     // always with a deadline
+//
+// Order of writes, and where a crash can fall (GLEANER_CRASH_AT=name kills there; see
+// crash_point.h):
+//   an offer                 ingest.offer_checked
+//   room for its objects     ingest.blobs_created
+//   the manifest, durable    ingest.offer_durable
+//   → Grant                  ingest.granted
+//   a chunk into its blob    ingest.chunk_written
+//   fdatasync                ingest.synced
+//   → Progress               ingest.progress_sent
+//   the last chunk           ingest.last_chunk_written
+//   fdatasync                ingest.all_synced
+//   the clip, one commit     (catalog.before_commit, catalog.after_commit)  ingest.clip_committed
+//   → Receipt                ingest.receipt_sent
+// A cut or a crash at any of them leaves either an upload that resumes, or a clip that is whole;
+// the device learns which when it offers again.
+//
+// Threads: gRPC's call the reactors, which only move messages; all that blocks runs on a pool, the
+// work of one clip in order, of several clips side by side. At most a few chunks a stream are in
+// memory: reading goes on only when one of them is done.
+#pragma once
+
+#include <grpcpp/support/byte_buffer.h>
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "cloud/ingest/worker_pool.h"
+#include "cloud/store/blob_store.h"
+#include "cloud/store/catalog.h"
+#include "common/clock.h"
+#include "common/config.h"
+#include "gleaner/v1/ingest.grpc.pb.h"
+
+namespace gleaner::cloud {
+
+struct IngestOptions {
+  // Threads for disk and database: enough that syncs of many devices overlap.
+  int64_t workers = 16;
+  // Clips that a device may have under way on its stream; more are told to wait.
+  int64_t uploads_per_stream = 16;
+  // Unfinished uploads that a device may leave behind; more are told to wait. Its ledger reports
+  // clear what it gave up.
+  int64_t uploads_per_device = 1024;
+  // Chunks a stream that may be in memory at once.
+  int64_t chunks_in_memory = 4;
+  // New clips wait when they would leave less room on the disk.
+  int64_t free_bytes_floor = 1ll << 30;
+  // The device's name from metadata instead of the certificate: set for a plaintext listener only.
+  bool trust_metadata = false;
+
+  // For negative controls of crash tests only: the receipt leaves before the commit, and progress
+  // before the sync. Not to be had by configuration.
+  bool acknowledge_early_for_test = false;
+
+  // Keys: workers, uploads_per_stream, uploads_per_device, free_floor.
+  static IngestOptions Read(ConfigReader& reader);
+};
+
+// Since the start; for /metrics.
+struct IngestStats {
+  uint64_t streams_open = 0;
+  uint64_t streams_total = 0;
+  uint64_t clips_total = 0;       // committed
+  uint64_t duplicates_total = 0;  // offered though committed
+  uint64_t bytes_total = 0;       // payload written
+  uint64_t refusals_total = 0;
+  uint64_t conflicts_total = 0;  // same key, another manifest
+  uint64_t breaches_total = 0;   // streams closed for breaking the protocol
+};
+
+class UploadStream;
+
+// What the streams share.
+struct IngestCore {
+  Catalog& catalog;
+  BlobStore& blobs;
+  Clock& clock;
+  const IngestOptions options;
+
+  struct Counters {
+    std::atomic<uint64_t> streams_open{0}, streams_total{0}, clips_total{0}, duplicates_total{0},
+        bytes_total{0}, refusals_total{0}, conflicts_total{0}, breaches_total{0};
+  };
+  Counters counters;
+  // Last, so that it goes first: its tasks use all of the above.
+  WorkerPool pool;
+};
+
+class IngestService final
+    : public v1::IngestService::WithRawCallbackMethod_Upload<
+          v1::IngestService::WithCallbackMethod_ReportLedger<v1::IngestService::Service>> {
+ public:
+  // All must outlive the service.
+  IngestService(Catalog& catalog, BlobStore& blobs, Clock& clock, const IngestOptions& options);
+  // The server must have been shut down.
+  ~IngestService() override;
+
+  // Ends every stream with UNAVAILABLE and refuses new ones. Safe to call twice.
+  void Stop();
+
+  IngestStats stats() const;
+
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Upload(
+      grpc::CallbackServerContext* context) override;
+  grpc::ServerUnaryReactor* ReportLedger(grpc::CallbackServerContext* context,
+                                         const v1::ReportLedgerRequest* request,
+                                         v1::ReportLedgerResponse* response) override;
+
+ private:
+  friend class UploadStream;
+  // A stream is over and none of its tasks runs: forgets it if it still is its device's.
+  void OnStreamDone(const std::string& device, const UploadStream* stream);
+
+  std::mutex mutex_;
+  bool stopped_ = false;
+  std::map<std::string, std::shared_ptr<UploadStream>> streams_;  // by device
+  IngestCore core_;  // last: its pool's tasks use the above until it is gone
+};
+
+}  // namespace gleaner::cloud

@@ -1,0 +1,36 @@
+#include "cloud/ingest/janitor.h"
+
+#include "common/log.h"
+#include "common/status.h"
+
+namespace gleaner::cloud {
+
+Janitor::Janitor(Catalog& catalog, BlobStore& blobs, Clock& clock, const JanitorOptions& options)
+    : catalog_(catalog), blobs_(blobs), clock_(clock), options_(options) {
+  thread_ = std::jthread([this](std::stop_token stop) {
+    do {
+      if (const absl::Status status = Clean(); !status.ok()) {
+        LOG_ERROR("clearing left-over uploads: {}", Message(status));
+      }
+    } while (clock_.Sleep(stop, options_.interval_ns));
+  });
+}
+
+absl::Status Janitor::Clean() {
+  ASSIGN_OR_RETURN(const uint64_t uploads,
+                   catalog_.DropUploadsBefore(clock_.WallNs() - options_.keep_uploads_ns));
+  // An error of the catalogue must never look like "nothing names it".
+  absl::Status failed;
+  ASSIGN_OR_RETURN(const uint64_t blobs, blobs_.Sweep([&](const BlobId& id) {
+    if (!failed.ok()) return true;
+    const auto named = catalog_.NamesBlob(id);
+    if (!named.ok()) failed = named.status();
+    return !named.ok() || *named;
+  }));
+  if (uploads + blobs > 0) {
+    LOG_INFO("cleared {} uploads that never ended and {} blobs that nothing names", uploads, blobs);
+  }
+  return failed;
+}
+
+}  // namespace gleaner::cloud

@@ -1,0 +1,38 @@
+// Clears what devices left behind: uploads that never ended, and blobs that nothing names.
+#pragma once
+
+#include <cstdint>
+#include <thread>
+
+#include "absl/status/status.h"
+#include "cloud/store/blob_store.h"
+#include "cloud/store/catalog.h"
+#include "common/clock.h"
+
+namespace gleaner::cloud {
+
+struct JanitorOptions {
+  int64_t interval_ns = 3600 * kNanosPerSecond;
+  // A device that was away for longer sends its clips from the start again.
+  int64_t keep_uploads_ns = 30 * 86400 * kNanosPerSecond;
+};
+
+// Works once at the start and then every interval on a thread of its own, until destroyed. What
+// fails is logged and tried again the next time.
+class Janitor {
+ public:
+  // All must outlive it.
+  Janitor(Catalog& catalog, BlobStore& blobs, Clock& clock, const JanitorOptions& options = {});
+
+  // One round, now: on the caller's thread.
+  absl::Status Clean();
+
+ private:
+  Catalog& catalog_;
+  BlobStore& blobs_;
+  Clock& clock_;
+  const JanitorOptions options_;
+  std::jthread thread_;
+};
+
+}  // namespace gleaner::cloud

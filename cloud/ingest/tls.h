@@ -1,0 +1,48 @@
+// The door for devices: mutual TLS, and bounds on what one connection may ask for.
+//
+// Debian's gRPC 1.51 lacks some fixes for floods by anonymous peers (CVE-2023-33953,
+// CVE-2023-4785), so nobody without a certificate of the owner's CA gets past the handshake.
+#pragma once
+
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server_builder.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "common/config.h"
+
+namespace gleaner::cloud {
+
+struct DeviceListenerOptions {
+  std::string address = "0.0.0.0:7443";
+  std::string ca;           // PEM file: who signs devices
+  std::string certificate;  // PEM file: the server's own, with its chain
+  std::string key;          // PEM file
+  // No TLS: devices are believed what they say in the metadata x-gleaner-device. Loopback only.
+  bool plaintext = false;
+  // For all connections together; gRPC slows readers down as it fills.
+  int64_t memory_bytes = 512 << 20;
+
+  // Keys: address, ca, certificate, key, plaintext, memory. Notes plaintext beyond loopback, and
+  // files that are missing without it, as mistakes.
+  static DeviceListenerOptions Read(ConfigReader& reader);
+};
+
+// True for 127.0.0.0/8, ::1, localhost and unix sockets, with or without a port.
+bool IsLoopback(std::string_view address);
+
+// Reads and checks the PEM files. Errors name the file and what is wrong with it: INVALID_ARGUMENT
+// for one that holds no certificate or key, FAILED_PRECONDITION for a key that is not the
+// certificate's. With plaintext: insecure credentials.
+absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeServerCredentials(
+    const DeviceListenerOptions& options);
+
+// Adds the port and every bound. `port` (may be null) gets the port that was bound, 0 if none was:
+// in use, or another server has it (sharing a port is off).
+void AddDeviceListener(grpc::ServerBuilder& builder, const DeviceListenerOptions& options,
+                       const std::shared_ptr<grpc::ServerCredentials>& credentials, int* port);
+
+}  // namespace gleaner::cloud

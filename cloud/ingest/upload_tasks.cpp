@@ -1,0 +1,345 @@
+// What an upload stream does with its messages, on the worker pool: offers, chunks, syncs, commits.
+#include <fmt/format.h>
+
+#include "cloud/ingest/manifest_check.h"
+#include "cloud/ingest/upload_stream.h"
+#include "common/crash_point.h"
+#include "common/limits.h"
+#include "common/log.h"
+#include "common/status.h"
+
+namespace gleaner::cloud {
+namespace {
+
+// Progress is told at the latest after so many bytes.
+constexpr uint64_t kSyncBytes = 4 * kBlockBytes;
+constexpr int kMaxOffersWaiting = 4;  // of one clip
+
+constexpr uint32_t kRetryBusyMs = 1'000;     // other clips of this device are on their way
+constexpr uint32_t kRetryTroubleMs = 5'000;  // the disk or the database failed
+constexpr uint32_t kRetryFullMs = 60'000;    // someone has to make room
+
+v1::ClipKey ToProto(const ClipKey& key) {
+  v1::ClipKey proto;
+  proto.set_boot_id(std::string(AsBytes(key.boot_id)));
+  proto.set_sequence(key.sequence);
+  return proto;
+}
+
+ClipKey FromProto(const v1::ClipKey& proto) {
+  ClipKey key;
+  if (auto boot = BootIdFromBytes(proto.boot_id()); boot.ok()) key.boot_id = *boot;
+  key.sequence = proto.sequence();
+  return key;
+}
+
+}  // namespace
+
+void UploadStream::TakeOffer(const v1::Offer& offer) {
+  auto manifest = CheckOffer(offer, device_);
+  if (!manifest.ok()) {
+    v1::ClipKey key;
+    if (!FindKey(offer.manifest(), &key)) return Breach(manifest.status());
+    SendRefusal(FromProto(key), manifest.status(), {});
+    ReleaseMessage();
+    return;
+  }
+  UploadRow row{.device = device_,
+                .key = FromProto(manifest->key()),
+                .manifest = offer.manifest(),
+                .manifest_sha256 = Sha256::Of(offer.manifest()),
+                .begun_unix_ns = core_.clock.WallNs()};
+  LanePtr lane;
+  {
+    std::lock_guard lock(mutex_);
+    auto found = lanes_.find(row.key);
+    if (found == lanes_.end() &&
+        lanes_.size() < static_cast<size_t>(core_.options.uploads_per_stream)) {
+      found = lanes_.emplace(row.key, std::make_shared<Lane>(row.key, core_.pool)).first;
+    }
+    if (found != lanes_.end() && found->second->offers < kMaxOffersWaiting) {
+      lane = found->second;
+      ++lane->offers;
+      EndLeaseLocked(*lane);  // fenced from here on
+    }
+  }
+  if (lane == nullptr) {
+    SendRefusal(row.key, absl::ResourceExhaustedError("other clips of this device come first"),
+                {.retry_after_ms = kRetryBusyMs});
+  } else {
+    PostTask(lane->strand, [this, lane, row = std::move(row), manifest = *std::move(manifest)] {
+      RunOffer(lane, row, manifest);
+    });
+  }
+  ReleaseMessage();
+}
+
+void UploadStream::RunOffer(const LanePtr& lane, UploadRow row, v1::ClipManifest manifest) {
+  {
+    std::lock_guard lock(mutex_);
+    --lane->offers;
+  }
+  GLEANER_CRASH_POINT("ingest.offer_checked");
+  lane->upload.reset();
+  const auto committed = core_.catalog.FindCommitted(device_, row.key);
+  if (!committed.ok()) return GiveUp(lane, committed.status());
+  if (committed->has_value()) {
+    if ((*committed)->manifest_sha256 == row.manifest_sha256) {
+      ++core_.counters.duplicates_total;
+      SendReceipt(row, (*committed)->committed_unix_ns, /*duplicate=*/true);
+    } else {
+      ++core_.counters.conflicts_total;
+      const absl::Status recorded =
+          core_.catalog.RecordConflict(device_, row.key, row.manifest_sha256, core_.clock.WallNs());
+      if (!recorded.ok()) return GiveUp(lane, recorded);
+      SendRefusal(row.key,
+                  absl::AlreadyExistsError("this clip is committed with another manifest; it was "
+                                           "noted for an operator"),
+                  {});
+    }
+    return EndLane(lane);
+  }
+  const absl::Status begun = BeginOrResume(lane, std::move(row), std::move(manifest));
+  if (!begun.ok()) return GiveUp(lane, begun);
+  if (lane->upload->complete()) return Complete(lane);
+  Grant(lane);
+}
+
+absl::Status UploadStream::BeginOrResume(const LanePtr& lane, UploadRow row,
+                                         v1::ClipManifest manifest) {
+  ASSIGN_OR_RETURN(std::optional<UploadRow> known, core_.catalog.FindUpload(device_, row.key));
+  if (known && known->manifest_sha256 == row.manifest_sha256) {
+    bool changed = false;
+    auto upload = ClipUpload::Resume(core_.blobs, *known, std::move(manifest), &changed);
+    RETURN_IF_ERROR(upload.status());
+    lane->upload = *std::move(upload);
+    return changed ? core_.catalog.BeginUpload(lane->upload->row()) : absl::OkStatus();
+  }
+  if (known) {
+    // A clip that was never committed has been made anew under the same number. What the device has
+    // now is what can be had; that it happened is kept.
+    ++core_.counters.conflicts_total;
+    RETURN_IF_ERROR(
+        core_.catalog.RecordConflict(device_, row.key, row.manifest_sha256, core_.clock.WallNs()));
+    RETURN_IF_ERROR(core_.catalog.DropUpload(device_, row.key));
+    for (const BlobId& blob : known->blobs) (void)core_.blobs.Remove(blob);
+  }
+  ASSIGN_OR_RETURN(const uint64_t under_way, core_.catalog.CountUploads(device_));
+  if (under_way >= static_cast<uint64_t>(core_.options.uploads_per_device)) {
+    return absl::ResourceExhaustedError(
+        fmt::format("{} unfinished uploads of this device are kept already", under_way));
+  }
+  RETURN_IF_ERROR(CheckRoom(manifest));
+  ASSIGN_OR_RETURN(auto upload,
+                   ClipUpload::Create(core_.blobs, std::move(row), std::move(manifest)));
+  GLEANER_CRASH_POINT("ingest.blobs_created");
+  if (const absl::Status begun = core_.catalog.BeginUpload(upload->row()); !begun.ok()) {
+    for (const BlobId& blob : upload->row().blobs) (void)core_.blobs.Remove(blob);
+    return begun;
+  }
+  GLEANER_CRASH_POINT("ingest.offer_durable");
+  lane->upload = std::move(upload);
+  return absl::OkStatus();
+}
+
+absl::Status UploadStream::CheckRoom(const v1::ClipManifest& manifest) {
+  uint64_t needed = static_cast<uint64_t>(core_.options.free_bytes_floor);
+  for (const v1::ClipObject& object : manifest.objects()) needed += object.size_bytes();
+  ASSIGN_OR_RETURN(const uint64_t free, core_.blobs.FreeBytes());
+  if (free >= needed) return absl::OkStatus();
+  return absl::ResourceExhaustedError(fmt::format("the store has {} bytes free and must keep {}",
+                                                  free, core_.options.free_bytes_floor));
+}
+
+void UploadStream::Grant(const LanePtr& lane) {
+  const auto lease = core_.catalog.NextLease();
+  if (!lease.ok()) return GiveUp(lane, lease.status());
+  v1::UploadResponse response;
+  v1::Grant* grant = response.mutable_grant();
+  *grant->mutable_key() = ToProto(lane->key);
+  grant->set_lease(*lease);
+  for (const uint64_t offset : lane->upload->durable_offsets()) grant->add_durable_offset(offset);
+  {
+    std::lock_guard lock(mutex_);
+    // Offered once more meanwhile, or closed: that grant would be fenced as it is given.
+    if (closed_ || lane->offers > 0) return;
+    lane->lease = *lease;
+    leases_[*lease] = lane;
+  }
+  Send(response);
+  GLEANER_CRASH_POINT("ingest.granted");
+}
+
+void UploadStream::RunChunk(const LanePtr& lane, uint64_t lease, ChunkRequest chunk) {
+  const uint32_t object = chunk.object;
+  if (!HoldsLease(*lane, lease)) {
+    chunk = {};
+    SendRefusal(lane->key, absl::AbortedError("the lease was fenced; offer again"),
+                {.lease = lease});
+    if (ReleaseMessage()) SyncDirtyLanes();
+    return;
+  }
+  const uint64_t before = lane->upload->unsynced_bytes();
+  const absl::Status written = lane->upload->Write(chunk);
+  if (absl::IsInvalidArgument(written)) return Breach(written);
+  const bool repeated = written.ok() && chunk.offset < lane->upload->durable_offset(object);
+  chunk = {};
+  const bool complete = lane->upload->complete();
+  if (complete) {
+    GLEANER_CRASH_POINT("ingest.last_chunk_written");
+  } else {
+    GLEANER_CRASH_POINT("ingest.chunk_written");
+  }
+  if (written.ok()) core_.counters.bytes_total += lane->upload->unsynced_bytes() - before;
+  {
+    std::lock_guard lock(mutex_);
+    lane->dirty = lane->upload->unsynced_bytes() > 0 && !complete;
+  }
+  const bool idle = ReleaseMessage();
+  if (!written.ok()) {
+    RefuseChunk(lane, object, written);
+  } else if (complete) {
+    Complete(lane);
+  } else if (idle || lane->upload->unsynced_bytes() >= kSyncBytes) {
+    SyncAndTell(lane);
+  }
+  if (repeated && lane->upload != nullptr) {
+    // A device that sends what is durable already waits to hear so.
+    v1::UploadResponse response;
+    response.mutable_progress()->set_lease(lease);
+    response.mutable_progress()->set_object(object);
+    response.mutable_progress()->set_durable_offset(lane->upload->durable_offset(object));
+    Send(response);
+  }
+  if (idle) SyncDirtyLanes();
+}
+
+void UploadStream::RefuseChunk(const LanePtr& lane, uint32_t object, const absl::Status& status) {
+  if (!absl::IsFailedPrecondition(status) && !absl::IsDataLoss(status)) {
+    return GiveUp(lane, status);
+  }
+  // The offset that the refusal names is a promise, too.
+  if (const absl::Status synced = lane->upload->Sync(nullptr); !synced.ok()) {
+    return Discard(lane, synced);
+  }
+  uint64_t lease = 0;
+  {
+    std::lock_guard lock(mutex_);
+    lane->dirty = false;
+    lease = lane->lease;
+  }
+  SendRefusal(
+      lane->key, status,
+      {.lease = lease, .object = object, .durable_offset = lane->upload->durable_offset(object)});
+}
+
+void UploadStream::SyncAndTell(const LanePtr& lane) {
+  uint64_t lease = 0;
+  {
+    std::lock_guard lock(mutex_);
+    lane->dirty = false;
+    lease = lane->lease;
+  }
+  if (lane->upload == nullptr || lane->upload->unsynced_bytes() == 0) return;
+  std::vector<ClipUpload::Advance> advances;
+  if (const absl::Status synced = lane->upload->Sync(&advances); !synced.ok()) {
+    return Discard(lane, synced);
+  }
+  GLEANER_CRASH_POINT("ingest.synced");
+  for (const ClipUpload::Advance& advance : advances) {
+    v1::UploadResponse response;
+    response.mutable_progress()->set_lease(lease);
+    response.mutable_progress()->set_object(advance.object);
+    response.mutable_progress()->set_durable_offset(advance.durable_offset);
+    Send(response);
+  }
+  GLEANER_CRASH_POINT("ingest.progress_sent");
+}
+
+void UploadStream::SyncDirtyLanes() {
+  std::vector<LanePtr> dirty;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& [key, lane] : lanes_) {
+      if (lane->dirty) dirty.push_back(lane);
+      lane->dirty = false;
+    }
+  }
+  for (const LanePtr& lane : dirty) {
+    PostTask(lane->strand, [this, lane] { SyncAndTell(lane); });
+  }
+}
+
+void UploadStream::Complete(const LanePtr& lane) {
+  const int64_t now = core_.clock.WallNs();
+  const UploadRow& row = lane->upload->row();
+  if (core_.options.acknowledge_early_for_test) {
+    SendReceipt(row, now, /*duplicate=*/false);
+    GLEANER_CRASH_POINT("ingest.receipt_sent");
+  }
+  if (const absl::Status synced = lane->upload->Sync(nullptr); !synced.ok()) {
+    return Discard(lane, synced);
+  }
+  GLEANER_CRASH_POINT("ingest.all_synced");
+  const absl::Status committed = core_.catalog.CommitClip(row, lane->upload->manifest(), now);
+  if (absl::IsFailedPrecondition(committed)) {
+    // The ledger said that the device gave the clip up, and yet it comes: from the start, then.
+    return GiveUp(lane, absl::AbortedError("the upload was forgotten; offer again"));
+  }
+  if (!committed.ok()) return GiveUp(lane, committed);
+  GLEANER_CRASH_POINT("ingest.clip_committed");
+  ++core_.counters.clips_total;
+  if (!core_.options.acknowledge_early_for_test) {
+    SendReceipt(row, now, /*duplicate=*/false);
+    GLEANER_CRASH_POINT("ingest.receipt_sent");
+  }
+  EndLane(lane);
+}
+
+void UploadStream::SendReceipt(const UploadRow& row, int64_t committed_unix_ns, bool duplicate) {
+  v1::UploadResponse response;
+  v1::Receipt* receipt = response.mutable_receipt();
+  *receipt->mutable_key() = ToProto(row.key);
+  receipt->set_manifest_sha256(std::string(AsBytes(row.manifest_sha256)));
+  receipt->set_committed_unix_ns(committed_unix_ns);
+  receipt->set_duplicate(duplicate);
+  Send(response);
+}
+
+void UploadStream::EndLane(const LanePtr& lane) {
+  lane->upload.reset();
+  std::lock_guard lock(mutex_);
+  EndLeaseLocked(*lane);
+  ForgetLaneLocked(lane);
+}
+
+void UploadStream::GiveUp(const LanePtr& lane, const absl::Status& status) {
+  uint64_t lease = 0;
+  {
+    std::lock_guard lock(mutex_);
+    lease = lane->lease;
+  }
+  EndLane(lane);
+  if (absl::IsAborted(status)) {
+    SendRefusal(lane->key, status, {.lease = lease});
+  } else if (absl::IsResourceExhausted(status)) {
+    SendRefusal(lane->key, status, {.lease = lease, .retry_after_ms = kRetryFullMs});
+  } else {
+    LOG_ERROR("device {} clip {}: {}", device_, ToString(lane->key), status.ToString());
+    SendRefusal(
+        lane->key,
+        absl::UnavailableError(fmt::format("the server can't take it in now: {}", Message(status))),
+        {.lease = lease, .retry_after_ms = kRetryTroubleMs});
+  }
+}
+
+void UploadStream::Discard(const LanePtr& lane, const absl::Status& status) {
+  const UploadRow row = lane->upload->row();
+  const absl::Status dropped = core_.catalog.DropUpload(device_, row.key);
+  if (dropped.ok()) {
+    for (const BlobId& blob : row.blobs) (void)core_.blobs.Remove(blob);
+  }
+  GiveUp(lane, status);
+}
+
+}  // namespace gleaner::cloud

@@ -1,0 +1,83 @@
+#include "cloud/ingest/worker_pool.h"
+
+#include <utility>
+
+namespace gleaner::cloud {
+
+WorkerPool::WorkerPool(size_t threads, size_t max_waiting) : max_waiting_(max_waiting) {
+  for (size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { Run(); });
+}
+
+WorkerPool::~WorkerPool() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  ready_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void WorkerPool::Post(Task task) {
+  {
+    std::lock_guard lock(mutex_);
+    waiting_.push_back(std::move(task));
+  }
+  ready_.notify_one();
+}
+
+bool WorkerPool::TryPost(Task task) {
+  {
+    std::lock_guard lock(mutex_);
+    if (waiting_.size() >= max_waiting_) return false;
+    waiting_.push_back(std::move(task));
+  }
+  ready_.notify_one();
+  return true;
+}
+
+void WorkerPool::Run() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    ready_.wait(lock, [&] { return stopping_ || !waiting_.empty(); });
+    if (waiting_.empty()) return;
+    {
+      const Task task = std::move(waiting_.front());
+      waiting_.pop_front();
+      lock.unlock();
+      task();
+    }  // what the task held is released before the lock is taken
+    lock.lock();
+  }
+}
+
+void Strand::Post(WorkerPool::Task task) {
+  {
+    std::lock_guard lock(mutex_);
+    waiting_.push_back(std::move(task));
+    if (running_) return;
+    running_ = true;
+  }
+  pool_.Post([self = shared_from_this()] { self->RunOne(); });
+}
+
+void Strand::RunOne() {
+  WorkerPool::Task task;
+  {
+    std::lock_guard lock(mutex_);
+    task = std::move(waiting_.front());
+    waiting_.pop_front();
+  }
+  task();
+  task = nullptr;
+  {
+    std::lock_guard lock(mutex_);
+    if (waiting_.empty()) {
+      running_ = false;
+      return;
+    }
+  }
+  // Through the queue again, so that one busy strand can't keep a thread from the others.
+  pool_.Post([self = shared_from_this()] { self->RunOne(); });
+}
+
+}  // namespace gleaner::cloud
