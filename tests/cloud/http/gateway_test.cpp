@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "service_testing.h"
+#include "tests/cloud/http/service_testing.h"
 
 namespace gleaner::cloud {
 namespace {

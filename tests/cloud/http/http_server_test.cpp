@@ -11,7 +11,7 @@
 
 #include "cloud/http/respond.h"
 #include "common/status.h"
-#include "raw_client.h"
+#include "tests/cloud/http/raw_client.h"
 
 namespace gleaner::cloud {
 namespace {

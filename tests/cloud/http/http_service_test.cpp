@@ -2,8 +2,8 @@
 
 #include <gmock/gmock.h>
 
-#include "raw_client.h"
-#include "service_testing.h"
+#include "tests/cloud/http/raw_client.h"
+#include "tests/cloud/http/service_testing.h"
 
 namespace gleaner::cloud {
 namespace {

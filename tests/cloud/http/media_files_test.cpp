@@ -1,6 +1,6 @@
 #include <gmock/gmock.h>
 
-#include "service_testing.h"
+#include "tests/cloud/http/service_testing.h"
 
 namespace gleaner::cloud {
 namespace {
