@@ -27,7 +27,7 @@ constexpr int64_t kDismissNs = 130 * kNanosPerMilli;
 // After this long without a change, packets are quiet packets again.
 constexpr int64_t kSettledNs = 300 * kNanosPerMilli;
 
-constexpr int64_t kCheckNs = 2000 * kNanosPerMilli;
+constexpr int64_t kCheckNs = 3000 * kNanosPerMilli;
 constexpr int64_t kDistrustedCheckNs = 500 * kNanosPerMilli;
 constexpr int64_t kDistrustNs = 60 * kNanosPerSecond;
 
@@ -172,6 +172,8 @@ void MotionDetector::CheckKeyframe(const Packet& keyframe) {
 void MotionDetector::OnFrame(const Frame& frame) { Look(*frame.data, frame.monotonic_ns); }
 
 void MotionDetector::Look(const AVFrame& picture, int64_t monotonic_ns) {
+  // What the decoder had to make up would look like motion.
+  if (picture.decode_error_flags != 0 || (picture.flags & AV_FRAME_FLAG_CORRUPT) != 0) return;
   if (!meter_.Due(monotonic_ns)) return;
   cv::Mat luma;
   if (!ReduceLuma(picture, luma)) return;

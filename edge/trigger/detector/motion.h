@@ -8,7 +8,7 @@
 //  packet, until the pixels have been quiet for a
 //     second; if they say that nothing moves, the question was wrong and the next one must be
 //     better.
-//  3. Every two seconds a keyframe is decoded alone and compared with what was last seen, so that
+//  3. Every three seconds a keyframe is decoded alone and compared with what was last seen, so that
 //  what is slow, or predicted too well to show in
 //     packet sizes, is found too; every keyframe while packet sizes can't be trusted (just started,
 //     or just caught missing something).

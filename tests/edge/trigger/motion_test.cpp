@@ -2,7 +2,7 @@
 
 extern "C" {
 #include <libavutil/frame.h>
-#include <libavutil/imgutils.h>
+#include <libavutil/log.h>
 }
 
 #include <gmock/gmock.h>
@@ -64,8 +64,7 @@ struct Watched {
     bool over = false;
     for (const SignalSample& sample : samples) {
       const bool now = sample.value > kThreshold;
-      if (now && !over &&
-          std::none_of(spans.begin(), spans.end(), [&](const Span& span) {
+      if (now && !over && std::none_of(spans.begin(), spans.end(), [&](const Span& span) {
             return sample.monotonic_ns >= span.start_ns - 500 * kMs &&
                    sample.monotonic_ns <= span.end_ns + 500 * kMs;
           })) {
@@ -151,8 +150,9 @@ TEST(MotionDetector, WritesOneSampleASecondWhenNothingHappens) {
   }
 }
 
-// What packet sizes say depends on the encoder; in every case the hand must be found, within half a second where the encoder spends bits freely, within a keyframe's
-// distance where a constant bit rate hides it.
+// What packet sizes say depends on the encoder; in every case the hand must be found, within half a
+// second where the encoder spends bits freely, within a keyframe's distance where a constant bit
+// rate hides it.
 TEST(MotionDetector, WakesWithinHalfASecondOnEncodersOfEveryKind) {
   struct Case {
     const char* stream;
@@ -223,6 +223,7 @@ TEST(MotionDetector, ComparesFramesOfACameraThatIsDecodedAnyway) {
 }
 
 TEST(MotionDetector, SurvivesAStreamThatCanNotBeDecoded) {
+  av_log_set_level(AV_LOG_QUIET);
   VideoFile file(Stream("box-rare-360p"));
   std::mt19937 random(6);
   for (size_t i = 0; i < file.packets.size(); ++i) {
@@ -239,6 +240,7 @@ TEST(MotionDetector, SurvivesAStreamThatCanNotBeDecoded) {
   }
   const Watched watched = Watch(file);
   EXPECT_EQ(watched.stats.packets, file.packets.size());
+  av_log_set_level(AV_LOG_INFO);
 }
 
 TEST(MotionDetector, StartsAnewWithANewFormat) {
@@ -276,12 +278,12 @@ TEST(Luma, ReadsEveryCommonPixelFormatToTheSamePicture) {
     AVPixelFormat format;
     bool readable;
   };
-  for (const Case& c : {Case{AV_PIX_FMT_YUV420P, true}, Case{AV_PIX_FMT_YUVJ422P, true},
-                        Case{AV_PIX_FMT_NV12, true}, Case{AV_PIX_FMT_GRAY8, true},
-                        Case{AV_PIX_FMT_YUYV422, true}, Case{AV_PIX_FMT_UYVY422, true},
-                        Case{AV_PIX_FMT_BGR24, true}, Case{AV_PIX_FMT_RGBA, true},
-                        Case{AV_PIX_FMT_YUV420P10LE, true}, Case{AV_PIX_FMT_P010LE, true},
-                        Case{AV_PIX_FMT_PAL8, false}, Case{AV_PIX_FMT_VAAPI, false}}) {
+  for (const Case& c :
+       {Case{AV_PIX_FMT_YUV420P, true}, Case{AV_PIX_FMT_YUVJ422P, true},
+        Case{AV_PIX_FMT_NV12, true}, Case{AV_PIX_FMT_GRAY8, true}, Case{AV_PIX_FMT_YUYV422, true},
+        Case{AV_PIX_FMT_UYVY422, true}, Case{AV_PIX_FMT_BGR24, true}, Case{AV_PIX_FMT_RGBA, true},
+        Case{AV_PIX_FMT_YUV420P10LE, true}, Case{AV_PIX_FMT_P010LE, true},
+        Case{AV_PIX_FMT_PAL8, false}, Case{AV_PIX_FMT_VAAPI, false}}) {
     SCOPED_TRACE(c.format);
     const std::shared_ptr<AVFrame> picture(av_frame_alloc(), [](AVFrame* f) { av_frame_free(&f); });
     picture->format = c.format;

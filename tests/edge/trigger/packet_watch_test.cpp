@@ -15,7 +15,8 @@ extern "C" {
 namespace gleaner::edge {
 namespace {
 
-// A camera at 30 frames a second with a keyframe a second. Sizes are what rate control makes of a quiet scene: small behind the keyframe, then growing, ±10 %.
+// A camera at 30 frames a second with a keyframe a second. Sizes are what rate control makes of a
+// quiet scene: small behind the keyframe, then growing, ±10 %.
 class FakeEncoder {
  public:
   Packet Next(double scale = 1, int64_t pts_offset = 0) {
@@ -23,7 +24,8 @@ class FakeEncoder {
     const double quiet = place == 0 ? 60'000 : std::min(8000.0, 60.0 * place * place);
     const double size = quiet * scale * std::normal_distribution<>(1, 0.1)(random_);
     const auto bytes = static_cast<int>(std::max(30.0, size));
-    const std::shared_ptr<AVPacket> data(av_packet_alloc(), [](AVPacket* p) { av_packet_free(&p); });
+    const std::shared_ptr<AVPacket> data(av_packet_alloc(),
+                                         [](AVPacket* p) { av_packet_free(&p); });
     av_new_packet(data.get(), bytes);
     std::memset(data->data, 0x55, static_cast<size_t>(bytes));
     const int64_t pts = count_++ + pts_offset;
