@@ -19,6 +19,7 @@
 #include "common/version.h"
 #include "edge/camera_pipeline.h"
 #include "edge/clip/recorder.h"
+#include "edge/health/checked_clock.h"
 #include "edge/health/heartbeat.h"
 #include "edge/health/watchdog.h"
 #include "edge/spool/spool.h"
@@ -206,7 +207,11 @@ class Daemon {
                          .spool = [this] { return spool_->stats(); },
                          .upload = [this] { return uploader_->stats(); },
                          .cameras = [this] { return Cameras(); },
-                         .problem = [this] { return Problem(); }},
+                         .problem = [this] { return Problem(); },
+                         .server_time =
+                             [this](int64_t server_unix_ns, int64_t sent_ns, int64_t received_ns) {
+                               clock_.Check(server_unix_ns, sent_ns, received_ns);
+                             }},
         *link_, clock_, [this](const v1::Policy& policy) { Apply(policy); });
   }
 
@@ -342,7 +347,7 @@ class Daemon {
 
   const DaemonOptions& options_;
   const Config& config_;
-  Clock& clock_;
+  CheckedClock clock_;  // the server's answers tell how far it may be off
 
   std::unique_ptr<Link> link_;
   std::unique_ptr<Spool> spool_;
