@@ -22,10 +22,10 @@ function(gleaner_program name)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 endfunction()
 
-# gleaner_test(NAME DEPS … [LABELS …] [TIMEOUT seconds]): one GoogleTest program of every *_test.cpp in this folder. ctest runs
-# each suite's tests one by one, so that each stands in the summary; with PER_PROGRAM the whole program is one ctest entry.
+# gleaner_test(NAME DEPS … [LABELS …] [TIMEOUT seconds] [SERIAL]): one GoogleTest program of every *_test.cpp in this folder. ctest runs
+# each suite's tests one by one, so that each stands in the summary; with PER_PROGRAM the whole program is one ctest entry; SERIAL: nothing runs beside it.
 function(gleaner_test name)
-  cmake_parse_arguments(ARG "PER_PROGRAM" "TIMEOUT" "DEPS;LABELS;SOURCES" ${ARGN})
+  cmake_parse_arguments(ARG "PER_PROGRAM;SERIAL" "TIMEOUT" "DEPS;LABELS;SOURCES" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cpp)
   if(ARG_SOURCES)
     set(sources ${ARG_SOURCES})
@@ -40,9 +40,9 @@ function(gleaner_test name)
                              GLEANER_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   if(ARG_PER_PROGRAM)
     add_test(NAME ${name} COMMAND ${name})
-    set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
+    set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}" RUN_SERIAL ${ARG_SERIAL})
   else()
     gtest_discover_tests(${name} TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST
-                         PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
+                         PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}" RUN_SERIAL ${ARG_SERIAL})
   endif()
 endfunction()
