@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "common/crash_point.h"
+#include "common/digest.h"
 #include "common/log.h"
 #include "common/status.h"
 
@@ -136,15 +137,16 @@ void BlockStore::Write(std::shared_ptr<BlockSession> session, uint32_t block, Bl
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return queue_.size() < kMaxQueued; });
   ++batch.in_flight_;
-  queue_.push_back({std::move(session), block, std::move(buffer), AlignUp(size), &batch});
+  queue_.push_back({std::move(session), block, std::move(buffer), size, &batch});
   lock.unlock();
   changed_.notify_all();
 }
 
-absl::Status BlockStore::Wait(WriteBatch& batch) {
+absl::StatusOr<std::vector<uint64_t>> BlockStore::Wait(WriteBatch& batch) {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return batch.in_flight_ == 0; });
-  return batch.error_;
+  RETURN_IF_ERROR(batch.error_);
+  return batch.xxh3_;
 }
 
 absl::Status BlockStore::Sync(BlockSession& session) {
@@ -182,17 +184,20 @@ void BlockStore::WriteLoop() {
     Job job = std::move(queue_.front());
     queue_.pop_front();
     absl::Status status;
+    uint64_t xxh3 = 0;
     if (job.session->failed) {
       status = absl::DataLossError("an earlier write to the disk failed, and this clip with it");
     } else {
       lock.unlock();
       changed_.notify_all();
+      xxh3 = Xxh3(job.buffer.get(), job.size);
       status = WriteAll(*job.session->file, uint64_t{job.block} * kBlockBytes,
-                        {job.buffer.get(), job.size});
+                        {job.buffer.get(), AlignUp(job.size)});
       if (status.ok()) GLEANER_CRASH_POINT("spool.block.written");
       lock.lock();
       if (!status.ok()) EndSession(*job.session, status);
     }
+    job.batch->xxh3_.push_back(xxh3);
     if (!status.ok() && job.batch->error_.ok()) job.batch->error_ = status;
     --job.batch->in_flight_;
     if (spare_.size() < kMaxSpare) spare_.push_back(std::move(job.buffer));

@@ -38,7 +38,8 @@ struct BlockSession {
 class WriteBatch {
  private:
   friend class BlockStore;
-  int in_flight_ = 0;  // both guarded by the store's mutex
+  int in_flight_ = 0;  // all guarded by the store's mutex
+  std::vector<uint64_t> xxh3_;
   absl::Status error_;
 };
 
@@ -70,12 +71,12 @@ class BlockStore {
   // The session to write an object through, from its first block to its commit. Reopens the file
   // after a failure.
   absl::StatusOr<std::shared_ptr<BlockSession>> Session();
-  // Queues `size` bytes for `block`; the thread writes them in order and takes the buffer back.
-  // Waits while four blocks are queued.
+  // Queues `size` bytes for `block`; the thread hashes and writes them in order and takes the
+  // buffer back. Waits while four blocks are queued.
   void Write(std::shared_ptr<BlockSession> session, uint32_t block, BlockBuffer buffer, size_t size,
              WriteBatch& batch);
-  // Waits for the batch's writes; the first error of any.
-  absl::Status Wait(WriteBatch& batch);
+  // Waits for the batch's writes: the XXH3-64 of each block in order, or the first error of any.
+  absl::StatusOr<std::vector<uint64_t>> Wait(WriteBatch& batch);
   // Makes what was written through `session` durable. An error ends the session.
   absl::Status Sync(BlockSession& session);
   // The first `size` bytes of a block into `out`.
@@ -86,7 +87,7 @@ class BlockStore {
     std::shared_ptr<BlockSession> session;
     uint32_t block;
     BlockBuffer buffer;
-    size_t size;
+    size_t size;  // without the padding
     WriteBatch* batch;
   };
 

@@ -15,7 +15,7 @@ namespace gleaner::edge {
 
 ObjectWriterImpl::~ObjectWriterImpl() {
   // A block must not be free while its write is under way: it would land in the next owner's data.
-  sink_.store().Wait(writes_).IgnoreError();
+  sink_.store().Wait(writes_).status().IgnoreError();
   sink_.store().Free(row_.runs);
   if (buffer_ != nullptr) sink_.store().GiveBuffer(std::move(buffer_));
 }
@@ -51,7 +51,6 @@ absl::Status ObjectWriterImpl::FlushBlock() {
   }
   ASSIGN_OR_RETURN(const uint32_t block, sink_.AllocateBlock(priority_));
   AppendBlock(row_.runs, block);
-  row_.block_xxh3.push_back(Xxh3(buffer_.get(), filled_));
   sink_.store().Write(session_, block, std::move(buffer_), std::exchange(filled_, 0), writes_);
   return absl::OkStatus();
 }
@@ -69,8 +68,9 @@ absl::Status ObjectWriterImpl::Finish() {
     status_ = FlushBlock();
   }
   row_.sha256 = hash_.Finish();
-  const absl::Status written = sink_.store().Wait(writes_);
-  if (status_.ok()) status_ = written;
+  auto written = sink_.store().Wait(writes_);
+  if (status_.ok()) status_ = written.status();
+  if (status_.ok() && !row_.inlined) row_.block_xxh3 = *std::move(written);
   return status_;
 }
 

@@ -92,6 +92,8 @@ absl::Status ClipLedger::Connect() {
             fmt::format("{} was made by a newer version (format {}, this one reads {})",
                         options_.path, format, kLedgerFormat));
       }
+      page_bytes_ = static_cast<uint64_t>(Pragma(*db_, "page_size"));
+      free_pages_ = static_cast<uint64_t>(Pragma(*db_, "freelist_count"));
       ReserveLog();
       return absl::OkStatus();
     } catch (const SQLite::Exception& error) {
@@ -168,7 +170,12 @@ absl::Status ClipLedger::TryWrite(const std::function<void(Batch&)>& body) {
     Sql("BEGIN IMMEDIATE").exec();
     Batch batch(*this);
     body(batch);
+    SQLite::Statement& free = Sql("PRAGMA freelist_count");
+    free.executeStep();
+    const int64_t free_pages = free.getColumn(0).getInt64();
+    free.tryReset();
     Sql("COMMIT").exec();
+    free_pages_ = static_cast<uint64_t>(free_pages);
     return absl::OkStatus();
   } catch (const SQLite::Exception& error) {
     const absl::Status status = FromSqlite(error);
@@ -188,22 +195,9 @@ absl::Status ClipLedger::Read(const std::function<void(SQLite::Database&)>& body
   }
 }
 
-absl::StatusOr<bool> ClipLedger::HasRoom(uint64_t bytes, uint64_t rows) {
-  if (db_ == nullptr) RETURN_IF_ERROR(Reconnect());
-  try {
-    SQLite::Statement& free = Sql("PRAGMA freelist_count");
-    free.executeStep();
-    const auto pages = static_cast<uint64_t>(free.getColumn(0).getInt64());
-    free.tryReset();
-    SQLite::Statement& size = Sql("PRAGMA page_size");
-    size.executeStep();
-    const auto page_bytes = static_cast<uint64_t>(size.getColumn(0).getInt64());
-    size.tryReset();
-    // A row may split a page in two; a page of overflow carries four bytes less than it has.
-    return pages >= kReservedPages + 2 * rows + bytes / (page_bytes - 4);
-  } catch (const SQLite::Exception& error) {
-    return FromSqlite(error);
-  }
+bool ClipLedger::HasRoom(uint64_t bytes, uint64_t rows) const {
+  // A row may split a page in two; a page of overflow carries four bytes less than it has.
+  return free_pages_ >= kReservedPages + 2 * rows + bytes / (page_bytes_ - 4);
 }
 
 SQLite::Statement& ClipLedger::Sql(const char* sql) {

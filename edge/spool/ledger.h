@@ -76,7 +76,7 @@ class ClipLedger {
 
   // Whether the ledger has room for `bytes` more in `rows` rows and still for the clean-up that
   // frees room.
-  absl::StatusOr<bool> HasRoom(uint64_t bytes, uint64_t rows);
+  bool HasRoom(uint64_t bytes, uint64_t rows) const;
 
  private:
   explicit ClipLedger(LedgerOptions options) : options_(std::move(options)) {}
@@ -91,6 +91,8 @@ class ClipLedger {
   const LedgerOptions options_;
   std::unique_ptr<SQLite::Database>
       db_;  // null after an error that could not be recovered from yet
+  uint64_t page_bytes_ = 0;
+  uint64_t free_pages_ = 0;  // as of the last transaction
   std::unordered_map<const char*, std::unique_ptr<SQLite::Statement>> statements_;
 };
 

@@ -29,8 +29,7 @@ absl::StatusOr<ClipKey> Spool::Impl::TakeNumber(std::string_view rule, uint32_t 
   if (priority > kMaxPriority)
     return absl::InvalidArgumentError(fmt::format("a priority is 0 to {}", kMaxPriority));
   std::lock_guard lock(mutex_);
-  ASSIGN_OR_RETURN(const bool room, ledger_->HasRoom(0, 1));
-  if (!room)
+  if (!ledger_->HasRoom(0, 1))
     return absl::ResourceExhaustedError(
         "the spool's ledger is full of what the cloud has not acknowledged");
   const ClipRow row{.id = MakeRowId(ordinal_, last_sequence_ + 1),
@@ -111,9 +110,7 @@ absl::Status Spool::Impl::CommitClip(RowId id, const std::vector<PartRow>& parts
     if (found == capturing_.end())
       return absl::FailedPreconditionError("the clip is not being captured");
     clip.priority = found->second.priority;
-    for (;;) {
-      ASSIGN_OR_RETURN(const bool room, ledger_->HasRoom(inlined, parts.size()));
-      if (room) break;
+    while (!ledger_->HasRoom(inlined, parts.size())) {
       RETURN_IF_ERROR(EvictOne(clip.priority));
     }
     RETURN_IF_ERROR(ledger_->Write([&](ClipLedger::Batch& batch) {
