@@ -79,10 +79,8 @@ std::string ReadToken(ConfigReader& http, const std::filesystem::path& folder) {
 
 v1::Policy ReadPolicy(ConfigReader table) {
   v1::Policy policy;
-  if (table.Has("heartbeat_interval_s")) {
-    policy.set_heartbeat_interval_s(
-        static_cast<uint32_t>(table.Int("heartbeat_interval_s", 10, {1, 3600})));
-  }
+  policy.set_heartbeat_interval_s(
+      static_cast<uint32_t>(table.Int("heartbeat_interval_s", 10, {1, 3600})));
   policy.set_upload_cap_bytes_per_s(
       static_cast<uint64_t>(table.Bytes("upload_cap", 0, {.min = 1024})));
   policy.set_capture_paused(table.Bool("capture_paused", false));
@@ -104,21 +102,28 @@ absl::StatusOr<ServerConfig> LoadServerConfig(const std::string& path,
   config.data_dir = Resolve(server.RequiredString("data_dir"), folder);
 
   ConfigReader grpc = root.Table("grpc");
-  config.grpc_listen = ReadAddress(grpc, "listen", config.grpc_listen);
-  config.plaintext = grpc.Bool("plaintext", false);
-  if (config.plaintext && !config.grpc_listen.IsLoopback()) {
+  DeviceListenerOptions& devices = config.devices;
+  const ListenAddress listen = ReadAddress(grpc, "listen", {"0.0.0.0", 7443});
+  devices.address = listen.ToString();
+  devices.memory_bytes =
+      grpc.Bytes("memory", devices.memory_bytes, {.min = 32 << 20, .max = int64_t{1} << 40});
+  devices.plaintext = grpc.Bool("plaintext", false);
+  if (devices.plaintext && !listen.IsLoopback()) {
     grpc.Error("plaintext", fmt::format("without TLS any device can name itself as it likes, so "
                                         "that is allowed on loopback only, not on {}",
-                                        config.grpc_listen.ToString()));
+                                        devices.address));
   }
   ConfigReader tls = root.Table("tls");
-  if (!config.plaintext) {
-    config.tls_ca = ReadPemPath(tls, "ca", folder);
-    config.tls_certificate = ReadPemPath(tls, "certificate", folder);
-    config.tls_key = ReadPemPath(tls, "key", folder);
+  if (!devices.plaintext) {
+    devices.ca = ReadPemPath(tls, "ca", folder);
+    devices.certificate = ReadPemPath(tls, "certificate", folder);
+    devices.key = ReadPemPath(tls, "key", folder);
   } else {
     for (const char* key : {"ca", "certificate", "key"}) tls.String(key, "");
   }
+  ConfigReader ingest = root.Table("ingest");
+  config.ingest = IngestOptions::Read(ingest);
+  config.ingest.trust_metadata = devices.plaintext;
 
   ConfigReader http = root.Table("http");
   config.http_listen = ReadAddress(http, "listen", config.http_listen);
@@ -138,7 +143,8 @@ absl::StatusOr<ServerConfig> LoadServerConfig(const std::string& path,
   config.media_worker = media.Has("worker") ? Resolve(media.String("worker", ""), folder)
                                             : Resolve("gleaner-media", program_dir);
 
-  config.policy = ReadPolicy(root.Table("policy"));
+  config.fleet.policy = ReadPolicy(root.Table("policy"));
+  config.fleet.trust_metadata = devices.plaintext;
 
   ConfigReader log = root.Table("log");
   config.log_level = log.String("level", "info");
@@ -147,6 +153,8 @@ absl::StatusOr<ServerConfig> LoadServerConfig(const std::string& path,
     log.Error("level", "one of trace, debug, info, warn, error");
   }
   RETURN_IF_ERROR(root.Finish());
+  // What is in the files, once it is sure that they are there.
+  RETURN_IF_ERROR(MakeServerCredentials(devices).status());
   return config;
 }
 

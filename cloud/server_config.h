@@ -6,20 +6,19 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "cloud/fleet/fleet_service.h"
 #include "cloud/http/listen_address.h"
-#include "gleaner/v1/fleet.pb.h"
+#include "cloud/ingest/ingest_service.h"
+#include "cloud/ingest/tls.h"
 
 namespace gleaner::cloud {
 
 struct ServerConfig {
   std::string data_dir;
 
-  ListenAddress grpc_listen{"0.0.0.0", 7443};
-  bool plaintext = false;
-  // PEM files; set unless plaintext.
-  std::string tls_ca;
-  std::string tls_certificate;
-  std::string tls_key;
+  // [grpc] and [tls]; `address` as gRPC writes it.
+  DeviceListenerOptions devices;
+  IngestOptions ingest;
 
   ListenAddress http_listen{"127.0.0.1", 8080};
   std::string token;  // empty for none
@@ -29,8 +28,8 @@ struct ServerConfig {
   int64_t media_timeout_ns = 0;
   std::string media_worker;  // the program
 
-  // `version` is a digest of the rest; a file without [policy] gives an empty policy.
-  v1::Policy policy;
+  // [policy]; its version is a digest of the rest.
+  FleetOptions fleet;
 
   std::string log_level = "info";
 };

@@ -45,7 +45,7 @@ class HttpService {
                                                             Catalog& catalog, BlobStore& blobs,
                                                             Metrics& metrics,
                                                             std::shared_ptr<grpc::Channel> channel);
-  ~HttpService() { Stop(); }
+  ~HttpService() = default;  // stops
 
   uint16_t port() const { return server_->port(); }
   // Within about 3 s.

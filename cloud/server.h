@@ -1,0 +1,38 @@
+// gleaner-cloud as a whole: opens the stores, starts every room, and stops them in order.
+#pragma once
+
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "cloud/server_config.h"
+#include "common/clock.h"
+
+namespace gleaner::cloud {
+
+class Server {
+ public:
+  // Everything listens and works on return. Errors are sentences: which folder, which port, which
+  // file.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerConfig& config, Clock& clock);
+  // Stops.
+  ~Server();
+
+  // Serves until `stop`.
+  void Run(std::stop_token stop);
+
+  // Within about 15 s, whatever clients do: page first, then media, then devices, whose streams end
+  // with UNAVAILABLE so that they come again.
+  void Stop();
+
+  int grpc_port() const;
+  int http_port() const;
+
+ private:
+  struct Rooms;
+  explicit Server(std::unique_ptr<Rooms> rooms);
+  std::unique_ptr<Rooms> rooms_;
+};
+
+}  // namespace gleaner::cloud

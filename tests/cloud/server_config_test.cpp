@@ -1,0 +1,140 @@
+#include "cloud/server_config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <fstream>
+
+#include "common/clock.h"
+#include "common/status.h"
+#include "tests/cloud/store/catalog_testing.h"
+#include "tests/data/pki.h"
+
+namespace gleaner::cloud {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+class ServerConfigTest : public testing::Test {
+ protected:
+  ServerConfigTest() { pki_.Write(folder_.path()); }
+
+  absl::StatusOr<ServerConfig> Load(const std::string& text) {
+    std::ofstream(folder_ / "cloud.toml") << text;
+    return LoadServerConfig(folder_ / "cloud.toml", "/opt/gleaner/bin");
+  }
+  // The least that is needed, and `more`.
+  absl::StatusOr<ServerConfig> LoadWith(const std::string& more) {
+    return Load(
+        "[server]\ndata_dir = \"data\"\n[tls]\nca = \"ca.pem\"\n"
+        "certificate = \"server.pem\"\nkey = \"server.key\"\n" +
+        more);
+  }
+  void ExpectMistake(const std::string& more, const testing::Matcher<std::string>& message) {
+    const auto config = LoadWith(more);
+    EXPECT_TRUE(absl::IsInvalidArgument(config.status())) << more;
+    EXPECT_THAT(std::string(Message(config.status())), message) << more;
+  }
+
+  TemporaryFolder folder_;
+  TestPki pki_;
+};
+
+TEST_F(ServerConfigTest, TheLeastGivesSafeDefaults) {
+  const auto config = LoadWith("");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->data_dir, folder_ / "data");
+  EXPECT_EQ(config->devices.address, "0.0.0.0:7443");
+  EXPECT_FALSE(config->devices.plaintext);
+  EXPECT_FALSE(config->ingest.trust_metadata);
+  EXPECT_EQ(config->http_listen.ToString(), "127.0.0.1:8080");
+  EXPECT_EQ(config->token, "");
+  EXPECT_EQ(config->web_dir, "/opt/gleaner/share/gleaner/web");
+  EXPECT_EQ(config->media_worker, "/opt/gleaner/bin/gleaner-media");
+  EXPECT_EQ(config->media_timeout_ns, 60 * kNanosPerSecond);
+}
+
+TEST_F(ServerConfigTest, TheExampleIsCompleteAndRight) {
+  std::ifstream example(std::string(GLEANER_SOURCE_DIR) + "/docker/gleaner-cloud.toml");
+  std::string text((std::istreambuf_iterator<char>(example)), {});
+  ASSERT_NE(text, "");
+  // Its certificates are not on this machine; with ours, and every commented key switched on, it
+  // must load.
+  for (const char* name : {"ca.pem", "server.pem", "server.key"}) {
+    const std::string there = std::string("/etc/gleaner/tls/") + name;
+    text.replace(text.find(there), there.size(), folder_ / name);
+  }
+  EXPECT_TRUE(Load(text).ok()) << Load(text).status();
+  for (const char* key :
+       {"# memory =", "# web_dir =", "# worker =", "# upload_cap =", "# capture_paused ="}) {
+    ASSERT_NE(text.find(key), std::string::npos) << key;
+    text.replace(text.find(key), 2, "");
+  }
+  const auto config = Load(text);
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->fleet.policy.upload_cap_bytes_per_s(), 2 << 20);
+  EXPECT_TRUE(config->fleet.policy.capture_paused());
+}
+
+TEST_F(ServerConfigTest, NoPlaintextBeyondLoopback) {
+  ExpectMistake("[grpc]\nplaintext = true\n", HasSubstr("loopback only"));
+  ExpectMistake("[grpc]\nplaintext = true\nlisten = \"10.0.0.1:1\"\n", HasSubstr("loopback only"));
+  const auto config = LoadWith("[grpc]\nplaintext = true\nlisten = \"127.0.0.1:7443\"\n");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_TRUE(config->ingest.trust_metadata);
+}
+
+TEST_F(ServerConfigTest, NoPageForOthersWithoutAToken) {
+  ExpectMistake("[http]\nlisten = \"0.0.0.0:8080\"\n", HasSubstr("token"));
+  EXPECT_TRUE(LoadWith("[http]\nlisten = \"0.0.0.0:8080\"\ntoken = \"0123456789abcdef\"\n").ok());
+  ExpectMistake("[http]\ntoken = \"short\"\n", HasSubstr("16"));
+  ExpectMistake("[http]\ntoken = \"with a blank inside it\"\n", HasSubstr("visible"));
+  ExpectMistake("[http]\ntoken = \"0123456789abcdef%41\"\n", HasSubstr("%"));
+}
+
+TEST_F(ServerConfigTest, ATokenFileIsSecret) {
+  std::ofstream(folder_ / "token") << "from-a-file-0123456789\n";
+  ::chmod((folder_ / "token").c_str(), 0600);
+  EXPECT_EQ(LoadWith("[http]\ntoken_file = \"token\"\n")->token, "from-a-file-0123456789");
+  ExpectMistake("[http]\ntoken_file = \"token\"\ntoken = \"0123456789abcdef\"\n",
+                HasSubstr("only one"));
+  ::chmod((folder_ / "token").c_str(), 0644);
+  ExpectMistake("[http]\ntoken_file = \"token\"\n", HasSubstr("read by everyone"));
+  ExpectMistake("[http]\ntoken_file = \"gone\"\n", HasSubstr("gone"));
+}
+
+TEST_F(ServerConfigTest, SaysEveryMistakeWithItsPlace) {
+  const auto config = Load(
+      "[server]\n[grpc]\nlisten = \"here\"\n[tls]\nca = \"no.pem\"\n[media]\nworkers = 0\n"
+      "[policy]\nheartbeat_interval_s = 9999\n[nonsense]\nx = 1\n[log]\nlevel = \"loud\"\n");
+  ASSERT_TRUE(absl::IsInvalidArgument(config.status()));
+  const std::string all(Message(config.status()));
+  EXPECT_THAT(
+      all, AllOf(HasSubstr("data_dir"), HasSubstr("cloud.toml:3"), HasSubstr("no.pem"),
+                 HasSubstr("certificate"), HasSubstr("workers"), HasSubstr("heartbeat_interval_s"),
+                 HasSubstr("nonsense"), HasSubstr("one of trace")));
+}
+
+TEST_F(ServerConfigTest, FindsAKeyThatIsNotTheCertificates) {
+  TestPki other;
+  std::ofstream(folder_ / "server.key") << other.Server().key;
+  EXPECT_FALSE(LoadWith("").ok());
+  std::ofstream(folder_ / "server.key") << "not a key";
+  EXPECT_FALSE(LoadWith("").ok());
+}
+
+TEST_F(ServerConfigTest, ThePolicysVersionFollowsItsContents) {
+  const auto one = LoadWith("[policy]\nheartbeat_interval_s = 5\n");
+  const auto same = LoadWith("[policy]\nheartbeat_interval_s = 5\n[log]\nlevel = \"debug\"\n");
+  const auto other = LoadWith("[policy]\nheartbeat_interval_s = 6\n");
+  ASSERT_TRUE(one.ok() && same.ok() && other.ok());
+  EXPECT_EQ(one->fleet.policy.version(), same->fleet.policy.version());
+  EXPECT_NE(one->fleet.policy.version(), other->fleet.policy.version());
+  EXPECT_EQ(one->fleet.policy.heartbeat_interval_s(), 5);
+}
+
+}  // namespace
+}  // namespace gleaner::cloud

@@ -1,0 +1,190 @@
+#include "cloud/server.h"
+
+#include <gmock/gmock.h>
+#include <grpcpp/create_channel.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <chrono>
+#include <fstream>
+#include <thread>
+
+#include "cloud/http/listen_address.h"
+#include "common/status.h"
+#include "gleaner/v1/catalog.grpc.pb.h"
+#include "gleaner/v1/fleet.grpc.pb.h"
+#include "httplib.h"
+#include "tests/cloud/store/catalog_testing.h"
+#include "tests/data/pki.h"
+
+namespace gleaner::cloud {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+class ServerTest : public testing::Test {
+ protected:
+  ServerTest() {
+    pki_.Write(folder_.path());
+    WriteConfig("127.0.0.1:0", "127.0.0.1:0");
+  }
+
+  void WriteConfig(const std::string& grpc, const std::string& http) {
+    std::ofstream(folder_ / "cloud.toml")
+        << "[server]\ndata_dir = \"data\"\n[grpc]\nlisten = \"" << grpc
+        << "\"\n[tls]\nca = \"ca.pem\"\ncertificate = \"server.pem\"\nkey = \"server.key\"\n"
+        << "[http]\nlisten = \"" << http << "\"\n";
+  }
+  absl::StatusOr<std::unique_ptr<Server>> Start() {
+    const auto config = LoadServerConfig(folder_ / "cloud.toml", GLEANER_BIN_DIR);
+    if (!config.ok()) return config.status();
+    return Server::Start(*config, RealClock());
+  }
+  std::shared_ptr<grpc::Channel> Connect(const Server& server, const TestPki::Identity& device) {
+    grpc::SslCredentialsOptions options;
+    std::ifstream ca(folder_ / "ca.pem");
+    options.pem_root_certs = std::string((std::istreambuf_iterator<char>(ca)), {});
+    options.pem_cert_chain = device.certificate;
+    options.pem_private_key = device.key;
+    return grpc::CreateChannel(fmt::format("localhost:{}", server.grpc_port()),
+                               grpc::SslCredentials(options));
+  }
+  // The program's exit status and what it said.
+  std::pair<int, std::string> RunProgram(const std::string& arguments) {
+    const std::string command =
+        fmt::format("timeout 20 {}/gleaner-cloud {} 2>&1", GLEANER_BIN_DIR, arguments);
+    FILE* tool = ::popen(command.c_str(), "r");
+    std::string said;
+    char buffer[4096];
+    while (const size_t got = std::fread(buffer, 1, sizeof(buffer), tool)) said.append(buffer, got);
+    return {WEXITSTATUS(::pclose(tool)), said};
+  }
+
+  TemporaryFolder folder_;
+  TestPki pki_;
+};
+
+grpc::Status SayHello(std::shared_ptr<grpc::Channel> channel) {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(10));
+  v1::HelloRequest hello;
+  hello.set_boot_id(std::string(16, 'b'));
+  hello.set_site("store-7");
+  v1::HelloResponse response;
+  return v1::FleetService::NewStub(channel)->Hello(&context, hello, &response);
+}
+
+TEST_F(ServerTest, ADeviceThatSaysHelloIsOnThePage) {
+  auto server = Start();
+  ASSERT_TRUE(server.ok()) << server.status();
+  const grpc::Status hello = SayHello(Connect(**server, pki_.Device("cart-1")));
+  ASSERT_TRUE(hello.ok()) << hello.error_message();
+  httplib::Client client("127.0.0.1", (*server)->http_port());
+  EXPECT_EQ(client.Get("/readyz")->status, 200);
+  const auto devices =
+      client.Post("/gleaner.v1.CatalogService/ListDevices", "{}", "application/json");
+  EXPECT_THAT(devices->body, AllOf(HasSubstr("\"cart-1\""), HasSubstr("\"store-7\"")));
+  EXPECT_THAT(client.Get("/metrics")->body, AllOf(HasSubstr("gleaner_devices{state=\"online\"} 1"),
+                                                  HasSubstr("gleaner_ingest_receipts_total 0")));
+}
+
+TEST_F(ServerTest, ADevicesCertificateDoesNotOpenTheCatalogue) {
+  auto server = Start();
+  ASSERT_TRUE(server.ok()) << server.status();
+  grpc::ClientContext context;
+  v1::ListClipsResponse response;
+  const grpc::Status status = v1::CatalogService::NewStub(Connect(**server, pki_.Device("cart-1")))
+                                  ->ListClips(&context, {}, &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
+}
+
+TEST_F(ServerTest, AStrangersCertificateIsRefused) {
+  auto server = Start();
+  ASSERT_TRUE(server.ok()) << server.status();
+  TestPki stranger;
+  EXPECT_EQ(SayHello(Connect(**server, stranger.Device("cart-1"))).error_code(),
+            grpc::StatusCode::UNAVAILABLE);
+}
+
+TEST_F(ServerTest, StopsInTimeWithClientsStillThere) {
+  auto server = Start();
+  ASSERT_TRUE(server.ok()) << server.status();
+  const auto channel = Connect(**server, pki_.Device("cart-1"));
+  ASSERT_TRUE(SayHello(channel).ok());
+  httplib::Client idle("127.0.0.1", (*server)->http_port());
+  idle.set_keep_alive(true);
+  ASSERT_EQ(idle.Get("/healthz")->status, 200);
+  const auto begun = std::chrono::steady_clock::now();
+  (*server)->Stop();
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(10));
+}
+
+TEST_F(ServerTest, TwoServersDoNotShareAFolder) {
+  auto first = Start();
+  ASSERT_TRUE(first.ok()) << first.status();
+  const auto second = Start();
+  EXPECT_THAT(std::string(Message(second.status())), HasSubstr("in use by another gleaner-cloud"));
+  first->reset();
+  EXPECT_TRUE(Start().ok());
+}
+
+TEST_F(ServerTest, APortInUseIsASentenceAndExitStatusOne) {
+  uint16_t port = 0;
+  const auto taken = ListenOn({"127.0.0.1", 0}, &port);
+  ASSERT_TRUE(taken.ok());
+  const std::string config = "--config " + (folder_ / "cloud.toml");
+  WriteConfig(fmt::format("127.0.0.1:{}", port), "127.0.0.1:0");
+  const auto [grpc_status, grpc_said] = RunProgram(config);
+  EXPECT_EQ(grpc_status, 1);
+  EXPECT_THAT(grpc_said, AllOf(HasSubstr("gleaner-cloud: grpc.listen"),
+                               HasSubstr(std::to_string(port)), HasSubstr("in use")));
+  WriteConfig("127.0.0.1:0", fmt::format("127.0.0.1:{}", port));
+  const auto [http_status, http_said] = RunProgram(config);
+  EXPECT_EQ(http_status, 1);
+  EXPECT_THAT(http_said, AllOf(HasSubstr("gleaner-cloud: http.listen"),
+                               HasSubstr(std::to_string(port)), HasSubstr("in use")));
+}
+
+TEST_F(ServerTest, TheProgramChecksItsConfiguration) {
+  const std::string path = folder_ / "cloud.toml";
+  EXPECT_EQ(RunProgram("--config " + path + " --check-config").first, 0);
+  std::ofstream(path, std::ios::app) << "[http2]\n";
+  const auto [status, said] = RunProgram("--config " + path + " --check-config");
+  EXPECT_EQ(status, 2);
+  EXPECT_THAT(said, HasSubstr("http2"));
+  EXPECT_EQ(RunProgram("--config /no/such/file").first, 2);
+  EXPECT_EQ(RunProgram("--help").first, 0);
+  EXPECT_EQ(RunProgram("--version").second, "0.1.0\n");
+}
+
+TEST_F(ServerTest, TheProgramStopsOnSigterm) {
+  const std::string log = folder_ / "log";
+  const std::string config = folder_ / "cloud.toml";
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    ::dup2(out, STDERR_FILENO);
+    const std::string program = std::string(GLEANER_BIN_DIR) + "/gleaner-cloud";
+    ::execl(program.c_str(), "gleaner-cloud", "--config", config.c_str(), nullptr);
+    ::_exit(127);
+  }
+  const auto said = [&] {
+    std::ifstream file(log);
+    return std::string((std::istreambuf_iterator<char>(file)), {});
+  };
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (said().find("is ready") == std::string::npos &&
+         std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::yield();
+  }
+  ASSERT_THAT(said(), HasSubstr("is ready"));
+  ::kill(child, SIGTERM);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status << said();
+}
+
+}  // namespace
+}  // namespace gleaner::cloud
