@@ -16,12 +16,13 @@ class FaultDevice::File : public BlockFile {
       std::lock_guard lock(device_.mutex_);
       device_.uses_after_error_ += failed_ ? 1 : 0;
       if (device_.faults_.write_in > 0 && --device_.faults_.write_in == 0) {
-        if (device_.faults_.short_write_bytes > 0) {
-          data = data.first(device_.faults_.short_write_bytes);
-        } else {
-          failed_ = true;
-          return device_.faults_.write_error;
+        if (const size_t n = device_.faults_.short_write_bytes; n > 0) {
+          // The real file takes whole sectors only.
+          RETURN_IF_ERROR(file_->WriteSome(offset, data.first(n - n % kBlockAlignment)).status());
+          return n;
         }
+        failed_ = true;
+        return device_.faults_.write_error;
       }
     }
     return file_->WriteSome(offset, data);
