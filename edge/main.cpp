@@ -35,7 +35,7 @@ int main(int argc, char** argv) {
       "gleaner-cloud.\n"
       "Without a subcommand it runs as a daemon until SIGTERM or SIGINT.");
   app.set_version_flag("--version", std::string(Version()));
-  std::string config_path = "/etc/gleaner/gleaner-edge.toml";
+  std::string config_path = "/etc/gleaner/edge.toml";
   bool check_config = false;
   edge::DaemonOptions options;
   app.add_option("--config", config_path, "Configuration file (TOML)")->capture_default_str();
