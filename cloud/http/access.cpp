@@ -41,59 +41,6 @@ std::string CookieOf(const httplib::Request& request) {
   return "";
 }
 
-std::string EscapeHtml(std::string_view text) {
-  std::string escaped;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      default:
-        escaped += c;
-    }
-  }
-  return escaped;
-}
-
-constexpr std::string_view kLoginPage = R"html(<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Sign in · Gleaner</title>
-<style>
-:root {{ color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }}
-body {{ margin: 0; min-height: 100vh; display: grid; place-items: center; }}
-form {{ width: min(22rem, calc(100vw - 3rem)); display: grid; gap: .75rem; }}
-h1 {{ font-size: 1.25rem; margin: 0; }}
-p {{ margin: 0; opacity: .75; }}
-p[role=alert] {{ opacity: 1; color: #c9403a; }}
-input, button {{ font: inherit; padding: .6rem .75rem; border-radius: .4rem; border: 1px solid #8886; }}
-button {{ border: 0; background: #0f766e; color: #fff; cursor: pointer; }}
-:focus-visible {{ outline: 2px solid #0f766e; outline-offset: 2px; }}
-</style>
-</head>
-<body>
-<form method="post" action="/login">
-<h1>Gleaner</h1>
-<label for="token">This server asks for its access token. Whoever set it up has it in the server's configuration.</label>
-{}<input id="token" name="token" type="password" autocomplete="current-password" required autofocus>
-<input type="hidden" name="next" value="{}">
-<button>Sign in</button>
-</form>
-</body>
-</html>
-)html";
-
 }  // namespace
 
 Access::Access(std::string token)
@@ -131,21 +78,6 @@ std::string Access::Cookie(bool secure) const {
 
 std::string Access::ForgetCookie() {
   return fmt::format("{}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict", kCookieName);
-}
-
-std::string SafeReturnPath(const std::string& path) {
-  // "//host" and "/\host" are other servers to a browser.
-  const bool local = path.starts_with('/') && !path.starts_with("//") &&
-                     path.find('\\') == std::string::npos && path.size() <= 2048;
-  for (const char c : path) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) return "/";
-  }
-  return local ? path : "/";
-}
-
-std::string LoginPage(const std::string& return_path, bool refused) {
-  return fmt::format(kLoginPage, refused ? "<p role=\"alert\">That is not the token.</p>\n" : "",
-                     EscapeHtml(return_path));
 }
 
 }  // namespace gleaner::cloud

@@ -42,11 +42,4 @@ class Access {
   const std::string session_;
 };
 
-// "/clips?filter=x" from a form or query, or "/" unless it is a path on this server.
-std::string SafeReturnPath(const std::string& path);
-
-// The page that asks for the token. It is whole in itself: nothing of the application is served
-// before.
-std::string LoginPage(const std::string& return_path, bool refused);
-
 }  // namespace gleaner::cloud

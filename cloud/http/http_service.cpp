@@ -32,52 +32,6 @@ const httplib::Headers kSecurityHeaders = {
     {"Cross-Origin-Resource-Policy", "same-origin"},
 };
 
-bool IsFormOf(const httplib::Request& request, std::string_view type) {
-  return request.get_header_value("Content-Type").starts_with(type);
-}
-
-// The value of `name` in an application/x-www-form-urlencoded body.
-std::string FormValue(const std::string& body, std::string_view name) {
-  size_t at = 0;
-  while (at < body.size()) {
-    const size_t end = std::min(body.find('&', at), body.size());
-    const std::string_view pair(body.data() + at, end - at);
-    at = end + 1;
-    if (!pair.starts_with(name) || !pair.substr(name.size()).starts_with('=')) continue;
-    const std::string_view coded = pair.substr(name.size() + 1);
-    std::string value;
-    for (size_t i = 0; i < coded.size(); ++i) {
-      if (coded[i] == '+') {
-        value += ' ';
-      } else if (coded[i] == '%' && i + 2 < coded.size() && std::isxdigit(coded[i + 1]) &&
-                 std::isxdigit(coded[i + 2])) {
-        value += static_cast<char>(std::stoi(std::string(coded.substr(i + 1, 2)), nullptr, 16));
-        i += 2;
-      } else {
-        value += coded[i];
-      }
-    }
-    return value;
-  }
-  return "";
-}
-
-bool WantsHtml(const httplib::Request& request) {
-  return request.get_header_value("Accept").find("text/html") != std::string::npos;
-}
-
-std::string PercentEncode(const std::string& text) {
-  std::string coded;
-  for (const unsigned char c : text) {
-    if (std::isalnum(c) || c == '/' || c == '-' || c == '_' || c == '.') {
-      coded += static_cast<char>(c);
-    } else {
-      coded += fmt::format("%{:02X}", c);
-    }
-  }
-  return coded;
-}
-
 }  // namespace
 
 HttpService::HttpService(const Options& options, Catalog& catalog, BlobStore& blobs,
@@ -138,14 +92,10 @@ bool HttpService::Admit(const httplib::Request& request, httplib::Response& resp
     return false;
   }
   if (access_.IsAllowed(request)) return true;
-  if (request.method != "POST" && WantsHtml(request)) {
-    response.set_redirect("/login?next=" + PercentEncode(SafeReturnPath(request.target)), 303);
-    response.set_header("Cache-Control", "no-store");
-    return false;
-  }
   response.set_header("WWW-Authenticate", "Bearer");
-  RespondError(request, response, 401, "unauthenticated",
-               "this server wants its token: Authorization: Bearer …, or sign in at /login");
+  RespondError(
+      request, response, 401, "unauthenticated",
+      "this server wants its token: Authorization: Bearer …, or the cookie that POST /login gives");
   return false;
 }
 
@@ -153,22 +103,17 @@ void HttpService::Get(const httplib::Request& request, httplib::Response& respon
   const std::string& path = request.path;
   if (path == "/healthz") return Respond(request, response, 200, "ok\n", "text/plain");
   if (path == "/readyz") return Ready(request, response);
-  if (path == "/login" && access_.has_token()) {
-    response.set_header("Cache-Control", "no-store");
-    return Respond(request, response, 200,
-                   LoginPage(SafeReturnPath(request.get_param_value("next")), false),
-                   "text/html; charset=utf-8");
-  }
-  if (!Admit(request, response)) return;
-  if (path.starts_with("/media/")) return media_.Serve(request, response);
-  if (path == "/metrics") {
-    return Respond(request, response, 200, metrics_.Render(), "text/plain; version=0.0.4");
-  }
-  if (!gateway_.MethodOf(path).empty()) {
+  if (path.starts_with("/media/")) {
+    if (Admit(request, response)) media_.Serve(request, response);
+  } else if (path == "/metrics") {
+    if (!Admit(request, response)) return;
+    Respond(request, response, 200, metrics_.Render(), "text/plain; version=0.0.4");
+  } else if (!gateway_.MethodOf(path).empty()) {
     response.set_header("Allow", "POST");
-    return RespondError(request, response, 405, "unimplemented", "call this with POST");
+    RespondError(request, response, 405, "unimplemented", "call this with POST");
+  } else {
+    page_.Serve(request, response);
   }
-  page_.Serve(request, response);
 }
 
 void HttpService::Post(const httplib::Request& request, const std::string& body,
@@ -177,7 +122,7 @@ void HttpService::Post(const httplib::Request& request, const std::string& body,
   if (!Admit(request, response)) return;
   if (request.path == "/logout") {
     response.set_header("Set-Cookie", Access::ForgetCookie());
-    response.set_redirect("/login", 303);
+    response.status = 204;
     return;
   }
   gateway_.Serve(request, body, response);
@@ -186,31 +131,16 @@ void HttpService::Post(const httplib::Request& request, const std::string& body,
 void HttpService::Login(const httplib::Request& request, const std::string& body,
                         httplib::Response& response) {
   response.set_header("Cache-Control", "no-store");
-  std::string token;
-  const bool is_json = IsFormOf(request, "application/json");
-  if (is_json) {
-    const auto parsed = nlohmann::json::parse(body, nullptr, false);
-    if (parsed.is_object() && parsed.contains("token") && parsed["token"].is_string()) {
-      token = parsed["token"];
-    }
-  } else {
-    token = FormValue(body, "token");
-  }
-  const std::string next = SafeReturnPath(FormValue(body, "next"));
-  if (!access_.IsToken(token)) {
+  // JSON only: no other site's form can send it.
+  const auto parsed = nlohmann::json::parse(body, nullptr, false);
+  const bool shaped = parsed.is_object() && parsed.contains("token") && parsed["token"].is_string();
+  if (!shaped || !access_.IsToken(parsed["token"].get<std::string>())) {
     LOG_WARN("sign-in with a wrong token from {}", request.remote_addr);
-    if (is_json) {
-      return RespondError(request, response, 401, "unauthenticated", "that is not the token");
-    }
-    return Respond(request, response, 401, LoginPage(next, true), "text/html; charset=utf-8");
+    return RespondError(request, response, 401, "unauthenticated", "that is not the token");
   }
   response.set_header("Set-Cookie",
                       access_.Cookie(request.get_header_value("X-Forwarded-Proto") == "https"));
-  if (is_json) {
-    response.status = 204;
-  } else {
-    response.set_redirect(next, 303);
-  }
+  response.status = 204;
 }
 
 absl::Status HttpService::CheckStores() {
