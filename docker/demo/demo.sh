@@ -214,8 +214,8 @@ if ! $once; then
     the command  build/dev/bin/gleaner --server $page clips list
     the logs     $state/log/
 
-  Clips arrive as soon as something moves. Ctrl-C stops everything; what arrived is kept in
-  $state and is there again at the next start.
+  Clips arrive as soon as something moves, some 20 MB a minute. Ctrl-C stops everything; what
+  arrived is kept in $state and is there again at the next start.
 
 EOF
   if [ -n "${SSH_CONNECTION:-}" ]; then
