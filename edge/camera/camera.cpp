@@ -181,7 +181,8 @@ absl::StatusOr<std::unique_ptr<Source>> Camera::Impl::OpenSource(std::stop_token
            (live() && clock_.MonotonicNs() - quiet_since_ns_ > options_.stall_timeout_ns);
   };
   auto source = Source::Open(kind_, options_.url, interrupted);
-  if (absl::IsCancelled(source.status())) {
+  // FFmpeg has several errors for an interrupted opening.
+  if (!source.ok() && interrupted()) {
     return absl::UnavailableError(fmt::format("{} gave no answer for {} s",
                                               WithoutPassword(options_.url),
                                               options_.stall_timeout_ns / kNanosPerSecond));

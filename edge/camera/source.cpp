@@ -141,7 +141,7 @@ absl::StatusOr<std::unique_ptr<Source>> Source::Open(SourceKind kind, const std:
 
   source->context_ = avformat_alloc_context();
   source->context_->interrupt_callback = {
-      [](void* self) { return static_cast<Source*>(self)->interrupted_() ? 1 : 0; }, source.get()};
+      [](void* self) { return static_cast<Source*>(self)->Interrupted() ? 1 : 0; }, source.get()};
   const int error = avformat_open_input(&source->context_, address.c_str(), format, &options);
   av_dict_free(&options);
   if (error < 0) {  // FFmpeg has freed the context
@@ -202,6 +202,11 @@ absl::Status Source::FindVideo() {
   return absl::OkStatus();
 }
 
+bool Source::Interrupted() {
+  was_interrupted_ = was_interrupted_ || interrupted_();
+  return was_interrupted_;
+}
+
 Source::~Source() { avformat_close_input(&context_); }
 
 absl::StatusOr<AvPtr<AVPacket>> Source::Read() {
@@ -212,8 +217,11 @@ absl::StatusOr<AvPtr<AVPacket>> Source::Read() {
       unshown_.pop_front();
       return packet;
     }
+    // An interrupted read may still return what FFmpeg's parser held; there is no next one.
+    if (was_interrupted_) return absl::CancelledError(name_);
     AvPtr<AVPacket> packet = NewPacket();
     const int error = av_read_frame(context_, packet.get());
+    if (error < 0 && was_interrupted_) return absl::CancelledError(name_);
     if (error == AVERROR_EOF) {
       if (kind_ == SourceKind::kFile && context_->pb != nullptr && context_->pb->error < 0) {
         return AvStatus(context_->pb->error, fmt::format("reading {}", name_));

@@ -49,10 +49,12 @@ class Source {
  private:
   Source() = default;
   absl::Status FindVideo();
+  bool Interrupted();
 
   SourceKind kind_ = SourceKind::kFile;
   std::string name_;  // for errors
   std::function<bool()> interrupted_;
+  bool was_interrupted_ = false;
   AVFormatContext* context_ = nullptr;
   int stream_ = -1;
   VideoFormat format_;

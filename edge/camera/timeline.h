@@ -22,15 +22,15 @@ class Timeline {
     int64_t duration = 0;  // ≥ 1
   };
 
-  // `live`: a jump of more than kMaxGapNs either way is the source's mistake and is closed up; in a
-  // file only a jump back is.
+  // A DTS that goes back is the source's mistake, and is closed up. So is, where `live`, one that
+  // jumps ahead by more than kMaxGapNs; a file may have so long a frame.
   explicit Timeline(bool live) : live_(live) {}
 
   // A run of the source begins: its first packet is placed `gap_ns` after the end of the run
   // before. `frames_per_s` (0 = unknown) says how long a frame is where packets don't.
   void Begin(TimeBase time_base, double frames_per_s, int64_t gap_ns);
-  // Times may be AV_NOPTS_VALUE, the duration 0. nullopt for a packet that can't be placed: its DTS
-  // isn't after the last one's and can't be moved up to it without passing its PTS.
+  // Times may be AV_NOPTS_VALUE, the duration 0. nullopt for a packet that can't be placed: it
+  // would be shown before it can be decoded.
   std::optional<Stamps> Place(int64_t pts, int64_t dts, int64_t duration);
   // The run lasts to `end` in the source's ticks, if that is a little after its last packet: the
   // last frame of a file is shown until then.
@@ -48,7 +48,8 @@ class Timeline {
   int64_t offset_ = 0;
   int64_t end_ = 0;  // where the last frame in presentation order ends
   int64_t last_dts_ = 0;
-  int64_t next_dts_ = 0;  // in the source's ticks, for a packet without times
+  int64_t source_dts_ = INT64_MIN;  // of the last packet, in the source's ticks
+  int64_t next_dts_ = 0;            // the same, for a packet without times
 };
 
 inline constexpr int64_t kMaxGapNs = 10'000'000'000;
@@ -61,13 +62,14 @@ class ArrivalClock {
  public:
   // The moment of `pts_ns`, for a packet that arrived at `arrival_ns`.
   int64_t Map(int64_t pts_ns, int64_t arrival_ns);
-  // The next packet starts anew.
+  // The next packet starts anew, but not before what was said last.
   void Reset() { started_ = false; }
 
  private:
   bool started_ = false;
   int64_t offset_ns_ = 0;
   int64_t last_pts_ns_ = 0;
+  int64_t latest_ns_ = INT64_MIN;  // moment given so far
 };
 
 }  // namespace gleaner::edge
