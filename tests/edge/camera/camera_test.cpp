@@ -348,6 +348,19 @@ TEST_F(CameraTest, DeliversWhatATruncatedFileHoldsAndThenSaysSo) {
             collector.packets.size());
 }
 
+TEST(V4l2Camera, WaitsForADeviceThatIsNotThere) {
+  FakeClock clock;
+  CameraOptions options;
+  options.name = "usb";
+  options.url = "/dev/video-of-no-camera";
+  Collector collector;
+  Camera camera(options, clock, collector);
+  std::jthread thread([&](std::stop_token stop) { EXPECT_TRUE(camera.Run(stop).ok()); });
+  while (camera.status().state != CameraState::kReconnecting) std::this_thread::yield();
+  EXPECT_EQ(camera.status().source, "v4l2");
+  EXPECT_THAT(camera.status().problem, HasSubstr("/dev/video-of-no-camera: No such file"));
+}
+
 TEST(Camera, NeverShowsAPassword) {
   EXPECT_EQ(WithoutPassword("rtsp://admin:s3cr@t@10.0.0.7:554/live?x=a@b"),
             "rtsp://10.0.0.7:554/live?x=a@b");
