@@ -140,7 +140,7 @@ void Server::Rooms::WorkInBackground(const ServerConfig& config) {
   MediaChecker::Options options;
   options.program = config.media_worker;
   options.workers = config.media_workers;
-  options.timeout_ns = config.media_timeout_ns;
+  options.cpu_ns = config.media_cpu_ns;
   options.on_checked = [this](bool ok, double seconds) { metrics->CountMedia(ok, seconds); };
   media = std::make_unique<MediaChecker>(*catalog, *blobs, clock, options);
   media_thread = std::jthread([this](std::stop_token stop) { media->Run(stop); });

@@ -138,8 +138,7 @@ absl::StatusOr<ServerConfig> LoadServerConfig(const std::string& path,
 
   ConfigReader media = root.Table("media");
   config.media_workers = static_cast<size_t>(media.Int("workers", 1, {1, 64}));
-  config.media_timeout_ns =
-      media.DurationNs("timeout", 60 * kSecond, {1 * kSecond, 3600 * kSecond});
+  config.media_cpu_ns = media.DurationNs("timeout", 120 * kSecond, {1 * kSecond, 3600 * kSecond});
   config.media_worker = media.Has("worker") ? Resolve(media.String("worker", ""), folder)
                                             : Resolve("gleaner-media", program_dir);
 

@@ -25,7 +25,7 @@ struct ServerConfig {
   std::string web_dir;
 
   size_t media_workers = 1;
-  int64_t media_timeout_ns = 0;
+  int64_t media_cpu_ns = 0;
   std::string media_worker;  // the program
 
   // [policy]; its version is a digest of the rest.

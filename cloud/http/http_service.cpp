@@ -77,6 +77,7 @@ absl::StatusOr<std::unique_ptr<HttpService>> HttpService::Start(
 }
 
 std::string_view HttpService::RouteOf(const std::string& path) const {
+  if (path.empty()) return "malformed";
   if (const std::string_view method = gateway_.MethodOf(path); !method.empty()) return method;
   for (const std::string_view route : {"/metrics", "/healthz", "/readyz", "/login", "/logout"}) {
     if (path == route) return route;
@@ -93,9 +94,9 @@ bool HttpService::Admit(const httplib::Request& request, httplib::Response& resp
   }
   if (access_.IsAllowed(request)) return true;
   response.set_header("WWW-Authenticate", "Bearer");
-  RespondError(
-      request, response, 401, "unauthenticated",
-      "this server wants its token: Authorization: Bearer …, or the cookie that POST /login gives");
+  RespondError(request, response, 401, "unauthenticated",
+               "this server wants its token, as Authorization: Bearer or as the cookie that "
+               "POST /login gives");
   return false;
 }
 

@@ -147,7 +147,7 @@ absl::StatusOr<media::WorkerAnswer> MediaChecker::Judge(const MediaJob& job, std
     if (!video.ok()) return video.status();
     ASSIGN_OR_RETURN(media::WorkerAnswer answer,
                      media::RunWorker(options_.program, video->get(), track,
-                                      i == 0 ? options_.thumbnails : 0, options_.timeout_ns, stop));
+                                      i == 0 ? options_.thumbnails : 0, options_.cpu_ns, stop));
     whole.verdict.set_decoded_frames(whole.verdict.decoded_frames() +
                                      answer.verdict.decoded_frames());
     if (i == 0) whole.thumbnails = std::move(answer.thumbnails);

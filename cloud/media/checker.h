@@ -37,8 +37,8 @@ class MediaChecker {
     std::string program;
     // Clips at once, 1 to 64.
     size_t workers = 1;
-    // For a clip's every video.
-    int64_t timeout_ns = 60 * kNanosPerSecond;
+    // Processor time for each video of a clip; see RunWorker.
+    int64_t cpu_ns = 120 * kNanosPerSecond;
     // 0 to 12 a clip, from its first camera.
     size_t thumbnails = 12;
     // After each clip; on any thread. May be empty.

@@ -32,6 +32,8 @@ namespace {
 
 using std::chrono::steady_clock;
 
+constexpr int64_t kWallFactor = 10;
+
 // The request in memory: a file that is nowhere, which the worker reads without anyone writing at
 // the same time.
 absl::StatusOr<Fd> MakeRequest(const v1::VideoTrack& track, size_t thumbnails,
@@ -134,9 +136,10 @@ std::string HowItEnded(int status) {
 
 absl::StatusOr<WorkerAnswer> RunWorker(const std::string& program, int video_fd,
                                        const v1::VideoTrack& track, size_t thumbnails,
-                                       int64_t timeout_ns, std::stop_token stop) {
-  const auto deadline = steady_clock::now() + std::chrono::nanoseconds(timeout_ns);
-  const auto cpu_seconds = static_cast<uint32_t>(timeout_ns / kNanosPerSecond + 1);
+                                       int64_t cpu_ns, std::stop_token stop) {
+  const int64_t wall_ns = kWallFactor * cpu_ns;
+  const auto deadline = steady_clock::now() + std::chrono::nanoseconds(wall_ns);
+  const auto cpu_seconds = static_cast<uint32_t>((cpu_ns - 1) / kNanosPerSecond + 1);
   ASSIGN_OR_RETURN(const Fd request, MakeRequest(track, thumbnails, cpu_seconds));
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return ErrnoStatus(errno, "pipe");
@@ -163,8 +166,8 @@ absl::StatusOr<WorkerAnswer> RunWorker(const std::string& program, int video_fd,
     if (ready < 0 && errno == EINTR) continue;
     if (ready <= 0) {
       child.End();
-      return Failed(fmt::format("decoding took longer than {} s and was stopped",
-                                timeout_ns / kNanosPerSecond));
+      return Failed(
+          fmt::format("decoding took longer than {} s and was stopped", wall_ns / kNanosPerSecond));
     }
     if (items[0].revents != 0) {
       child.End();

@@ -11,8 +11,9 @@
 
 namespace gleaner::cloud::media {
 
-// Starts `program` with nothing but `video_fd` (read-only), waits for its answer for at most
-// `timeout_ns` and then kills it with all it may have started.
+// Starts `program` with nothing but `video_fd` (read-only) and waits for its answer. It may use
+// `cpu_ns` of processor time, and ten times as long by the clock, so that a busy machine fails no
+// good clip; then it is killed with all it may have started.
 //
 // Whatever the worker does, the outcome is an answer: one that crashes, hangs, is stopped by its
 // sandbox or talks nonsense makes a STATE_FAILED verdict with a sentence that says so. An error
@@ -20,6 +21,6 @@ namespace gleaner::cloud::media {
 // could not begin), CANCELLED (`stop`).
 absl::StatusOr<WorkerAnswer> RunWorker(const std::string& program, int video_fd,
                                        const v1::VideoTrack& track, size_t thumbnails,
-                                       int64_t timeout_ns, std::stop_token stop);
+                                       int64_t cpu_ns, std::stop_token stop);
 
 }  // namespace gleaner::cloud::media

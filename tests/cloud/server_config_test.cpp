@@ -54,7 +54,7 @@ TEST_F(ServerConfigTest, TheLeastGivesSafeDefaults) {
   EXPECT_EQ(config->token, "");
   EXPECT_EQ(config->web_dir, "/opt/gleaner/share/gleaner/web");
   EXPECT_EQ(config->media_worker, "/opt/gleaner/bin/gleaner-media");
-  EXPECT_EQ(config->media_timeout_ns, 60 * kNanosPerSecond);
+  EXPECT_EQ(config->media_cpu_ns, 120 * kNanosPerSecond);
 }
 
 TEST_F(ServerConfigTest, TheExampleIsCompleteAndRight) {

@@ -21,6 +21,8 @@
 namespace gleaner::cloud::media {
 namespace {
 
+constexpr int kNiceness = 10;
+
 struct Request {
   RequestHead head;
   v1::VideoTrack track;
@@ -54,6 +56,8 @@ bool Write(FrameKind kind, std::string_view payload) {
 }
 
 int Work() {
+  // Taking clips in and serving them come first.
+  (void)!::nice(kNiceness);
   const auto request = ReadRequest();
   absl::Status begun = request.status();
   if (begun.ok()) begun = EnterSandbox(request->head.cpu_seconds);

@@ -124,19 +124,20 @@ absl::Status FilterSystemCalls() {
 }
 
 // What a child did in the sandbox.
-enum class End { kKilled, kCameBack, kNoSandbox };
+enum class End { kKilled, kOutOfTime, kCameBack, kNoSandbox };
 
 template <typename Deed>
-End Try(Deed deed) {
+End Try(Deed deed, uint32_t cpu_seconds = 10) {
   const pid_t child = ::fork();
   if (child == 0) {
-    if (!EnterSandbox(10).ok()) _exit(2);
+    if (!EnterSandbox(cpu_seconds).ok()) _exit(2);
     deed();
     _exit(0);
   }
   int status = 0;
   ::waitpid(child, &status, 0);
   if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS) return End::kKilled;
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) return End::kOutOfTime;
   return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? End::kCameBack : End::kNoSandbox;
 }
 
@@ -153,8 +154,8 @@ bool TestSandbox() {
   bool held = true;
   const auto report = [&held](const char* deed, End end, End wanted) {
     held &= end == wanted;
-    static constexpr const char* kEnds[] = {"killed", "came back", "no sandbox"};
-    fmt::print("{:<28} {:<10} {}\n", deed, kEnds[static_cast<int>(end)],
+    static constexpr const char* kEnds[] = {"killed", "out of time", "came back", "no sandbox"};
+    fmt::print("{:<28} {:<12} {}\n", deed, kEnds[static_cast<int>(end)],
                end == wanted ? "as it should" : "WRONG");
     std::fflush(stdout);
   };
@@ -164,6 +165,18 @@ bool TestSandbox() {
            std::free(const_cast<char*>(memory));
          }),
          End::kCameBack);
+  report("a gigabyte refused", Try([] {
+           if (!kSanitized && std::malloc(size_t{1} << 30) != nullptr) _exit(3);
+         }),
+         End::kCameBack);
+  report("compute without end",
+         Try(
+             [] {
+               for (volatile bool more = true; more;) {
+               }
+             },
+             1),
+         End::kOutOfTime);
   report("open a file", Try([] { ::open("/etc/hostname", O_RDONLY); }), End::kKilled);
   report("create a file", Try([] { ::open("/tmp/x", O_CREAT | O_WRONLY, 0600); }), End::kKilled);
   report("internet socket", Try([] { ::socket(AF_INET, SOCK_STREAM, 0); }), End::kKilled);

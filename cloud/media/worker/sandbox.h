@@ -20,9 +20,9 @@ namespace gleaner::cloud::media {
 // go on. Step 2's namespaces alone may be refused by a container's policy.
 absl::Status EnterSandbox(uint32_t cpu_seconds);
 
-// Tries, each in a child of its own inside the sandbox: opening a file, a socket, a process, a
-// program, executable memory, writing to a foreign descriptor. Prints a line each; true if all of
-// them were stopped and plain work was not.
+// Tries, each in a child of its own inside the sandbox: using too much memory and time, opening a
+// file, a socket, a process, a program, executable memory, writing to a foreign descriptor. Prints
+// a line each; true if all of them were stopped and plain work was not.
 bool TestSandbox();
 
 }  // namespace gleaner::cloud::media

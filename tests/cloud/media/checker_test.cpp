@@ -37,7 +37,7 @@ class CheckerTest : public testing::Test {
     MediaChecker::Options options;
     options.program = program;
     options.workers = workers;
-    options.timeout_ns = 20 * kNanosPerSecond;
+    options.cpu_ns = 20 * kNanosPerSecond;
     options.on_checked = [this](bool, double) {
       std::lock_guard lock(mutex_);
       ++checked_;
