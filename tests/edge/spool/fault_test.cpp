@@ -14,8 +14,9 @@
 
 #include "common/limits.h"
 #include "common/log.h"
-#include "edge/spool/status.h"
+#include "edge/spool/fsck.h"
 #include "tests/edge/spool/fault_device.h"
+#include "tests/edge/spool/fault_vfs.h"
 #include "tests/edge/spool/spool_testing.h"
 
 namespace gleaner::edge {
@@ -120,6 +121,77 @@ TEST_F(Faults, AQuotaThatTheDiskCannotHoldIsRefusedAtFirstAndKeptAsItWasLater) {
   const auto spool = Open();
   EXPECT_EQ(spool->stats().quota_bytes, 4 * kMiB);
   EXPECT_EQ(spool->stats().pending_clips, 1u);
+}
+
+class LedgerFaults : public ::testing::Test {
+ protected:
+  ~LedgerFaults() override { FailLogSyncs(0, 0); }
+  std::unique_ptr<Spool> Open() {
+    auto spool = SpoolInternals::Open(options_, clock_, kTestBoot, {.vfs = FaultVfs()});
+    EXPECT_TRUE(spool.ok()) << spool.status();
+    return spool.ok() ? *std::move(spool) : nullptr;
+  }
+  TempFolder folder_;
+  FakeClock clock_;
+  SpoolOptions options_{.directory = folder_.path() + "/spool", .quota_bytes = 4 * kMiB};
+};
+
+TEST_F(LedgerFaults, AFailedSyncOfTheLogIsRecoveredFromWithoutLossOrDouble) {
+  {
+    const auto spool = Open();
+    for (int in = 1; in <= 2; ++in) {  // of the number, of the clip
+      FailLogSyncs(in, 1);
+      const auto clip = AddTestClip(*spool, {300'000});
+      EXPECT_TRUE(clip.ok()) << clip.status();
+      EXPECT_EQ(FailedLogSyncs(), 1);
+    }
+    FailLogSyncs(1, 1);
+    EXPECT_EQ(spool->TakeSuppressed("motion", "paused")->sequence, 3u);
+    EXPECT_EQ(spool->stats().suppressed_total, 1u);
+    const auto clip = *spool->Next({});
+    FailLogSyncs(1, 1);
+    EXPECT_TRUE(spool->Release(clip->key, clip->manifest_sha256).ok());
+    EXPECT_EQ(spool->stats().committed_total, 1u);
+  }
+  const auto spool = Open();
+  EXPECT_EQ(spool->stats().pending_clips, 1u);
+  EXPECT_EQ(*ReadObject(*spool, **spool->Next({}), 0), TestBytes(2, 0, 300'000));
+}
+
+TEST_F(LedgerFaults, ALogThatKeepsFailingIsAnErrorUntilTheDiskIsBack) {
+  const auto spool = Open();
+  ASSERT_TRUE(AddTestClip(*spool, {300'000}).ok());
+  FailLogSyncs(1, 1000);
+  EXPECT_TRUE(absl::IsUnavailable(spool->TakeNumber("motion", 5).status()));
+  EXPECT_TRUE(absl::IsUnavailable(spool->TakeNumber("motion", 5).status()));
+  FailLogSyncs(0, 0);
+  const auto added = AddTestClip(*spool, {300'000});
+  ASSERT_TRUE(added.ok()) << added.status();
+  EXPECT_EQ(added->key.sequence, 2u);  // the number that was never told is given out now
+  EXPECT_EQ(spool->stats().pending_clips, 2u);
+}
+
+TEST_F(LedgerFaults, AClipInDoubtKeepsItsBlocksUntilTheNextStartKnows) {
+  {
+    const auto spool = Open();
+    const ClipKey key = *spool->TakeNumber("motion", 5);
+    FailLogSyncs(1, 1000);
+    EXPECT_TRUE(absl::IsUnavailable(WriteTestClip(*spool, key, {300'000}).status()));
+    FailLogSyncs(0, 0);
+    EXPECT_EQ(spool->stats().used_bytes, 2 * kBlockBytes);
+    ASSERT_TRUE(AddTestClip(*spool, {3 * kMiB}).ok());
+  }
+  const auto spool = Open();
+  const SpoolStats stats = spool->stats();
+  EXPECT_EQ(stats.pending_clips + stats.failed_total, 2u);
+  absl::flat_hash_set<ClipKey> seen;
+  while (const auto clip = *spool->Next(seen)) {
+    seen.insert(clip->key);
+    const auto bytes = ReadObject(*spool, *clip, 0);
+    ASSERT_TRUE(bytes.ok()) << bytes.status();
+    EXPECT_EQ(*bytes, TestBytes(clip->key.sequence, 0, bytes->size()));
+  }
+  EXPECT_TRUE(Fsck(options_.directory)->ok());
 }
 
 // Runs `body` in a child that sees a file system of `size_bytes` at `mount`: a tmpfs of its own
