@@ -1,8 +1,7 @@
 #include "edge/trigger/detector/change_meter.h"
 
 #include <algorithm>
-#include <opencv2/core.hpp>
-#include <opencv2/imgproc.hpp>
+#include <cstdlib>
 #include <utility>
 
 namespace gleaner::edge {
@@ -25,7 +24,7 @@ bool ChangeMeter::Due(int64_t monotonic_ns) const {
   return recent_.empty() || monotonic_ns - recent_.back().monotonic_ns >= kLookNs;
 }
 
-double ChangeMeter::Look(cv::Mat luma, int64_t monotonic_ns) {
+double ChangeMeter::Look(LumaPicture luma, int64_t monotonic_ns) {
   // The newest picture that is old enough, or else the oldest.
   while (recent_.size() > 1 && monotonic_ns - recent_[1].monotonic_ns >= kDistanceNs) {
     recent_.pop_front();
@@ -35,11 +34,11 @@ double ChangeMeter::Look(cv::Mat luma, int64_t monotonic_ns) {
   return fraction;
 }
 
-double ChangeMeter::LookFromAfar(const cv::Mat& luma) {
+double ChangeMeter::LookFromAfar(const LumaPicture& luma) {
   return background_.empty() ? 0 : Compare(background_, luma);
 }
 
-void ChangeMeter::SetBackground(cv::Mat luma) { background_ = std::move(luma); }
+void ChangeMeter::SetBackground(LumaPicture luma) { background_ = std::move(luma); }
 
 void ChangeMeter::SettleBackground() {
   if (!recent_.empty()) background_ = recent_.back().luma;
@@ -49,14 +48,27 @@ double ChangeMeter::threshold() const {
   return std::clamp(kNoiseFactor * noise_, kLeastThreshold, kMostThreshold);
 }
 
-double ChangeMeter::Compare(const cv::Mat& a, const cv::Mat& b) {
-  if (a.size() != b.size()) return 1;
-  cv::absdiff(a, b, difference_);
-  cv::threshold(difference_, changed_, threshold(), 1, cv::THRESH_BINARY);
-  const double fraction = cv::sum(changed_)[0] / static_cast<double>(changed_.total());
-  if (fraction < kQuietFraction) {
-    noise_ += kNoiseGain * (cv::mean(difference_)[0] - noise_);
+double ChangeMeter::Compare(const LumaPicture& a, const LumaPicture& b) {
+  if (a.width != b.width || a.height != b.height) return 1;
+  const int least = static_cast<int>(threshold());
+  int64_t changed = 0;
+  int64_t sum = 0;
+  for (int y = 0; y < a.height; ++y) {
+    const uint8_t* row_a = a.row(y);
+    const uint8_t* row_b = b.row(y);
+    int row_sum = 0;
+    int row_changed = 0;
+    for (int x = 0; x < a.width; ++x) {
+      const int difference = std::abs(row_a[x] - row_b[x]);
+      row_sum += difference;
+      row_changed += difference > least;
+    }
+    sum += row_sum;
+    changed += row_changed;
   }
+  const double cells = static_cast<double>(a.width) * a.height;
+  const double fraction = static_cast<double>(changed) / cells;
+  if (fraction < kQuietFraction) noise_ += kNoiseGain * (static_cast<double>(sum) / cells - noise_);
   return fraction;
 }
 

@@ -4,7 +4,8 @@
 
 #include <cstdint>
 #include <deque>
-#include <opencv2/core/mat.hpp>
+
+#include "edge/trigger/detector/luma.h"
 
 namespace gleaner::edge {
 
@@ -23,7 +24,7 @@ class ChangeMeter {
   bool Due(int64_t monotonic_ns) const;
   // The fraction of cells, 0 to 1, that differ from the picture about 200 ms before; 0 while there
   // is none. Takes over the picture's memory.
-  double Look(cv::Mat luma, int64_t monotonic_ns);
+  double Look(LumaPicture luma, int64_t monotonic_ns);
   // Whether the newest look compared over the whole distance.
   bool spans_distance() const {
     return !recent_.empty() &&
@@ -34,8 +35,8 @@ class ChangeMeter {
 
   // The fraction of cells that differ from the background, however long ago that was; 0 while there
   // is none.
-  double LookFromAfar(const cv::Mat& luma);
-  void SetBackground(cv::Mat luma);
+  double LookFromAfar(const LumaPicture& luma);
+  void SetBackground(LumaPicture luma);
   // The newest picture of Look() becomes the background.
   void SettleBackground();
 
@@ -44,16 +45,14 @@ class ChangeMeter {
 
  private:
   struct Picture {
-    cv::Mat luma;
+    LumaPicture luma;
     int64_t monotonic_ns;
   };
 
-  double Compare(const cv::Mat& a, const cv::Mat& b);
+  double Compare(const LumaPicture& a, const LumaPicture& b);
 
   std::deque<Picture> recent_;  // at most three or four
-  cv::Mat background_;
-  cv::Mat difference_;
-  cv::Mat changed_;
+  LumaPicture background_;
   double noise_ = 0;  // mean absolute difference of quiet cells, running
 };
 

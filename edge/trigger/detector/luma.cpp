@@ -3,65 +3,62 @@
 extern "C" {
 #include <libavutil/frame.h>
 #include <libavutil/pixdesc.h>
+#include <libswscale/swscale.h>
 }
 
 #include <algorithm>
 #include <cmath>
-#include <opencv2/imgproc.hpp>
+#include <utility>
 
 namespace gleaner::edge {
 namespace {
 
 constexpr int kMaxWidth = 320;
 constexpr int kMaxHeight = 180;
+// The scaler writes whole vectors.
+constexpr int kStrideStep = 64;
 
-cv::Size ReducedSize(int width, int height) {
-  const double scale = std::min(
-      {1.0, static_cast<double>(kMaxWidth) / width, static_cast<double>(kMaxHeight) / height});
-  return {std::max(1, static_cast<int>(std::lround(width * scale))),
-          std::max(1, static_cast<int>(std::lround(height * scale)))};
+// What the scaler reads of a frame: grey where there is a plane of 8-bit luma, so that colour is
+// never touched.
+AVPixelFormat ReadAs(AVPixelFormat format) {
+  const AVPixFmtDescriptor* description = av_pix_fmt_desc_get(format);
+  if (description == nullptr || (description->flags & AV_PIX_FMT_FLAG_HWACCEL) != 0) {
+    return AV_PIX_FMT_NONE;
+  }
+  const AVComponentDescriptor& luma = description->comp[0];
+  constexpr uint64_t kNotLuma =
+      AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL | AV_PIX_FMT_FLAG_BITSTREAM | AV_PIX_FMT_FLAG_BAYER;
+  if ((description->flags & kNotLuma) == 0 && luma.plane == 0 && luma.depth == 8 &&
+      luma.step == 1) {
+    return AV_PIX_FMT_GRAY8;
+  }
+  return sws_isSupportedInput(format) != 0 ? format : AV_PIX_FMT_NONE;
 }
 
 }  // namespace
 
-bool ReduceLuma(const AVFrame& frame, cv::Mat& out) {
-  const AVPixFmtDescriptor* format = av_pix_fmt_desc_get(static_cast<AVPixelFormat>(frame.format));
-  constexpr uint64_t kUnreadable = AV_PIX_FMT_FLAG_HWACCEL | AV_PIX_FMT_FLAG_PAL |
-                                   AV_PIX_FMT_FLAG_BITSTREAM | AV_PIX_FMT_FLAG_BE |
-                                   AV_PIX_FMT_FLAG_BAYER | AV_PIX_FMT_FLAG_FLOAT;
-  if (format == nullptr || (format->flags & kUnreadable) != 0 || frame.width <= 0 ||
-      frame.height <= 0) {
+LumaReducer::~LumaReducer() { sws_freeContext(scaler_); }
+
+bool LumaReducer::Reduce(const AVFrame& frame, LumaPicture& out) {
+  const AVPixelFormat format = ReadAs(static_cast<AVPixelFormat>(frame.format));
+  if (format == AV_PIX_FMT_NONE || frame.width <= 0 || frame.height <= 0) return false;
+  const double scale = std::min({1.0, static_cast<double>(kMaxWidth) / frame.width,
+                                 static_cast<double>(kMaxHeight) / frame.height});
+  LumaPicture reduced;
+  reduced.width = std::max(1, static_cast<int>(std::lround(frame.width * scale)));
+  reduced.height = std::max(1, static_cast<int>(std::lround(frame.height * scale)));
+  scaler_ =
+      sws_getCachedContext(scaler_, frame.width, frame.height, format, reduced.width,
+                           reduced.height, AV_PIX_FMT_GRAY8, SWS_AREA, nullptr, nullptr, nullptr);
+  if (scaler_ == nullptr) return false;
+  reduced.stride = (reduced.width + kStrideStep - 1) / kStrideStep * kStrideStep;
+  reduced.cells.resize(static_cast<size_t>(reduced.stride) * reduced.height);
+  uint8_t* planes[4] = {reduced.cells.data()};
+  const int strides[4] = {reduced.stride};
+  if (sws_scale(scaler_, frame.data, frame.linesize, 0, frame.height, planes, strides) <= 0) {
     return false;
   }
-  // Component 0 is luma, or red in RGB formats.
-  const AVComponentDescriptor& luma = format->comp[0];
-  const bool rgb = (format->flags & AV_PIX_FMT_FLAG_RGB) != 0;
-  const int bytes = luma.depth > 8 ? 2 : 1;
-  const int channels = luma.step / bytes;
-  if (luma.depth < 8 || luma.depth > 16 || luma.step % bytes != 0 || channels < 1 || channels > 4) {
-    return false;
-  }
-  const cv::Mat plane(frame.height, frame.width, CV_MAKETYPE(bytes == 1 ? CV_8U : CV_16U, channels),
-                      frame.data[luma.plane], static_cast<size_t>(frame.linesize[luma.plane]));
-  const cv::Size size = ReducedSize(frame.width, frame.height);
-  if (bytes == 1 && channels == 1) {
-    cv::resize(plane, out, size, 0, 0, cv::INTER_AREA);
-    return true;
-  }
-  cv::Mat reduced;
-  cv::resize(plane, reduced, size, 0, 0, cv::INTER_AREA);
-  cv::Mat first;
-  if (rgb && channels >= 3) {
-    // Green alone has most of the brightness and is its own component.
-    cv::extractChannel(reduced, first, format->comp[1].offset / bytes);
-  } else {
-    cv::extractChannel(reduced, first, luma.offset / bytes);
-  }
-  if (bytes == 1) {
-    out = first;
-  } else {
-    first.convertTo(out, CV_8U, 1.0 / (1 << (luma.depth + luma.shift - 8)));
-  }
+  out = std::move(reduced);
   return true;
 }
 

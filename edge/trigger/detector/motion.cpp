@@ -8,13 +8,11 @@ extern "C" {
 
 #include <algorithm>
 #include <cmath>
-#include <opencv2/core/utility.hpp>
 #include <utility>
 
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/status.h"
-#include "edge/trigger/detector/luma.h"
 
 namespace gleaner::edge {
 namespace {
@@ -47,8 +45,6 @@ MotionDetector::MotionDetector(std::string_view camera, SampleSink& sink)
     : camera_(camera), sink_(sink) {
   sample_.name = fmt::format("camera.{}.{}", camera, kName);
   sample_.valid_ns = kValidNs;
-  // A watcher in the background takes one core at most, and no threads that OpenCV would start.
-  cv::setNumThreads(1);
 }
 
 void MotionDetector::OnFormat(const VideoFormat& format) {
@@ -118,7 +114,7 @@ bool MotionDetector::MayCool(int64_t now_ns) const {
 }
 
 bool MotionDetector::CheckDue(int64_t now_ns) const {
-  const bool trusted = watch_.trained() && now_ns >= distrust_until_ns_;
+  const bool trusted = watch_.Trustworthy() && now_ns >= distrust_until_ns_;
   return now_ns >= checked_ns_ + (trusted ? kCheckNs : kDistrustedCheckNs);
 }
 
@@ -154,8 +150,8 @@ void MotionDetector::CatchUp() {
 
 void MotionDetector::CheckKeyframe(const Packet& keyframe) {
   checked_ns_ = keyframe.monotonic_ns;
-  cv::Mat luma;
-  decoder_->DecodeAlone(keyframe, [&](const AVFrame& picture) { ReduceLuma(picture, luma); });
+  LumaPicture luma;
+  decoder_->DecodeAlone(keyframe, [&](const AVFrame& picture) { reducer_.Reduce(picture, luma); });
   if (luma.empty()) return;
   ++stats_.looked_at;
   const double fraction = meter_.LookFromAfar(luma);
@@ -175,11 +171,11 @@ void MotionDetector::Look(const AVFrame& picture, int64_t monotonic_ns) {
   // What the decoder had to make up would look like motion.
   if (picture.decode_error_flags != 0 || (picture.flags & AV_FRAME_FLAG_CORRUPT) != 0) return;
   if (!meter_.Due(monotonic_ns)) return;
-  cv::Mat luma;
-  if (!ReduceLuma(picture, luma)) return;
+  LumaPicture luma;
+  if (!reducer_.Reduce(picture, luma)) return;
   ++stats_.looked_at;
-  double value = meter_.Look(luma, monotonic_ns);
-  if (awake_ && !confirmed_) value = std::max(value, meter_.LookFromAfar(luma));
+  const double afar = awake_ && !confirmed_ ? meter_.LookFromAfar(luma) : 0;
+  const double value = std::max(afar, meter_.Look(std::move(luma), monotonic_ns));
   Write(value, monotonic_ns);
   if (!awake_ || value < kQuietFraction) return;
   changed_ns_ = monotonic_ns;

@@ -26,6 +26,7 @@
 
 #include "edge/trigger/detector/change_meter.h"
 #include "edge/trigger/detector/detector.h"
+#include "edge/trigger/detector/luma.h"
 #include "edge/trigger/detector/packet_decoder.h"
 #include "edge/trigger/detector/packet_watch.h"
 
@@ -63,6 +64,7 @@ class MotionDetector : public Detector {
   VideoFormat format_;
   std::unique_ptr<PacketDecoder> decoder_;  // null for frame cameras and where there is none
   PacketWatch watch_;
+  LumaReducer reducer_;
   ChangeMeter meter_;
   DetectorStats stats_;
 

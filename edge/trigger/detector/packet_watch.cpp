@@ -25,8 +25,8 @@ constexpr uint64_t kTrainedRun = 64;
 
 // Keeps a handful of bytes more or less on an empty packet from counting.
 constexpr double kOffsetBytes = 64;
-// Least deviation taken for one sigma, in octaves: 0.1 is 7 %.
-constexpr float kLeastSigma = 0.1f;
+// Least deviation taken for one sigma, in octaves: 0.06 is 4 %.
+constexpr float kLeastSigma = 0.06f;
 
 // In sigmas, at strictness 1.
 constexpr double kSingle = 4.5;
@@ -35,9 +35,17 @@ constexpr double kCusum = 6;
 constexpr double kCusumSlack = 1.5;
 constexpr double kCusumStep = 5;
 
-constexpr double kMostStrict = 4;
-constexpr double kLeastStrict = 0.7;
-constexpr double kStrictnessHalfLifeNs = 60.0 * kNanosPerSecond;
+constexpr double kMostBlunt = 2;
+constexpr double kBluntnessGain = 1.0 / 64;
+
+constexpr double kMostStrict = 3;
+constexpr double kLeastStrict = 0.5;
+// Each false question makes the watch stricter by this factor, and quiet time less strict by and
+// by, so that it settles where it asks one false question in about kFalseQuestionNs, whatever the
+// encoder: a constant false alarm rate.
+constexpr double kStricter = 1.25;
+constexpr double kFalseQuestionNs = 30.0 * kNanosPerSecond;
+constexpr double kLessStrict = 0.8;
 
 float Median(float* values, size_t count) {
   std::nth_element(values, values + count / 2, values + count);
@@ -61,7 +69,7 @@ size_t PacketWatch::ClassOf(const Packet& packet) {
     newest_pts_ = packet.pts;
     if (packet.monotonic_ns > newest_ns_ && newest_ns_ > 0) {
       const double elapsed_ns = static_cast<double>(packet.monotonic_ns - newest_ns_);
-      strictness_ = 1 + (strictness_ - 1) * std::exp2(-elapsed_ns / kStrictnessHalfLifeNs);
+      Adapt(std::pow(kStricter, -elapsed_ns / kFalseQuestionNs));
     }
     newest_ns_ = packet.monotonic_ns;
   }
@@ -88,6 +96,7 @@ bool PacketWatch::IsSuspicious(const Packet& packet) {
     return false;
   }
   if (untrained_run_ > 0) --untrained_run_;
+  bluntness_ += kBluntnessGain * (kSingle * strictness_ * size_class.deviation - bluntness_);
   const double sigmas = (judged_log_size_ - size_class.median) / size_class.deviation;
   cusum_ = std::max(0.0, cusum_ + std::min(std::abs(sigmas), kCusumStep) - kCusumSlack);
   if (sigmas < kSingle * strictness_ && sigmas > kSingleDrop * strictness_ &&
@@ -111,12 +120,17 @@ void PacketWatch::Learn() {
 }
 
 void PacketWatch::Answer(bool something_happened) {
-  strictness_ *= something_happened ? 0.8 : 1.25;
-  strictness_ =
-      std::clamp(strictness_, something_happened ? std::min(strictness_, 1.0) : 1.0, kMostStrict);
-  strictness_ = std::max(strictness_, kLeastStrict);
+  // The first guesses say more about the guessing than about the camera.
+  if (!trained()) return;
+  Adapt(something_happened ? kLessStrict : kStricter);
 }
 
-void PacketWatch::Missed() { strictness_ = std::max(kLeastStrict, strictness_ * 0.7); }
+bool PacketWatch::Trustworthy() const { return trained() && bluntness_ < kMostBlunt; }
+
+void PacketWatch::Missed() { Adapt(kLessStrict * kLessStrict); }
+
+void PacketWatch::Adapt(double factor) {
+  strictness_ = std::clamp(strictness_ * factor, kLeastStrict, kMostStrict);
+}
 
 }  // namespace gleaner::edge

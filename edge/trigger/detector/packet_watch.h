@@ -11,8 +11,9 @@
 // do several that are a little out (a one-sided CUSUM: Page, "Continuous Inspection Schemes",
 // Biometrika, 1954).
 //
-// The threshold adapts itself: a question that the pixels answer with no makes the next one harder,
-// a change that was found without a question makes it easier.
+// The threshold adapts itself to a constant rate of false questions: one that the pixels answer
+// with no makes the next harder, quiet time and a change that was found without a question make it
+// easier.
 #pragma once
 
 #include <array>
@@ -39,6 +40,10 @@ class PacketWatch {
   void Learn();
   // Whether every class that comes by has been seen often enough to be judged.
   bool trained() const { return untrained_run_ == 0; }
+  // Whether what it takes to raise the question is little enough for silence to mean quiet. It
+  // isn't before training, while an encoder's rate control is settling, or when sizes vary so much
+  // by themselves that they say little.
+  bool Trustworthy() const;
 
   // What the pixels said to a question.
   void Answer(bool something_happened);
@@ -48,7 +53,7 @@ class PacketWatch {
   double strictness() const { return strictness_; }
 
  private:
-  static constexpr size_t kWindow = 48;
+  static constexpr size_t kWindow = 24;
   static constexpr size_t kClasses = 24;
 
   struct SizeClass {
@@ -59,6 +64,7 @@ class PacketWatch {
   };
 
   size_t ClassOf(const Packet& packet);
+  void Adapt(double factor);
 
   std::array<SizeClass, kClasses> classes_{};
   int64_t newest_pts_ = -1;
@@ -68,6 +74,7 @@ class PacketWatch {
   float judged_log_size_ = 0;
   double cusum_ = 0;
   double strictness_ = 1;
+  double bluntness_ = 0;        // octaves by which a packet must be out of its class, running mean
   uint64_t untrained_run_ = 1;  // of packets, counting down
 };
 

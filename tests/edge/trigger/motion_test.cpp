@@ -159,8 +159,8 @@ TEST(MotionDetector, WakesWithinHalfASecondOnEncodersOfEveryKind) {
     int64_t latency_ms;
   };
   for (const Case& c : {Case{"box-rare-vbr-360p", 500}, Case{"box-rare-b-360p", 500},
-                        Case{"box-rare-hevc-360p", 500}, Case{"box-rare-360p", 1000},
-                        Case{"box-rare-cbr-360p", 1000}}) {
+                        Case{"box-rare-hevc-360p", 500}, Case{"box-rare-360p", 700},
+                        Case{"box-rare-cbr-360p", 700}}) {
     SCOPED_TRACE(c.stream);
     const VideoFile file(Stream(c.stream));
     const FullDecode peer = DecodeFully(file);
@@ -283,15 +283,16 @@ TEST(Luma, ReadsEveryCommonPixelFormatToTheSamePicture) {
         Case{AV_PIX_FMT_NV12, true}, Case{AV_PIX_FMT_GRAY8, true}, Case{AV_PIX_FMT_YUYV422, true},
         Case{AV_PIX_FMT_UYVY422, true}, Case{AV_PIX_FMT_BGR24, true}, Case{AV_PIX_FMT_RGBA, true},
         Case{AV_PIX_FMT_YUV420P10LE, true}, Case{AV_PIX_FMT_P010LE, true},
-        Case{AV_PIX_FMT_PAL8, false}, Case{AV_PIX_FMT_VAAPI, false}}) {
+        Case{AV_PIX_FMT_VAAPI, false}}) {
     SCOPED_TRACE(c.format);
     const std::shared_ptr<AVFrame> picture(av_frame_alloc(), [](AVFrame* f) { av_frame_free(&f); });
     picture->format = c.format;
     picture->width = 640;
     picture->height = 480;
-    cv::Mat luma;
+    LumaReducer reducer;
+    LumaPicture luma;
     if (!c.readable) {
-      EXPECT_FALSE(ReduceLuma(*picture, luma));
+      EXPECT_FALSE(reducer.Reduce(*picture, luma));
       continue;
     }
     ASSERT_EQ(av_frame_get_buffer(picture.get(), 0), 0);
@@ -305,10 +306,11 @@ TEST(Luma, ReadsEveryCommonPixelFormatToTheSamePicture) {
         picture->data[plane][i] = !wide ? 0x80 : i % 2 == 1 ? high : 0;
       }
     }
-    ASSERT_TRUE(ReduceLuma(*picture, luma));
-    EXPECT_EQ(luma.cols, 240);
-    EXPECT_EQ(luma.rows, 180);
-    EXPECT_EQ(luma.at<uint8_t>(90, 120), 0x80);
+    ASSERT_TRUE(reducer.Reduce(*picture, luma));
+    EXPECT_EQ(luma.width, 240);
+    EXPECT_EQ(luma.height, 180);
+    // Video range to full range moves mid-grey a little.
+    EXPECT_NEAR(luma.row(90)[120], 0x80, 3);
   }
 }
 

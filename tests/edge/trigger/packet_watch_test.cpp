@@ -6,6 +6,7 @@ extern "C" {
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
 #include <random>
 #include <vector>
@@ -116,14 +117,32 @@ TEST(PacketWatch, KeepsReorderedFramesApart) {
 TEST(PacketWatch, IsHarderToAlarmAfterFalseAlarmsAndCalmsDownWithTime) {
   PacketWatch watch;
   FakeEncoder encoder;
+  watch.Answer(false);
+  EXPECT_EQ(watch.strictness(), 1) << "adapts before it is trained";
   FeedQuiet(watch, encoder, 300);
   for (int i = 0; i < 20; ++i) watch.Answer(false);
-  EXPECT_EQ(watch.strictness(), 4);
+  EXPECT_EQ(watch.strictness(), 3);
   FeedQuiet(watch, encoder, 30 * 60 * 5);
   EXPECT_LT(watch.strictness(), 1.6);
+  const double before = watch.strictness();
   watch.Missed();
-  watch.Missed();
-  EXPECT_LT(watch.strictness(), 1);
+  EXPECT_LT(watch.strictness(), before);
+}
+
+TEST(PacketWatch, DoesNotTrustSizesThatVaryByThemselves) {
+  PacketWatch steady;
+  PacketWatch wild;
+  FakeEncoder encoder;
+  std::mt19937 random(7);
+  EXPECT_FALSE(steady.Trustworthy());
+  for (int i = 0; i < 30 * 20; ++i) {
+    steady.IsSuspicious(encoder.Next());
+    steady.Learn();
+    wild.IsSuspicious(encoder.Next(std::exp2(std::normal_distribution<>(0, 1)(random))));
+    wild.Learn();
+  }
+  EXPECT_TRUE(steady.Trustworthy());
+  EXPECT_FALSE(wild.Trustworthy());
 }
 
 TEST(PacketWatch, DoesNotCountFiller) {
