@@ -133,7 +133,7 @@ TEST(BadDay, ADeviceWithAForeignCertificateIsNotLetInAndLosesNothing) {
            Number(elsewhere.Status(device), "pending_clips") > 0;
   })) << edge.Log();
   EXPECT_EQ(edge.Stop(), 0) << edge.Log();
-  EXPECT_TRUE(rig.Device("cart-1").is_null());
+  EXPECT_TRUE(rig.Device("cart-1").empty());
   EXPECT_THAT(rig.Clips(), IsEmpty());
   EXPECT_GT(Number(elsewhere.Status(device), "pending_clips"), 0);
 }

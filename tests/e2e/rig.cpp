@@ -87,17 +87,23 @@ std::string Rig::Configure(const DeviceSetup& device) {
   if (!std::filesystem::exists(fmt::format("{}/{}.pem", directory_, device.name))) {
     pki_.Write(directory_, device.name, pki_.Device(device.name));
   }
-  std::string text = fmt::format(R"(site = "{}"
+  std::string text =
+      fmt::format(R"(site = "{}"
 [spool]
 directory = "{}"
 quota = "{}"
 [server]
 address = "127.0.0.1:{}"
-ca = "{}"
-certificate = "{}"
-key = "{}"
+ca = "{}/ca.pem"
+certificate = "{}.pem"
+key = "{}.key"
 {}
-[[rule]]
+)",
+                  device.site, SpoolOf(device.name), device.quota, grpc_port_, directory_,
+                  SpoolOf(device.name), SpoolOf(device.name), device.more);
+  // Without cameras there is nothing for a rule to read: such a device only empties its spool.
+  if (!device.videos.empty()) {
+    text += fmt::format(R"([[rule]]
 name = "test-rule"
 when = "{}"
 pre = "{}"
@@ -105,10 +111,8 @@ post = "{}"
 cooldown = "{}"
 max_clip = "{}"
 )",
-                                 device.site, SpoolOf(device.name), device.quota, grpc_port_,
-                                 directory_ + "/ca.pem", SpoolOf(device.name) + ".pem",
-                                 SpoolOf(device.name) + ".key", device.more, device.when,
-                                 device.pre, device.post, device.cooldown, device.max_clip);
+                        device.when, device.pre, device.post, device.cooldown, device.max_clip);
+  }
   for (size_t i = 0; i < device.videos.size(); ++i) {
     text += fmt::format("[[camera]]\nname = \"cam-{}\"\nurl = \"{}\"\npace = \"{}\"\nloop = {}\n",
                         i + 1, device.videos[i], device.pace, device.loop);
@@ -167,7 +171,7 @@ nlohmann::json Rig::Device(const std::string& name) {
   for (const auto& device : list.value("devices", nlohmann::json::array())) {
     if (device.value("name", "") == name) return device;
   }
-  return {};
+  return nlohmann::json::object();
 }
 
 double Rig::Metric(const std::string& prefix) {

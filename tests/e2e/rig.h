@@ -61,7 +61,7 @@ class Rig {
   std::optional<std::pair<int, std::string>> Get(const std::string& path);
   // Every clip in the catalogue, through all pages.
   std::vector<nlohmann::json> Clips();
-  // The device's entry in ListDevices; null when it isn't there.
+  // The device's entry in ListDevices; empty when it isn't there.
   nlohmann::json Device(const std::string& name);
   // The sum of a metric's samples whose name and labels start with `prefix`.
   double Metric(const std::string& prefix);
