@@ -55,27 +55,25 @@ void UploadStream::Close(const grpc::Status& status, std::function<void()> drain
 }
 
 void UploadStream::OnReadDone(bool ok) {
-  grpc::ByteBuffer buffer;
-  {
-    std::lock_guard lock(mutex_);
-    reading_ = false;
-    if (!ok) {
-      input_ended_ = true;
-      FinishIfDoneLocked();
-      return;
-    }
-    buffer.Swap(&in_);
+  if (ok) {
+    auto message = ReadUploadMessage(in_);
     in_.Clear();
-    ++messages_;
-    ReadMoreLocked();
+    {
+      std::lock_guard lock(mutex_);
+      ++messages_;
+    }
+    if (message.ok()) {
+      Route(*std::move(message));
+    } else {
+      Breach(message.status());
+    }
   }
-  auto message = ReadUploadMessage(buffer);
-  buffer.Clear();
-  if (message.ok()) {
-    Route(*std::move(message));
-  } else {
-    Breach(message.status());
-  }
+  // Only now may the next one come: on another thread it could overtake this one.
+  std::lock_guard lock(mutex_);
+  reading_ = false;
+  input_ended_ = !ok;
+  ReadMoreLocked();
+  FinishIfDoneLocked();
 }
 
 void UploadStream::Route(UploadMessage message) {
@@ -166,11 +164,26 @@ bool UploadStream::IsClosed() {
   return closed_;
 }
 
-bool UploadStream::ReleaseMessage() {
-  std::lock_guard lock(mutex_);
-  --messages_;
-  ReadMoreLocked();
-  return messages_ == 0;
+bool UploadStream::ReleaseMessage(const LanePtr& mine) {
+  std::vector<LanePtr> dirty;
+  bool idle = false;
+  {
+    std::lock_guard lock(mutex_);
+    --messages_;
+    ReadMoreLocked();
+    FinishIfDoneLocked();
+    idle = messages_ == 0;
+    if (idle) {
+      for (const auto& [key, lane] : lanes_) {
+        if (lane->dirty && lane != mine) dirty.push_back(lane);
+        lane->dirty = false;
+      }
+    }
+  }
+  for (const LanePtr& lane : dirty) {
+    PostTask(lane->strand, [this, lane] { SyncAndTell(lane); });
+  }
+  return idle;
 }
 
 void UploadStream::Send(const v1::UploadResponse& response) {

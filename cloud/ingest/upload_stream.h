@@ -17,6 +17,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "cloud/ingest/clip_upload.h"
@@ -74,8 +75,10 @@ class UploadStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc
   // A breach of the protocol ends the stream.
   void Breach(const absl::Status& status);
   void PostTask(const std::shared_ptr<Strand>& strand, std::function<void()> task);
-  // A message's memory is free again: goes on reading. True if none is left.
-  bool ReleaseMessage();
+  // A message's memory is free again: goes on reading. With the last one gone, the device may be
+  // waiting to hear of what isn't synced: every lane but `mine` sees to that; true, so that the
+  // caller does for its own.
+  bool ReleaseMessage(const LanePtr& mine = nullptr);
   bool IsClosed();
   void EndTask();
   bool HoldsLease(const Lane& lane, uint64_t lease);
@@ -87,9 +90,9 @@ class UploadStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc
   absl::Status CheckRoom(const v1::ClipManifest& manifest);
   void Grant(const LanePtr& lane);
   void RunChunk(const LanePtr& lane, uint64_t lease, ChunkRequest chunk);
-  void RefuseChunk(const LanePtr& lane, uint32_t object, const absl::Status& status);
+  void RefuseChunk(const LanePtr& lane, uint64_t lease, uint32_t object,
+                   const absl::Status& status);
   void SyncAndTell(const LanePtr& lane);
-  void SyncDirtyLanes();
   void Complete(const LanePtr& lane);
   void SendReceipt(const UploadRow& row, int64_t committed_unix_ns, bool duplicate);
   // The lane's clip is done with, one way or the other.

@@ -176,7 +176,7 @@ void UploadStream::RunChunk(const LanePtr& lane, uint64_t lease, ChunkRequest ch
     chunk = {};
     SendRefusal(lane->key, absl::AbortedError("the lease was fenced; offer again"),
                 {.lease = lease});
-    if (ReleaseMessage()) SyncDirtyLanes();
+    ReleaseMessage();
     return;
   }
   const uint64_t before = lane->upload->unsynced_bytes();
@@ -195,9 +195,9 @@ void UploadStream::RunChunk(const LanePtr& lane, uint64_t lease, ChunkRequest ch
     std::lock_guard lock(mutex_);
     lane->dirty = lane->upload->unsynced_bytes() > 0 && !complete;
   }
-  const bool idle = ReleaseMessage();
+  const bool idle = ReleaseMessage(lane);
   if (!written.ok()) {
-    RefuseChunk(lane, object, written);
+    RefuseChunk(lane, lease, object, written);
   } else if (complete) {
     Complete(lane);
   } else if (idle || lane->upload->unsynced_bytes() >= kSyncBytes) {
@@ -211,10 +211,10 @@ void UploadStream::RunChunk(const LanePtr& lane, uint64_t lease, ChunkRequest ch
     response.mutable_progress()->set_durable_offset(lane->upload->durable_offset(object));
     Send(response);
   }
-  if (idle) SyncDirtyLanes();
 }
 
-void UploadStream::RefuseChunk(const LanePtr& lane, uint32_t object, const absl::Status& status) {
+void UploadStream::RefuseChunk(const LanePtr& lane, uint64_t lease, uint32_t object,
+                               const absl::Status& status) {
   if (!absl::IsFailedPrecondition(status) && !absl::IsDataLoss(status)) {
     return GiveUp(lane, status);
   }
@@ -222,11 +222,9 @@ void UploadStream::RefuseChunk(const LanePtr& lane, uint32_t object, const absl:
   if (const absl::Status synced = lane->upload->Sync(nullptr); !synced.ok()) {
     return Discard(lane, synced);
   }
-  uint64_t lease = 0;
   {
     std::lock_guard lock(mutex_);
     lane->dirty = false;
-    lease = lane->lease;
   }
   SendRefusal(
       lane->key, status,
@@ -246,6 +244,7 @@ void UploadStream::SyncAndTell(const LanePtr& lane) {
     return Discard(lane, synced);
   }
   GLEANER_CRASH_POINT("ingest.synced");
+  if (lease == 0) return;  // fenced: the next grant says what is durable
   for (const ClipUpload::Advance& advance : advances) {
     v1::UploadResponse response;
     response.mutable_progress()->set_lease(lease);
@@ -254,20 +253,6 @@ void UploadStream::SyncAndTell(const LanePtr& lane) {
     Send(response);
   }
   GLEANER_CRASH_POINT("ingest.progress_sent");
-}
-
-void UploadStream::SyncDirtyLanes() {
-  std::vector<LanePtr> dirty;
-  {
-    std::lock_guard lock(mutex_);
-    for (const auto& [key, lane] : lanes_) {
-      if (lane->dirty) dirty.push_back(lane);
-      lane->dirty = false;
-    }
-  }
-  for (const LanePtr& lane : dirty) {
-    PostTask(lane->strand, [this, lane] { SyncAndTell(lane); });
-  }
 }
 
 void UploadStream::Complete(const LanePtr& lane) {
@@ -315,11 +300,14 @@ void UploadStream::EndLane(const LanePtr& lane) {
 
 void UploadStream::GiveUp(const LanePtr& lane, const absl::Status& status) {
   uint64_t lease = 0;
+  bool offered_again = false;
   {
     std::lock_guard lock(mutex_);
     lease = lane->lease;
+    offered_again = lane->offers > 0;
   }
   EndLane(lane);
+  if (offered_again) return;  // that offer gets an answer of its own
   if (absl::IsAborted(status)) {
     SendRefusal(lane->key, status, {.lease = lease});
   } else if (absl::IsResourceExhausted(status)) {

@@ -13,11 +13,16 @@
 
 namespace gleaner::cloud {
 
+// In memory where that can be: a killed process leaves the kernel's files as they are, so no test
+// here needs a disk, and syncing one is what would take the time.
 class TemporaryFolder {
  public:
   TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "gleaner-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp " + name);
+    std::string name = "/dev/shm/gleaner-XXXXXX";
+    if (::mkdtemp(name.data()) == nullptr) {
+      name = (std::filesystem::temp_directory_path() / "gleaner-XXXXXX").string();
+      if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp " + name);
+    }
     path_ = name;
   }
   ~TemporaryFolder() { std::filesystem::remove_all(path_); }

@@ -1,0 +1,301 @@
+// What ingest's tests share: clips with real bytes, a server on loopback, and a device that sends
+// exactly what a test tells it to.
+#pragma once
+
+#include <fmt/format.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/server.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "cloud/ingest/ingest_service.h"
+#include "cloud/ingest/tls.h"
+#include "common/clip_key.h"
+#include "common/digest.h"
+#include "common/limits.h"
+#include "tests/data/pki.h"
+
+namespace gleaner::cloud {
+
+// In memory where that can be: a killed process leaves the kernel's files as they are, so no test
+// here needs a disk, and syncing one is what would take the time.
+class TestFolder {
+ public:
+  TestFolder() {
+    std::string name = "/dev/shm/gleaner-XXXXXX";
+    if (::mkdtemp(name.data()) == nullptr) {
+      name = (std::filesystem::temp_directory_path() / "gleaner-XXXXXX").string();
+      if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp " + name);
+    }
+    path_ = name;
+  }
+  ~TestFolder() { std::filesystem::remove_all(path_); }
+  const std::string& path() const { return path_; }
+  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+
+ private:
+  std::string path_;
+};
+
+// A clip as a device has it: manifest and the bytes of its objects.
+struct SentClip {
+  v1::ClipManifest manifest;
+  std::string bytes;  // of the manifest
+  std::vector<std::string> objects;
+
+  // After a change to `manifest`.
+  void Seal() { bytes = manifest.SerializeAsString(); }
+  ClipKey key() const {
+    return {*BootIdFromBytes(manifest.key().boot_id()), manifest.key().sequence()};
+  }
+  uint64_t payload() const {
+    uint64_t sum = 0;
+    for (const std::string& object : objects) sum += object.size();
+    return sum;
+  }
+};
+
+// A preview of 20 kB and a video of `video_bytes`, made up from the key.
+inline SentClip MakeClip(const std::string& device, uint64_t sequence,
+                         size_t video_bytes = 2 * kBlockBytes + 1000) {
+  SentClip clip;
+  v1::ClipManifest& manifest = clip.manifest;
+  manifest.set_device(device);
+  manifest.set_site("store-7");
+  manifest.mutable_key()->set_boot_id(std::string(16, 'b'));
+  manifest.mutable_key()->set_sequence(sequence);
+  manifest.mutable_fired_at()->set_wall_unix_ns(1'700'000'000'000'000'000);
+  manifest.mutable_trigger()->set_rule("motion");
+  manifest.mutable_delivered()->set_end_monotonic_ns(1'000'000'000);
+  v1::VideoTrack* track = manifest.add_video();
+  track->set_camera("front");
+  track->set_codec("h264");
+  track->set_width(64);
+  track->set_height(48);
+  track->set_time_base_numerator(1);
+  track->set_time_base_denominator(90'000);
+  track->set_frame_count(2);
+  track->add_pts_delta(3'000);
+  std::mt19937_64 random(sequence * 1000 + device.size());
+  const auto add = [&](v1::ClipObject::Kind kind, const char* type, size_t size) {
+    std::string bytes(size, '\0');
+    for (char& byte : bytes) byte = static_cast<char>(random());
+    v1::ClipObject* object = manifest.add_objects();
+    object->set_kind(kind);
+    object->set_content_type(type);
+    object->set_size_bytes(size);
+    object->set_sha256(std::string(AsBytes(Sha256::Of(bytes))));
+    for (size_t at = 0; at < size; at += kBlockBytes) {
+      object->add_block_xxh3(Xxh3(std::string_view(bytes).substr(at, kBlockBytes)));
+    }
+    clip.objects.push_back(std::move(bytes));
+  };
+  add(v1::ClipObject::KIND_PREVIEW, "image/jpeg", 20'000);
+  add(v1::ClipObject::KIND_VIDEO, "video/mp4", video_bytes);
+  clip.Seal();
+  return clip;
+}
+
+inline v1::UploadRequest OfferOf(const SentClip& clip) {
+  v1::UploadRequest request;
+  request.mutable_offer()->set_manifest(clip.bytes);
+  request.mutable_offer()->set_manifest_sha256(std::string(AsBytes(Sha256::Of(clip.bytes))));
+  return request;
+}
+
+inline v1::UploadRequest ChunkOf(const SentClip& clip, uint64_t lease, uint32_t object,
+                                 uint64_t offset) {
+  v1::UploadRequest request;
+  v1::Chunk* chunk = request.mutable_chunk();
+  chunk->set_lease(lease);
+  chunk->set_object(object);
+  chunk->set_offset(offset);
+  chunk->set_data(clip.objects[object].substr(offset, kBlockBytes));
+  chunk->set_xxh3(Xxh3(chunk->data()));
+  return request;
+}
+
+inline std::shared_ptr<grpc::ChannelCredentials> DeviceCredentials(
+    TestPki& pki, const TestPki::Identity& identity) {
+  return grpc::SslCredentials({pki.ca(), identity.key, identity.certificate});
+}
+
+// One connection and one stream of a device. Every call fails after two minutes at the
+// latest.
+class TestDevice {
+ public:
+  TestDevice(const std::string& address, const std::shared_ptr<grpc::ChannelCredentials>& how,
+             const std::string& plaintext_name = "") {
+    grpc::ChannelArguments arguments;
+    arguments.SetInt("grpc.use_local_subchannel_pool", 1);
+    stub_ = v1::IngestService::NewStub(grpc::CreateCustomChannel(address, how, arguments));
+    context_.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(120));
+    if (!plaintext_name.empty()) context_.AddMetadata("x-gleaner-device", plaintext_name);
+    name_ = plaintext_name;
+    stream_ = stub_->Upload(&context_);
+  }
+  ~TestDevice() { Cut(); }
+
+  bool Send(const v1::UploadRequest& request) { return stream_->Write(request); }
+  // The next response; nullopt when the stream is over.
+  std::optional<v1::UploadResponse> Read() {
+    v1::UploadResponse response;
+    if (!stream_->Read(&response)) return std::nullopt;
+    return response;
+  }
+  // Sends and reads one response; an empty one when the stream is over.
+  v1::UploadResponse Ask(const v1::UploadRequest& request) {
+    Send(request);
+    return Read().value_or(v1::UploadResponse());
+  }
+  // No more requests; how the stream ended, when it has.
+  grpc::Status Finish() {
+    finished_ = true;
+    stream_->WritesDone();
+    while (Read()) {
+    }
+    return stream_->Finish();
+  }
+  void Cut() {
+    if (std::exchange(finished_, true)) return;
+    context_.TryCancel();
+    (void)stream_->Finish();
+  }
+  v1::IngestService::Stub& stub() { return *stub_; }
+
+  struct Progress {
+    std::optional<v1::Receipt> receipt;
+    uint64_t sent = 0;   // payload bytes
+    uint64_t acked = 0;  // of these, told to be durable
+    bool refused = false;
+  };
+  // Offers and sends a clip, one chunk in flight, at most `max_chunks`; stops when the stream does.
+  Progress Upload(const SentClip& clip, int max_chunks = 1 << 20) {
+    Progress progress;
+    const v1::UploadResponse first = Ask(OfferOf(clip));
+    if (first.has_receipt()) progress.receipt = first.receipt();
+    progress.refused = first.has_refusal();
+    if (!first.has_grant()) return progress;
+    for (uint32_t object = 0; object < clip.objects.size(); ++object) {
+      uint64_t offset = first.grant().durable_offset(static_cast<int>(object));
+      while (offset < clip.objects[object].size()) {
+        if (max_chunks-- == 0) return progress;
+        const v1::UploadRequest chunk = ChunkOf(clip, first.grant().lease(), object, offset);
+        if (!Send(chunk)) return progress;
+        progress.sent += chunk.chunk().data().size();
+        const auto answer = Read();
+        if (!answer) return progress;
+        progress.refused = answer->has_refusal();
+        if (progress.refused) return progress;
+        progress.acked = progress.sent;
+        if (answer->has_receipt()) progress.receipt = answer->receipt();
+        offset += chunk.chunk().data().size();
+      }
+    }
+    return progress;
+  }
+
+ private:
+  std::string name_;
+  std::unique_ptr<v1::IngestService::Stub> stub_;
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientReaderWriter<v1::UploadRequest, v1::UploadResponse>> stream_;
+  bool finished_ = false;
+};
+
+// Reads every object of a committed clip back and compares. Empty when it is whole.
+inline std::string WhatIsWrong(Catalog& catalog, BlobStore& blobs, const std::string& device,
+                               const SentClip& clip) {
+  const std::string id = ClipId(device, clip.key());
+  const auto manifest = catalog.FindManifest(id);
+  if (!manifest.ok()) return manifest.status().ToString();
+  if (manifest->bytes != clip.bytes) return "another manifest";
+  size_t videos = 0;
+  for (size_t i = 0; i < clip.objects.size(); ++i) {
+    const v1::ClipObject& object = clip.manifest.objects(static_cast<int>(i));
+    const bool video = object.kind() == v1::ClipObject::KIND_VIDEO;
+    const auto row = catalog.FindObject(id, object.kind(), video ? videos++ : 0);
+    if (!row.ok()) return row.status().ToString();
+    std::string bytes;
+    if (const auto read = blobs.Read(row->blob, 0, row->size_bytes, &bytes); !read.ok()) {
+      return read.ToString();
+    }
+    if (AsBytes(Sha256::Of(bytes)) != object.sha256()) {
+      return fmt::format("object {} has another SHA-256", i);
+    }
+  }
+  return "";
+}
+
+// A server over mutual TLS in this process, with its own authority and stores.
+class IngestTest : public testing::Test {
+ protected:
+  IngestTest() {
+    options_.free_bytes_floor = 0;
+    options_.workers = 4;
+    pki_.Write(folder_.path());
+    Start();
+  }
+  ~IngestTest() override { Stop(); }
+
+  void Start() {
+    catalog_ = *OpenSqliteCatalog(folder_ / "catalog.db", clock_);
+    blobs_ = *OpenFileBlobStore(folder_ / "blobs");
+    service_ = std::make_unique<IngestService>(*catalog_, *blobs_, clock_, options_);
+    listener_.address = "127.0.0.1:0";
+    listener_.ca = folder_ / "ca.pem";
+    listener_.certificate = folder_ / "server.pem";
+    listener_.key = folder_ / "server.key";
+    grpc::ServerBuilder builder;
+    int port = 0;
+    AddDeviceListener(builder, listener_, *MakeServerCredentials(listener_), &port);
+    builder.RegisterService(service_.get());
+    server_ = builder.BuildAndStart();
+    address_ = fmt::format("localhost:{}", port);
+  }
+  void Stop() {
+    if (server_ == nullptr) return;
+    service_->Stop();
+    server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(5));
+    server_.reset();
+    service_.reset();
+    blobs_.reset();
+    catalog_.reset();
+  }
+  void Restart() {
+    Stop();
+    Start();
+  }
+  // Certificates are made once a name: making one takes a while under sanitizers.
+  std::unique_ptr<TestDevice> Connect(const std::string& name = "cart-1") {
+    auto& identity = identities_[name];
+    if (!identity) identity = pki_.Device(name);
+    return std::make_unique<TestDevice>(address_, DeviceCredentials(pki_, *identity));
+  }
+  void ExpectWhole(const SentClip& clip, const std::string& device = "cart-1") {
+    EXPECT_EQ(WhatIsWrong(*catalog_, *blobs_, device, clip), "");
+  }
+
+  TestFolder folder_;
+  TestPki pki_;
+  std::map<std::string, std::optional<TestPki::Identity>> identities_;
+  FakeClock clock_;
+  IngestOptions options_;
+  DeviceListenerOptions listener_;
+  std::unique_ptr<Catalog> catalog_;
+  std::unique_ptr<BlobStore> blobs_;
+  std::unique_ptr<IngestService> service_;
+  std::unique_ptr<grpc::Server> server_;
+  std::string address_;
+};
+
+}  // namespace gleaner::cloud
