@@ -60,7 +60,7 @@ BlockStore::~BlockStore() {
     std::lock_guard lock(mutex_);
     stopping_ = true;
   }
-  changed_.notify_all();
+  queued_.notify_one();
   writer_.join();
 }
 
@@ -135,16 +135,16 @@ void BlockStore::Write(std::shared_ptr<BlockSession> session, uint32_t block, Bl
   // before.
   std::fill(buffer.get() + size, buffer.get() + AlignUp(size), 0);
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return queue_.size() < kMaxQueued; });
+  done_.wait(lock, [&] { return queue_.size() < kMaxQueued; });
   ++batch.in_flight_;
   queue_.push_back({std::move(session), block, std::move(buffer), size, &batch});
   lock.unlock();
-  changed_.notify_all();
+  queued_.notify_one();
 }
 
 absl::StatusOr<std::vector<uint64_t>> BlockStore::Wait(WriteBatch& batch) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return batch.in_flight_ == 0; });
+  done_.wait(lock, [&] { return batch.in_flight_ == 0; });
   RETURN_IF_ERROR(batch.error_);
   return batch.xxh3_;
 }
@@ -179,17 +179,18 @@ absl::Status BlockStore::Read(uint32_t block, size_t size, std::string* out) {
 void BlockStore::WriteLoop() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    changed_.wait(lock, [&] { return stopping_ || !queue_.empty(); });
+    queued_.wait(lock, [&] { return stopping_ || !queue_.empty(); });
     if (queue_.empty()) return;
     Job job = std::move(queue_.front());
+    const bool was_full = queue_.size() == kMaxQueued;
     queue_.pop_front();
+    if (was_full) done_.notify_all();
     absl::Status status;
     uint64_t xxh3 = 0;
     if (job.session->failed) {
       status = absl::DataLossError("an earlier write to the disk failed, and this clip with it");
     } else {
       lock.unlock();
-      changed_.notify_all();
       xxh3 = Xxh3(job.buffer.get(), job.size);
       status = WriteAll(*job.session->file, uint64_t{job.block} * kBlockBytes,
                         {job.buffer.get(), AlignUp(job.size)});
@@ -199,9 +200,8 @@ void BlockStore::WriteLoop() {
     }
     job.batch->xxh3_.push_back(xxh3);
     if (!status.ok() && job.batch->error_.ok()) job.batch->error_ = status;
-    --job.batch->in_flight_;
+    if (--job.batch->in_flight_ == 0) done_.notify_all();
     if (spare_.size() < kMaxSpare) spare_.push_back(std::move(job.buffer));
-    changed_.notify_all();
   }
 }
 

@@ -99,7 +99,8 @@ class BlockStore {
   BlockDevice& device_;
   const std::string path_;
   mutable std::mutex mutex_;
-  std::condition_variable changed_;  // the queue got shorter or longer, a write ended
+  std::condition_variable queued_;  // there is work, or it is time to stop
+  std::condition_variable done_;    // the queue got shorter, a write ended
   BlockMap map_;
   std::shared_ptr<BlockSession> session_;
   std::vector<BlockBuffer> spare_;
