@@ -247,8 +247,8 @@ void Camera::Impl::Deliver(AvPtr<AVPacket> data, std::stop_token stop) {
   if (!stamps.has_value()) {
     if (++unplaced_ == 1) {
       LOG_WARN(
-          "camera {}: a packet's time lies before the one before it; it is left out, and so "
-          "will be others like it",
+          "camera {}: a frame is to be shown before it can be decoded; it is left out, as "
+          "others like it will be",
           options_.name);
     }
     return;

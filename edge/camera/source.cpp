@@ -52,10 +52,11 @@ absl::Status LoadDevices() {
   return absl::FailedPreconditionError("V4L2 cameras need libavdevice (package libavdevice59)");
 }
 
-// True where the container's header says all that a clip or a decoder needs.
+// True where the container's header says all that a clip or a decoder needs. Matroska's doesn't: it
+// has no DTS, and FFmpeg works them out only after a look at the frames.
 bool HeaderSuffices(const AVFormatContext& context, const AVCodecParameters& parameters) {
   const std::string_view container = context.iformat->name;
-  if (!container.starts_with("mov,") && !container.starts_with("matroska") && container != "avi") {
+  if (!container.starts_with("mov,") && container != "avi") {
     return false;
   }
   if (parameters.width <= 0 || parameters.height <= 0) return false;

@@ -2,7 +2,7 @@
 //
 // What may be opened is listed in source.cpp: protocols, containers and codecs. Streams other than
 // the first video stream are discarded in the demuxer. No decoder is opened where the container
-// already says all that a clip needs (MP4, Matroska, AVI), so that opening a file takes
+// already says all that a clip needs (MP4, AVI), so that opening a file takes
 // milliseconds.
 #pragma once
 

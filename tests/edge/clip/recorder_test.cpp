@@ -338,6 +338,58 @@ TEST_F(RecorderTest, KeepsWhatThereIsWhenTheDaemonStops) {
   CheckVideo(clips[0]);
 }
 
+// Sources of other shapes: name of the file, FFmpeg's arguments for it.
+struct Shape {
+  const char* file;
+  const char* arguments;
+};
+class RecorderShapes : public ClipRig, public ::testing::WithParamInterface<Shape> {};
+
+TEST_P(RecorderShapes, StartsAtALaterKeyframeAndEveryFrameDecodes) {
+  const std::string path = folder_ / GetParam().file;
+  const std::string command =
+      fmt::format("ffmpeg -v error -nostdin -y -i {} -an -t 6 -vf scale=160:120 {} {}",
+                  Footage("cup.mp4"), GetParam().arguments, path);
+  ASSERT_EQ(std::system(command.c_str()), 0) << command;
+  const Recording footage = ReadFootage(path, kStart);
+  EXPECT_EQ(footage.packets.size(), Judge(path).frame_pts.size()) << "no packet was left out";
+  Recorder recorder(Options({"front"}, 1 * kS), *spool_, clock_);
+  const RuleOptions rule = Rule(1 * kS, 1 * kS);
+  Play(recorder, 0, footage, rule, {kStart + 4 * kS});
+  recorder.Finish();
+  const auto clips = TakeAll();
+  ASSERT_EQ(clips.size(), 1u);
+  const Judged judged = CheckVideo(clips[0]);
+  EXPECT_EQ(clips[0].manifest.shortfall(), "");
+  EXPECT_GT(judged.frame_pts.size(), 50u);
+  EXPECT_GT(judged.frame_pts.front(), footage.packets.front().pts) << "not the first keyframe";
+  // The clip's times are the source's: none is missing in the window, none is made up.
+  std::vector<int64_t> source;
+  for (const Packet& packet : footage.packets) source.push_back(packet.pts);
+  std::sort(source.begin(), source.end());
+  auto from = std::find(source.begin(), source.end(), judged.frame_pts.front());
+  ASSERT_LE(judged.frame_pts.size(), static_cast<size_t>(source.end() - from));
+  EXPECT_TRUE(std::equal(judged.frame_pts.begin(), judged.frame_pts.end(), from));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, RecorderShapes,
+    ::testing::Values(
+        // Open groups: frames after a keyframe refer to frames before it.
+        Shape{"hevc.mp4",
+              "-c:v libx265 -preset ultrafast -x265-params "
+              "log-level=none:keyint=25:min-keyint=25:scenecut=0:bframes=3:open-gop=1"},
+        // Annex B, parameter sets in the stream, a start that isn't 0.
+        Shape{"h264.ts", "-c:v libx264 -preset veryfast -g 25 -bf 2"},
+        Shape{"open.mkv", "-c:v libx264 -preset veryfast -g 25 -bf 3 -x264-params open-gop=1"},
+        // Ticks as long as frames, negative DTS.
+        Shape{"coarse.avi", "-c:v libx264 -preset veryfast -g 25 -bf 2 -r 25"}),
+    [](const auto& info) {
+      std::string name = info.param.file;
+      std::replace(name.begin(), name.end(), '.', '_');
+      return name;
+    });
+
 TEST_F(RecorderTest, TakesAClipAcrossTheSeamOfALoop) {
   FakeClock clock(kStart);
   CameraOptions options;
