@@ -41,6 +41,7 @@ absl::StatusOr<std::unique_ptr<ClipLedger>> ClipLedger::Open(const LedgerOptions
   }
   absl::Status status = ledger->Connect();
   if (status.ok()) status = ledger->Check();
+  if (status.ok()) status = ledger->Grow();
   if (absl::IsDataLoss(status)) {
     ledger->Disconnect();
     ASSIGN_OR_RETURN(const std::string aside, SetLedgerAside(options.path));
@@ -92,6 +93,7 @@ absl::Status ClipLedger::Connect() {
             fmt::format("{} was made by a newer version (format {}, this one reads {})",
                         options_.path, format, kLedgerFormat));
       }
+      db_->exec("PRAGMA journal_mode = WAL");  // if growing was cut short
       page_bytes_ = static_cast<uint64_t>(Pragma(*db_, "page_size"));
       free_pages_ = static_cast<uint64_t>(Pragma(*db_, "freelist_count"));
       ReserveLog();
@@ -109,6 +111,26 @@ absl::Status ClipLedger::Connect() {
     }
   }
   return absl::InternalError("unreachable");
+}
+
+absl::Status ClipLedger::Grow() {
+  const auto pages = static_cast<uint64_t>(Pragma(*db_, "page_count"));
+  const uint64_t wanted = options_.size_bytes / page_bytes_;
+  try {
+    if (pages < wanted) {
+      db_->exec(fmt::format("PRAGMA max_page_count = {}", 2 * wanted));
+      db_->exec("PRAGMA journal_mode = DELETE");
+      AddFreePages(*db_, (wanted - pages + free_pages_) * page_bytes_);
+    } else if (db_->tableExists("filler")) {  // of a growth that was cut short
+      db_->exec("DROP TABLE filler");
+    } else {
+      return absl::OkStatus();
+    }
+  } catch (const SQLite::Exception& error) {
+    LOG_WARN("spool: the ledger stays at {} of {} KiB until the next start: {}",
+             pages * page_bytes_ >> 10, options_.size_bytes >> 10, error.what());
+  }
+  return Connect();
 }
 
 void ClipLedger::ReserveLog() {

@@ -20,7 +20,7 @@ namespace gleaner::edge {
 
 struct LedgerOptions {
   std::string path;
-  uint64_t size_bytes = 0;  // what a new ledger reserves; it never grows beyond
+  uint64_t size_bytes = 0;  // what it reserves when it is opened; it never grows beyond
   // For tests only: what SQLite calls synchronous, and a VFS that fails on command.
   std::string synchronous = "FULL";
   std::string vfs;
@@ -84,6 +84,9 @@ class ClipLedger {
   absl::Status Reconnect();
   absl::Status Check();
   void ReserveLog();
+  // Makes an older, smaller ledger as large as the options want it, if nobody looks on and the disk
+  // has room.
+  absl::Status Grow();
   absl::Status TryWrite(const std::function<void(Batch&)>& body);
   SQLite::Statement& Sql(const char* sql);
   void Disconnect();
@@ -99,6 +102,10 @@ class ClipLedger {
 // Makes a new, empty ledger at `path`: built beside it, synced, renamed. Its pages are all written,
 // so that no later commit needs room.
 absl::Status CreateLedger(const std::string& path, uint64_t size_bytes, uint64_t ledgers_set_aside);
+// Adds pages that are free and take their room on the disk for as long as the file lives: `bytes`
+// of them, less what is free already. Not through a write-ahead log, which would grow as large.
+// Throws SQLite::Exception.
+void AddFreePages(SQLite::Database& db, uint64_t bytes);
 // Renames a damaged ledger and its log out of the way and says under which name; deletes all but
 // the last two of them.
 absl::StatusOr<std::string> SetLedgerAside(const std::string& path);

@@ -44,10 +44,7 @@ void Build(const std::string& path, uint64_t size_bytes, uint64_t ledgers_set_as
   spool.bind(1, id.data(), static_cast<int>(id.size()));
   spool.bind(2, static_cast<int64_t>(ledgers_set_aside));
   spool.exec();
-  // Pages written once and then freed keep their room on the disk for as long as the file lives.
-  db.exec("CREATE TABLE filler(bytes BLOB)");
-  db.exec(fmt::format("INSERT INTO filler VALUES(zeroblob({}))", size_bytes));
-  db.exec("DROP TABLE filler");
+  AddFreePages(db, size_bytes);
   db.exec("PRAGMA journal_mode = WAL");
 }
 
@@ -74,6 +71,13 @@ void RemoveWithLog(const std::string& path) {
 }
 
 }  // namespace
+
+void AddFreePages(SQLite::Database& db, uint64_t bytes) {
+  // Written once and then freed. In two transactions, or SQLite would not write them at all.
+  db.exec("DROP TABLE IF EXISTS filler; CREATE TABLE filler(bytes BLOB)");
+  db.exec(fmt::format("INSERT INTO filler VALUES(zeroblob({}))", bytes));
+  db.exec("DROP TABLE filler");
+}
 
 absl::Status CreateLedger(const std::string& path, uint64_t size_bytes,
                           uint64_t ledgers_set_aside) {

@@ -106,7 +106,8 @@
 //  - A row is damaged: a clip whose rows don't fit together, or whose blocks are another's, fails;
 //    data that is its own is quarantined.
 //  - A block is damaged: ReadBlock says so, and the uploader quarantines the clip.
-//  - The quota was changed: the file grows in place, or shrinks if its tail is free, else it stays.
+//  - The quota was changed: blocks and ledger grow in place; blocks shrink if the tail is free, else
+//    they stay as they are until a start finds it free.
 //
 // A test build dies on demand at each of these steps (common/crash_point.h), and tests/edge/spool
 // walks through all of them; `rows_written` is inside the transaction, `committed` after it:

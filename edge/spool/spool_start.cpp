@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <map>
 #include <utility>
 
@@ -142,11 +143,18 @@ absl::Status Spool::Impl::Start(std::string_view kernel_boot_id, const SpoolInte
     return absl::InvalidArgumentError(
         fmt::format("when_full is \"evict\" or \"stop\", not \"{}\"", options_.when_full));
   }
+  const std::filesystem::path directory(options_.directory);
+  const bool made = !std::filesystem::exists(directory);
   RETURN_IF_ERROR(MakeDirectories(options_.directory));
+  // Or the whole spool is gone after a power cut. A service may create in a folder that it may not
+  // open: then its entry is as durable as its owner made it.
+  if (made && directory.has_parent_path())
+    SyncDirectory(directory.parent_path().string()).IgnoreError();
   ASSIGN_OR_RETURN(lock_, LockSpool(options_.directory));
   std::lock_guard lock(mutex_);
   ASSIGN_OR_RETURN(store_,
                    BlockStore::Open(*internals.device, BlocksPath(options_.directory), wanted));
+  RETURN_IF_ERROR(SyncDirectory(options_.directory));
   GLEANER_CRASH_POINT("spool.create.blocks_reserved");
   ASSIGN_OR_RETURN(ledger_, ClipLedger::Open({.path = LedgerPath(options_.directory),
                                               .size_bytes = LedgerBytes(options_.quota_bytes),

@@ -237,6 +237,32 @@ TEST_F(Damage, ALargerQuotaGrowsTheFileAndASmallerOneShrinksItWhenTheTailIsFree)
   EXPECT_EQ(std::filesystem::file_size(BlocksPath(options_.directory)), kMiB);
 }
 
+TEST_F(Damage, ALargerQuotaGrowsTheLedgerTooAlsoWhenGrowingWasCutShort) {
+  Fill();
+  const auto ledger_bytes = [&] {
+    return std::filesystem::file_size(LedgerPath(options_.directory));
+  };
+  EXPECT_EQ(ledger_bytes() / kMiB, 4u);
+  options_.quota_bytes = 512 * kMiB;
+  {
+    const auto spool = Open();
+    EXPECT_EQ(ledger_bytes() / kMiB, 8u);
+    EXPECT_EQ(spool->stats().pending_clips, 3u);
+    ASSERT_TRUE(AddTestClip(*spool, {100}).ok());
+  }
+  {
+    SQLite::Database db(LedgerPath(options_.directory), SQLite::OPEN_READWRITE);
+    db.exec(
+        "PRAGMA journal_mode = DELETE; CREATE TABLE filler(bytes BLOB); INSERT INTO filler "
+        "VALUES(zeroblob(6000000))");
+  }
+  const auto spool = Open();
+  for (int i = 0; i < 120; ++i) ASSERT_TRUE(AddTestClip(*spool, {50'000}).ok());
+  EXPECT_EQ(spool->stats().pending_clips,
+            124u);  // there is room again for far more than 2 MiB of them
+  EXPECT_EQ(ledger_bytes() / kMiB, 8u);
+}
+
 TEST_F(Damage, StatusTellsWhatTheSpoolHoldsWhileTheDaemonRuns) {
   const auto spool = Open();
   ASSERT_TRUE(AddTestClip(*spool, {700'000}, 5).ok());
