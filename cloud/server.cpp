@@ -143,7 +143,7 @@ void Server::Rooms::WorkInBackground(const ServerConfig& config) {
   options.cpu_ns = config.media_cpu_ns;
   options.on_checked = [this](bool ok, double seconds) { metrics->CountMedia(ok, seconds); };
   media = std::make_unique<MediaChecker>(*catalog, *blobs, clock, options);
-  media_thread = std::jthread([this](std::stop_token stop) { media->Run(stop); });
+  media_thread = std::jthread([this](const std::stop_token& stop) { media->Run(stop); });
   janitor = std::make_unique<Janitor>(*catalog, *blobs, clock);
 }
 
@@ -165,7 +165,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config
   return server;
 }
 
-void Server::Run(std::stop_token stop) {
+void Server::Run(const std::stop_token& stop) {
   std::mutex mutex;
   std::condition_variable_any changed;
   std::unique_lock lock(mutex);

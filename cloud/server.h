@@ -20,7 +20,7 @@ class Server {
   ~Server();
 
   // Serves until `stop`.
-  void Run(std::stop_token stop);
+  void Run(const std::stop_token& stop);
 
   // Within about 15 s, whatever clients do: page first, then media, then devices, whose streams end
   // with UNAVAILABLE so that they come again.

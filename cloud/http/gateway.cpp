@@ -197,7 +197,7 @@ grpc::Status Gateway::Call(const Method& method, const std::string& request, int
   }
   if (!status.ok()) return status;
   grpc::Slice whole;
-  if (const grpc::Status dumped = answer.DumpToSingleSlice(&whole); !dumped.ok()) return dumped;
+  if (grpc::Status dumped = answer.DumpToSingleSlice(&whole); !dumped.ok()) return dumped;
   response->assign(reinterpret_cast<const char*>(whole.begin()), whole.size());
   return status;
 }

@@ -203,7 +203,7 @@ class HttpServer::Engine : public httplib::Server {
     set_exception_handler([](const httplib::Request& request, httplib::Response& response,
                              std::exception_ptr problem) {
       try {
-        std::rethrow_exception(problem);
+        std::rethrow_exception(std::move(problem));
       } catch (const std::exception& error) {
         LOG_ERROR("{} {}: {}", request.method, request.path, error.what());
       } catch (...) {

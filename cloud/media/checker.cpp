@@ -43,12 +43,12 @@ MediaChecker::MediaChecker(Catalog& catalog, BlobStore& blobs, Clock& clock, Opt
 
 MediaChecker::~MediaChecker() = default;
 
-void MediaChecker::Run(std::stop_token stop) {
+void MediaChecker::Run(const std::stop_token& stop) {
   std::vector<std::jthread> workers;
   for (size_t i = 0; i < options_.workers; ++i) workers.emplace_back([&] { Work(stop); });
 }
 
-void MediaChecker::Work(std::stop_token stop) {
+void MediaChecker::Work(const std::stop_token& stop) {
   while (const auto job = NextJob(stop)) {
     const int64_t begun_ns = clock_.MonotonicNs();
     const absl::Status status = Check(*job, stop);
@@ -72,7 +72,7 @@ void MediaChecker::Work(std::stop_token stop) {
   }
 }
 
-std::optional<MediaJob> MediaChecker::NextJob(std::stop_token stop) {
+std::optional<MediaJob> MediaChecker::NextJob(const std::stop_token& stop) {
   std::unique_lock lock(wake_->mutex);
   for (;;) {
     if (stop.stop_requested()) return std::nullopt;
@@ -90,7 +90,7 @@ std::optional<MediaJob> MediaChecker::NextJob(std::stop_token stop) {
   }
 }
 
-void MediaChecker::Refill(std::unique_lock<std::mutex>& lock, std::stop_token stop) {
+void MediaChecker::Refill(std::unique_lock<std::mutex>& lock, const std::stop_token& stop) {
   wake_->arrived = false;
   refilling_ = true;
   lock.unlock();
@@ -113,7 +113,7 @@ void MediaChecker::Refill(std::unique_lock<std::mutex>& lock, std::stop_token st
   wake_->changed.notify_all();
 }
 
-absl::Status MediaChecker::Check(const MediaJob& job, std::stop_token stop) {
+absl::Status MediaChecker::Check(const MediaJob& job, const std::stop_token& stop) {
   const int64_t begun_ns = clock_.MonotonicNs();
   ASSIGN_OR_RETURN(media::WorkerAnswer answer, Judge(job, stop));
   ASSIGN_OR_RETURN(const std::vector<BlobId> thumbnails, Store(answer.thumbnails));
@@ -132,7 +132,8 @@ absl::Status MediaChecker::Check(const MediaJob& job, std::stop_token stop) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<media::WorkerAnswer> MediaChecker::Judge(const MediaJob& job, std::stop_token stop) {
+absl::StatusOr<media::WorkerAnswer> MediaChecker::Judge(const MediaJob& job,
+                                                        const std::stop_token& stop) {
   v1::ClipManifest manifest;
   if (!manifest.ParseFromString(job.manifest)) return Failed("the manifest can't be parsed");
   if (manifest.video_size() != static_cast<int>(job.videos.size())) {

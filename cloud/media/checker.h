@@ -50,7 +50,7 @@ class MediaChecker {
   ~MediaChecker();
 
   // Works until `stop`: first what is pending, then what arrives. Call once.
-  void Run(std::stop_token stop);
+  void Run(const std::stop_token& stop);
 
  private:
   // Shared with the catalogue's callback, which may outlive this object.
@@ -60,15 +60,15 @@ class MediaChecker {
     bool arrived = true;
   };
 
-  void Work(std::stop_token stop);
+  void Work(const std::stop_token& stop);
   // The next clip that nobody works on; empty at the stop.
-  std::optional<MediaJob> NextJob(std::stop_token stop);
+  std::optional<MediaJob> NextJob(const std::stop_token& stop);
   // OK when the clip is done with, one way or the other.
-  absl::Status Check(const MediaJob& job, std::stop_token stop);
+  absl::Status Check(const MediaJob& job, const std::stop_token& stop);
   // The verdict on all of a clip's videos together.
-  absl::StatusOr<media::WorkerAnswer> Judge(const MediaJob& job, std::stop_token stop);
+  absl::StatusOr<media::WorkerAnswer> Judge(const MediaJob& job, const std::stop_token& stop);
   absl::StatusOr<std::vector<BlobId>> Store(const std::vector<std::string>& thumbnails);
-  void Refill(std::unique_lock<std::mutex>& lock, std::stop_token stop);
+  void Refill(std::unique_lock<std::mutex>& lock, const std::stop_token& stop);
 
   Catalog& catalog_;
   BlobStore& blobs_;

@@ -136,7 +136,7 @@ std::string HowItEnded(int status) {
 
 absl::StatusOr<WorkerAnswer> RunWorker(const std::string& program, int video_fd,
                                        const v1::VideoTrack& track, size_t thumbnails,
-                                       int64_t cpu_ns, std::stop_token stop) {
+                                       int64_t cpu_ns, const std::stop_token& stop) {
   const int64_t wall_ns = kWallFactor * cpu_ns;
   const auto deadline = steady_clock::now() + std::chrono::nanoseconds(wall_ns);
   const auto cpu_seconds = static_cast<uint32_t>((cpu_ns - 1) / kNanosPerSecond + 1);

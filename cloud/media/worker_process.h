@@ -21,6 +21,6 @@ namespace gleaner::cloud::media {
 // could not begin), CANCELLED (`stop`).
 absl::StatusOr<WorkerAnswer> RunWorker(const std::string& program, int video_fd,
                                        const v1::VideoTrack& track, size_t thumbnails,
-                                       int64_t cpu_ns, std::stop_token stop);
+                                       int64_t cpu_ns, const std::stop_token& stop);
 
 }  // namespace gleaner::cloud::media
