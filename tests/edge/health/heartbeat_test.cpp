@@ -217,19 +217,20 @@ TEST_F(HeartbeatTest, KnowsHowFarItsClockIsFromTheServers) {
 }
 
 TEST_F(HeartbeatTest, StopsAtOnceWhenTheServerHangs) {
-  std::promise<void> entered;
-  std::promise<void> release;
-  cloud_.on_hello = [&](const v1::HelloRequest&, v1::HelloResponse*) {
-    entered.set_value();
-    release.get_future().wait();
+  // Shared: the server's thread may outlive this scope by a moment.
+  const auto entered = std::make_shared<std::promise<void>>();
+  const auto release = std::make_shared<std::promise<void>>();
+  cloud_.on_hello = [entered, release](const v1::HelloRequest&, v1::HelloResponse*) {
+    entered->set_value();
+    release->get_future().wait();
     return grpc::Status::OK;
   };
   Start();
-  entered.get_future().wait();
+  entered->get_future().wait();
   const int64_t start = RealClock().MonotonicNs();
   Stop();
   EXPECT_LT(RealClock().MonotonicNs() - start, kNanosPerSecond);
-  release.set_value();
+  release->set_value();
 }
 
 TEST(HeartbeatOptions, KeepsTheIntervalWithinTheContract) {

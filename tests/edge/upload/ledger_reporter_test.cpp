@@ -118,20 +118,21 @@ TEST_F(LedgerReporterTest, NamesEveryGap) {
 }
 
 TEST_F(LedgerReporterTest, StopsAtOnceWhenTheServerHangs) {
-  std::promise<void> entered;
-  std::promise<void> release;
-  cloud_.on_ledger = [&](const v1::ReportLedgerRequest&, v1::ReportLedgerResponse*) {
-    entered.set_value();
-    release.get_future().wait();
+  // Shared: the server's thread may outlive this scope by a moment.
+  const auto entered = std::make_shared<std::promise<void>>();
+  const auto release = std::make_shared<std::promise<void>>();
+  cloud_.on_ledger = [entered, release](const v1::ReportLedgerRequest&, v1::ReportLedgerResponse*) {
+    entered->set_value();
+    release->get_future().wait();
     return grpc::Status::OK;
   };
   Start();
-  entered.get_future().wait();
+  entered->get_future().wait();
   const int64_t start = RealClock().MonotonicNs();
   thread_.request_stop();
   thread_.join();
   EXPECT_LT(RealClock().MonotonicNs() - start, kNanosPerSecond);
-  release.set_value();
+  release->set_value();
 }
 
 }  // namespace
