@@ -25,7 +25,7 @@ constexpr int64_t kDismissNs = 130 * kNanosPerMilli;
 // After this long without a change, packets are quiet packets again.
 constexpr int64_t kSettledNs = 300 * kNanosPerMilli;
 
-constexpr int64_t kCheckNs = 3000 * kNanosPerMilli;
+constexpr int64_t kCheckNs = 4000 * kNanosPerMilli;
 constexpr int64_t kDistrustedCheckNs = 500 * kNanosPerMilli;
 constexpr int64_t kDistrustNs = 60 * kNanosPerSecond;
 
@@ -49,27 +49,30 @@ MotionDetector::MotionDetector(std::string_view camera, SampleSink& sink)
 
 void MotionDetector::OnFormat(const VideoFormat& format) {
   format_ = format;
-  stats_ = stats();  // keeps the count of a decoder that goes
+  decodable_ = false;
   decoder_.reset();
   watch_.Reset();
   meter_.Reset();
-  pending_.clear();
-  pending_bytes_ = 0;
+  DropPending();
   started_ = false;
   awake_ = false;
   distrust_until_ns_ = 0;
   if (!format.Remuxable()) return;
   auto decoder = PacketDecoder::Open(format);
-  if (!decoder.ok()) {
+  decodable_ = decoder.ok();
+  if (!decodable_) {
     LOG_ERROR("camera {}: no motion will be seen: {}", camera_, Message(decoder.status()));
-    return;
   }
-  decoder_ = *std::move(decoder);
+}
+
+void MotionDetector::DropPending() {
+  pending_.clear();
+  pending_bytes_ = 0;
 }
 
 void MotionDetector::OnPacket(const Packet& packet) {
   ++stats_.packets;
-  if (decoder_ == nullptr || (!started_ && !packet.keyframe)) return;
+  if (!decodable_ || (!started_ && !packet.keyframe)) return;
   const int64_t now_ns = packet.monotonic_ns;
   const bool suspicious = watch_.IsSuspicious(packet);
   if (!started_) {
@@ -77,9 +80,8 @@ void MotionDetector::OnPacket(const Packet& packet) {
     Wake(now_ns, /*questioned=*/false);
   }
   if (packet.keyframe && !awake_) {
-    pending_.clear();
-    pending_bytes_ = 0;
-    restart_ = true;
+    DropPending();
+    decoder_.reset();
   }
   pending_.push_back(packet);
   pending_bytes_ += packet.size_bytes;
@@ -134,24 +136,36 @@ void MotionDetector::Cool(int64_t now_ns) {
 }
 
 void MotionDetector::CatchUp() {
-  if (std::exchange(restart_, false)) decoder_->Restart();
+  if (decoder_ == nullptr) {
+    auto decoder = PacketDecoder::Open(format_);
+    if (!decoder.ok())
+      return;  // it did open before: for lack of memory; the next packet tries again
+    decoder_ = *std::move(decoder);
+  }
   const Packet& newest = pending_.back();
   const double tick_ns = 1e9 * format_.time_base.numerator / format_.time_base.denominator;
   for (const Packet& packet : pending_) {
     decoder_->Decode(packet, [&](const AVFrame& picture) {
+      ++stats_.decoded_frames;
       const auto age_ns =
           static_cast<int64_t>(static_cast<double>(newest.pts - picture.pts) * tick_ns);
       Look(picture, newest.monotonic_ns - age_ns);
     });
   }
-  pending_.clear();
-  pending_bytes_ = 0;
+  DropPending();
 }
 
 void MotionDetector::CheckKeyframe(const Packet& keyframe) {
   checked_ns_ = keyframe.monotonic_ns;
+  auto decoder = PacketDecoder::Open(format_);
+  if (!decoder.ok()) return;
   LumaPicture luma;
-  decoder_->DecodeAlone(keyframe, [&](const AVFrame& picture) { reducer_.Reduce(picture, luma); });
+  const auto reduce = [&](const AVFrame& picture) {
+    ++stats_.decoded_frames;
+    reducer_.Reduce(picture, luma);
+  };
+  (*decoder)->Decode(keyframe, reduce);
+  (*decoder)->Finish(reduce);
   if (luma.empty()) return;
   ++stats_.looked_at;
   const double fraction = meter_.LookFromAfar(luma);
@@ -195,12 +209,6 @@ void MotionDetector::Write(double value, int64_t monotonic_ns) {
   sample_.value = value;
   sample_.monotonic_ns = at_ns;
   sink_.OnSample(sample_);
-}
-
-DetectorStats MotionDetector::stats() const {
-  DetectorStats stats = stats_;
-  if (decoder_ != nullptr) stats.decoded_frames += decoder_->frames();
-  return stats;
 }
 
 }  // namespace gleaner::edge

@@ -8,7 +8,7 @@
 //  packet, until the pixels have been quiet for a
 //     second; if they say that nothing moves, the question was wrong and the next one must be
 //     better.
-//  3. Every three seconds a keyframe is decoded alone and compared with what was last seen, so that
+//  3. Every four seconds a keyframe is decoded alone and compared with what was last seen, so that
 //  what is slow, or predicted too well to show in
 //     packet sizes, is found too; every keyframe while packet sizes can't be trusted (just started,
 //     or just caught missing something).
@@ -41,12 +41,13 @@ class MotionDetector : public Detector {
   void OnFormat(const VideoFormat& format) override;
   void OnPacket(const Packet& packet) override;
   void OnFrame(const Frame& frame) override;
-  DetectorStats stats() const override;
+  DetectorStats stats() const override { return stats_; }
 
  private:
   // Starts looking at every frame. `questioned`: because packet sizes asked for it.
   void Wake(int64_t now_ns, bool questioned);
   void Cool(int64_t now_ns);
+  void DropPending();
   // Decodes what has come since the decoder's last packet and looks at it.
   void CatchUp();
   void CheckKeyframe(const Packet& keyframe);
@@ -62,16 +63,18 @@ class MotionDetector : public Detector {
   bool written_ = false;
 
   VideoFormat format_;
-  std::unique_ptr<PacketDecoder> decoder_;  // null for frame cameras and where there is none
+  bool decodable_ = false;  // packets of this format, that is
+  // Open from waking to the first keyframe after cooling: a quiet camera holds no decoder and none
+  // of its pictures. Open between them it has seen every packet but `pending_`.
+  std::unique_ptr<PacketDecoder> decoder_;
   PacketWatch watch_;
   LumaReducer reducer_;
   ChangeMeter meter_;
   DetectorStats stats_;
 
-  // In decode order, what the decoder has not seen; begins with a keyframe if `restart_`.
+  // In decode order, what the decoder has not seen; without a decoder all since the last keyframe.
   std::vector<Packet> pending_;
   size_t pending_bytes_ = 0;
-  bool restart_ = true;
 
   bool started_ = false;     // a keyframe has come
   bool awake_ = false;       // looking at every frame

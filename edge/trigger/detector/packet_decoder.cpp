@@ -5,6 +5,7 @@ extern "C" {
 }
 
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include "absl/status/status.h"
 
@@ -20,6 +21,12 @@ void PacketDecoder::FreeContext::operator()(AVCodecContext* context) const {
   avcodec_free_context(&context);
 }
 void PacketDecoder::FreeFrame::operator()(AVFrame* frame) const { av_frame_free(&frame); }
+
+PacketDecoder::~PacketDecoder() {
+  context_.reset();
+  frame_.reset();
+  malloc_trim(0);
+}
 
 absl::StatusOr<std::unique_ptr<PacketDecoder>> PacketDecoder::Open(const VideoFormat& format) {
   const AVCodec* codec = avcodec_find_decoder(format.parameters->codec_id);
@@ -50,19 +57,13 @@ void PacketDecoder::Decode(const Packet& packet, const OnDecoded& on_decoded) {
   Receive(on_decoded);
 }
 
-void PacketDecoder::DecodeAlone(const Packet& keyframe, const OnDecoded& on_decoded) {
-  Restart();
-  Decode(keyframe, on_decoded);
+void PacketDecoder::Finish(const OnDecoded& on_decoded) {
   avcodec_send_packet(context_.get(), nullptr);
   Receive(on_decoded);
-  Restart();
 }
-
-void PacketDecoder::Restart() { avcodec_flush_buffers(context_.get()); }
 
 void PacketDecoder::Receive(const OnDecoded& on_decoded) {
   while (avcodec_receive_frame(context_.get(), frame_.get()) >= 0) {
-    ++frames_;
     on_decoded(*frame_);
     av_frame_unref(frame_.get());
   }

@@ -22,18 +22,16 @@ class PacketDecoder {
 
   // UNIMPLEMENTED when there is no decoder for the codec, INTERNAL when it doesn't open.
   static absl::StatusOr<std::unique_ptr<PacketDecoder>> Open(const VideoFormat& format);
+  // Gives its memory back to the system: some megabytes of pictures that malloc would keep.
+  ~PacketDecoder();
+  PacketDecoder(const PacketDecoder&) = delete;
+  PacketDecoder& operator=(const PacketDecoder&) = delete;
 
-  // The next packet in decode order; frames come out in presentation order, late by the stream's
-  // own reordering.
+  // The next packet in decode order, first a keyframe; frames come out in presentation order, late
+  // by the stream's own reordering.
   void Decode(const Packet& packet, const OnDecoded& on_decoded);
-  // One keyframe by itself: its frame comes out at once, and the decoder is left as after
-  // Restart().
-  void DecodeAlone(const Packet& keyframe, const OnDecoded& on_decoded);
-  // Forgets all state: the next packet must be a keyframe.
-  void Restart();
-
-  // Frames that came out so far.
-  uint64_t frames() const { return frames_; }
+  // No packet follows: the frames that are still inside come out. The last call.
+  void Finish(const OnDecoded& on_decoded);
 
  private:
   struct FreeContext {
@@ -48,8 +46,6 @@ class PacketDecoder {
 
   std::unique_ptr<AVCodecContext, FreeContext> context_;
   std::unique_ptr<AVFrame, FreeFrame> frame_;
-  std::shared_ptr<const AVCodecParameters> parameters_;
-  uint64_t frames_ = 0;
 };
 
 }  // namespace gleaner::edge
