@@ -112,8 +112,11 @@ on_exit() {
   if [ $status -eq 1 ]; then
     for name in "${blame[@]}"; do
       if [ -f "$state/log/$name.log" ]; then
-        say "--- the end of $state/log/$name.log"
-        tail -n 15 "$state/log/$name.log" >&2
+        say "--- $state/log/$name.log: its warnings, then its end"
+        { grep -E '^[^ ]+ gleaner-[a-z]+ (warning|error|critical) ' "$state/log/$name.log" || true; } |
+          tail -n 5 >&2
+        say "…"
+        tail -n 8 "$state/log/$name.log" >&2
       fi
     done
   elif $once; then
