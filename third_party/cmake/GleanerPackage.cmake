@@ -48,6 +48,8 @@ if(TARGET gleaner-edge)
 gleaner-edge watches a device's cameras, cuts clips of what its rules look for into
 a durable buffer, and hands them to gleaner-cloud. It never slows the device's main
 work, fills its disk, floods its network or loses a clip.")
+  # Opened at run time, and only for V4L2 cameras: it brings in SDL, OpenAL and X11.
+  set(CPACK_DEBIAN_EDGE_PACKAGE_RECOMMENDS libavdevice59)
 endif()
 if(TARGET gleaner-cloud)
   install(TARGETS gleaner-cloud RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT cloud)
