@@ -35,7 +35,7 @@ ListenAddress ReadAddress(ConfigReader& table, std::string_view key,
 std::string ReadPemPath(ConfigReader& table, std::string_view key,
                         const std::filesystem::path& folder) {
   const std::string text = table.RequiredString(key);
-  const std::string path = Resolve(text, folder);
+  std::string path = Resolve(text, folder);
   if (text.empty()) return path;
   if (const auto file = OpenFile(path, O_RDONLY); !file.ok()) {
     table.Error(key, Message(file.status()));

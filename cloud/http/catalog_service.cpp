@@ -57,7 +57,7 @@ grpc::Status CatalogService::ListDevices(grpc::ServerContext*, const v1::ListDev
 
 grpc::Status CatalogService::GetSummary(grpc::ServerContext*, const v1::GetSummaryRequest*,
                                         v1::GetSummaryResponse* response) {
-  const grpc::Status status = Answer(catalog_.GetSummary(clock_.WallNs()), response);
+  grpc::Status status = Answer(catalog_.GetSummary(clock_.WallNs()), response);
   if (status.ok()) response->set_server_version(std::string(Version()));
   return status;
 }

@@ -185,8 +185,8 @@ bool TestSandbox() {
   report("make a process", Try([] { (void)!::fork(); }), End::kKilled);
   report("signal the parent", Try([] { ::kill(::getppid(), 0); }), End::kKilled);
   report("executable memory", Try([] {
-           ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS,
-                  -1, 0);
+           (void)::mmap(nullptr, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
          }),
          End::kKilled);
   report("write to the video", Try([] { (void)!::write(kVideoFd, "x", 1); }), End::kKilled);
