@@ -160,8 +160,9 @@ absl::Status BlockStore::Sync(BlockSession& session) {
   std::lock_guard lock(mutex_);
   if (!status.ok()) EndSession(session, status);
   // Another thread's failure in the meantime leaves open whether our sync saw our writes.
-  if (status.ok() && session.failed)
+  if (status.ok() && session.failed) {
     return absl::DataLossError("a write to the disk failed meanwhile");
+  }
   return status;
 }
 

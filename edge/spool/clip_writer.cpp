@@ -58,8 +58,9 @@ absl::Status ObjectWriterImpl::FlushBlock() {
 absl::Status ObjectWriterImpl::Finish() {
   if (finished_) return status_;
   finished_ = true;
-  if (status_.ok() && row_.size_bytes == 0)
+  if (status_.ok() && row_.size_bytes == 0) {
     status_ = absl::InvalidArgumentError("an object has at least one byte");
+  }
   if (status_.ok() && row_.size_bytes < kInlineBytes) {
     row_.inlined = true;
     row_.bytes.assign(reinterpret_cast<const char*>(buffer_.get()), filled_);
@@ -117,8 +118,9 @@ absl::Status ClipWriterImpl::Commit(std::string manifest,
   const absl::Status committed = sink_.CommitClip(clip_, parts);
   if (committed.ok() || absl::IsUnavailable(committed)) {
     // In doubt, the rows may be there: the blocks stay taken until the next start knows.
-    if (!committed.ok())
+    if (!committed.ok()) {
       LOG_ERROR("spool: the blocks of a clip in doubt stay taken until the next start");
+    }
     for (const auto& object : objects) static_cast<ObjectWriterImpl&>(*object).Disown();
   }
   return committed;

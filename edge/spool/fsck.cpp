@@ -93,9 +93,10 @@ class Checker {
             Add(part.clip, fmt::format("names block {}, beyond the end of spool.blocks", block));
             break;
           }
-          if (owners[block] != 0)
+          if (owners[block] != 0) {
             Add(part.clip,
                 fmt::format("block {} is also clip {}'s", block, SequenceOf(owners[block])));
+          }
           owners[block] = part.clip;
         }
       }

@@ -185,8 +185,9 @@ std::string EncodeRuns(const std::vector<BlockRun>& runs) { return Encode(runs);
 
 std::string PartProblem(const PartRow& part) {
   const uint64_t max_bytes = part.part == 0 ? kMaxManifestBytes : kMaxObjectBytes;
-  if (part.size_bytes > max_bytes)
+  if (part.size_bytes > max_bytes) {
     return fmt::format("has an impossible size of {} bytes", part.size_bytes);
+  }
   const uint64_t blocks = BlockCount(part.size_bytes);
   if (part.block_xxh3.size() != blocks) {
     return fmt::format("has {} checksums for {} blocks", part.block_xxh3.size(), blocks);

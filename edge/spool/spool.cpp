@@ -14,6 +14,7 @@ namespace gleaner::edge {
 namespace {
 
 constexpr size_t kMaxReasonBytes = 256;
+
 // At most 256 bytes, cut between characters.
 std::string Shorten(std::string_view text) {
   if (text.size() <= kMaxReasonBytes) return std::string(text);
@@ -26,12 +27,14 @@ std::string Shorten(std::string_view text) {
 
 absl::StatusOr<ClipKey> Spool::Impl::TakeNumber(std::string_view rule, uint32_t priority,
                                                 ClipState state, std::string_view reason) {
-  if (priority > kMaxPriority)
+  if (priority > kMaxPriority) {
     return absl::InvalidArgumentError(fmt::format("a priority is 0 to {}", kMaxPriority));
+  }
   std::lock_guard lock(mutex_);
-  if (!ledger_->HasRoom(0, 1))
+  if (!ledger_->HasRoom(0, 1)) {
     return absl::ResourceExhaustedError(
         "the spool's ledger is full of what the cloud has not acknowledged");
+  }
   const ClipRow row{.id = MakeRowId(ordinal_, last_sequence_ + 1),
                     .state = state,
                     .priority = priority,
@@ -79,8 +82,9 @@ absl::StatusOr<std::unique_ptr<ClipWriter>> Spool::Impl::NewClip(const ClipKey& 
 
 void Spool::Impl::WriterClosed(RowId id) {
   std::lock_guard lock(mutex_);
-  if (const auto found = capturing_.find(id); found != capturing_.end())
+  if (const auto found = capturing_.find(id); found != capturing_.end()) {
     found->second.writing = false;
+  }
 }
 
 absl::StatusOr<uint32_t> Spool::Impl::AllocateBlock(uint32_t priority) {
@@ -107,8 +111,9 @@ absl::Status Spool::Impl::CommitClip(RowId id, const std::vector<PartRow>& parts
   {
     std::lock_guard lock(mutex_);
     const auto found = capturing_.find(id);
-    if (found == capturing_.end())
+    if (found == capturing_.end()) {
       return absl::FailedPreconditionError("the clip is not being captured");
+    }
     clip.priority = found->second.priority;
     while (!ledger_->HasRoom(inlined, parts.size())) {
       RETURN_IF_ERROR(EvictOne(clip.priority));
@@ -196,8 +201,9 @@ absl::Status Spool::Impl::Release(const ClipKey& key, const Sha256Digest& manife
   std::lock_guard lock(mutex_);
   const auto id = IdOf(key);
   const HeldClip* clip = id ? index_.Find(*id) : nullptr;
-  if (clip == nullptr)
+  if (clip == nullptr) {
     return absl::NotFoundError(fmt::format("clip {} is not waiting", ToString(key)));
+  }
   if (clip->manifest_sha256 != manifest_sha256) {
     return absl::FailedPreconditionError(
         fmt::format("the receipt for clip {} is for another manifest", ToString(key)));
@@ -215,8 +221,9 @@ absl::Status Spool::Impl::Release(const ClipKey& key, const Sha256Digest& manife
 absl::Status Spool::Impl::Quarantine(const ClipKey& key, std::string_view reason) {
   std::lock_guard lock(mutex_);
   const auto id = IdOf(key);
-  if (!id || index_.Find(*id) == nullptr)
+  if (!id || index_.Find(*id) == nullptr) {
     return absl::NotFoundError(fmt::format("clip {} is not waiting", ToString(key)));
+  }
   return QuarantinePending(*id, reason);
 }
 
@@ -260,9 +267,10 @@ absl::Status Spool::Impl::EvictOne(uint32_t priority) {
         "the spool is full, and when_full = \"stop\" keeps what it has");
   }
   const auto id = index_.LeastValuable(priority);
-  if (!id)
+  if (!id) {
     return absl::ResourceExhaustedError(
         "the spool is full of clips that are worth more or are being uploaded");
+  }
   return EndPending(*id, ClipState::kEvicted, "the spool was full");
 }
 
@@ -301,8 +309,9 @@ void Spool::Impl::OnCommit(std::function<void()> callback) {
 
 std::optional<RowId> Spool::Impl::IdOf(const ClipKey& key) const {
   for (const auto& [ordinal, boot_id] : boots_) {
-    if (boot_id == key.boot_id && key.sequence < uint64_t{1} << kSequenceBits)
+    if (boot_id == key.boot_id && key.sequence < uint64_t{1} << kSequenceBits) {
       return MakeRowId(ordinal, key.sequence);
+    }
   }
   return std::nullopt;
 }

@@ -136,9 +136,10 @@ StartPlan PlanStart(const std::vector<BootRow>& boots, const std::vector<ClipRow
 
 absl::Status Spool::Impl::Start(std::string_view kernel_boot_id, const SpoolInternals& internals) {
   const auto wanted = static_cast<uint32_t>(options_.quota_bytes / kBlockBytes);
-  if (wanted == 0)
+  if (wanted == 0) {
     return absl::InvalidArgumentError(
         fmt::format("a spool's quota is at least {} bytes", kBlockBytes));
+  }
   if (options_.when_full != "evict" && options_.when_full != "stop") {
     return absl::InvalidArgumentError(
         fmt::format("when_full is \"evict\" or \"stop\", not \"{}\"", options_.when_full));
@@ -148,8 +149,9 @@ absl::Status Spool::Impl::Start(std::string_view kernel_boot_id, const SpoolInte
   RETURN_IF_ERROR(MakeDirectories(options_.directory));
   // Or the whole spool is gone after a power cut. A service may create in a folder that it may not
   // open: then its entry is as durable as its owner made it.
-  if (made && directory.has_parent_path())
+  if (made && directory.has_parent_path()) {
     SyncDirectory(directory.parent_path().string()).IgnoreError();
+  }
   ASSIGN_OR_RETURN(lock_, LockSpool(options_.directory));
   std::lock_guard lock(mutex_);
   ASSIGN_OR_RETURN(store_,
@@ -219,18 +221,22 @@ absl::Status Spool::Impl::Apply(StartPlan plan) {
   }));
   GLEANER_CRASH_POINT("spool.start.committed");
   for (const RowId id : overflow) store_->Free(index_.TakeQuarantined(id).runs);
-  for (const RowId id : plan.capturing)
+  for (const RowId id : plan.capturing) {
     LOG_WARN("spool: clip {} failed: daemon stopped while capturing", ToString(KeyOf(id)));
+  }
   for (const StartPlan::Torn& torn : plan.torn) {
     LOG_ERROR("spool: clip {} failed: found torn at start: {}{}", ToString(KeyOf(torn.id)),
               torn.problem, torn.keep ? "; its data is quarantined" : "");
   }
-  for (const RowId id : overflow)
+  for (const RowId id : overflow) {
     LOG_WARN("spool: quarantine is full: the data of row {} was dropped", id);
-  if (!plan.nameless.empty())
+  }
+  if (!plan.nameless.empty()) {
     LOG_ERROR("spool: forgot {} clips of boots that the ledger doesn't know", plan.nameless.size());
-  if (!plan.orphans.empty())
+  }
+  if (!plan.orphans.empty()) {
     LOG_WARN("spool: dropped the objects of {} rows that own none", plan.orphans.size());
+  }
   return absl::OkStatus();
 }
 

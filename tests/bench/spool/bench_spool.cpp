@@ -96,8 +96,9 @@ class Ours {
   }
 
   void Recycle() {
-    while (const auto clip = Must(spool_->Next({})))
+    while (const auto clip = Must(spool_->Next({}))) {
       Must(spool_->Release(clip->key, clip->manifest_sha256));
+    }
   }
 
   uint64_t payload_bytes() const { return payload_bytes_; }

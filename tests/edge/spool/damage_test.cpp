@@ -230,8 +230,9 @@ TEST_F(Damage, ALargerQuotaGrowsTheFileAndASmallerOneShrinksItWhenTheTailIsFree)
     const auto spool = Open();
     EXPECT_EQ(spool->stats().quota_bytes, 3 * kMiB);
     EXPECT_EQ(*ReadObject(*spool, **spool->Next({}), 0), TestBytes(1, 0, 700'000));
-    while (const auto clip = *spool->Next({}))
+    while (const auto clip = *spool->Next({})) {
       ASSERT_TRUE(spool->Release(clip->key, clip->manifest_sha256).ok());
+    }
   }
   EXPECT_EQ(Open()->stats().quota_bytes, 1 * kMiB);
   EXPECT_EQ(std::filesystem::file_size(BlocksPath(options_.directory)), kMiB);

@@ -31,8 +31,9 @@ class FaultDevice::File : public BlockFile {
   absl::StatusOr<size_t> ReadSome(uint64_t offset, std::span<uint8_t> data) override {
     {
       std::lock_guard lock(device_.mutex_);
-      if (device_.faults_.read_in > 0 && --device_.faults_.read_in == 0)
+      if (device_.faults_.read_in > 0 && --device_.faults_.read_in == 0) {
         return device_.faults_.read_error;
+      }
     }
     return file_->ReadSome(offset, data);
   }

@@ -283,8 +283,10 @@ TEST_F(Faults, ADiskTooSmallForTheQuotaIsSaidAtTheFirstStartAndLeavesNoHalfASpoo
   const SpoolOptions options{.directory = folder_.path() + "/spool", .quota_bytes = 64 * kMiB};
   const int result = OnSmallDisk(folder_.path(), 24 * kMiB, [&](const auto& fill) {
     struct statvfs disk;
-    if (::statvfs(folder_.path().c_str(), &disk) != 0 || disk.f_blocks * disk.f_frsize > 25 * kMiB)
+    if (::statvfs(folder_.path().c_str(), &disk) != 0 ||
+        disk.f_blocks * disk.f_frsize > 25 * kMiB) {
       fill();
+    }
     const auto refused = Spool::Open(options, clock_, kTestBoot);
     if (refused.ok()) return 1;
     return std::filesystem::file_size(BlocksPath(options.directory)) == 0 ? 0 : 2;

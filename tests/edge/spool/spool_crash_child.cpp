@@ -62,8 +62,9 @@ class Child {
  private:
   void Note(std::string_view event, uint64_t sequence) {
     const std::string line = fmt::format("{} {}\n", event, sequence);
-    if (::write(journal_.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size()))
+    if (::write(journal_.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size())) {
       std::_Exit(3);
+    }
   }
 
   ClipKey Take() {

@@ -111,8 +111,9 @@ TEST(SpoolCrashPoints, AreAllTested) {
     if (file.path().extension() != ".cpp") continue;
     std::ifstream in(file.path());
     const std::string text((std::istreambuf_iterator<char>(in)), {});
-    for (std::sregex_iterator it(text.begin(), text.end(), point), end; it != end; ++it)
+    for (std::sregex_iterator it(text.begin(), text.end(), point), end; it != end; ++it) {
       in_source.insert((*it)[1]);
+    }
   }
   EXPECT_EQ(in_source, std::set<std::string>(std::begin(kPoints), std::end(kPoints)));
 }

@@ -111,8 +111,9 @@ TEST_F(SpoolTest, ForgetsABootWhenNothingOfItIsLeft) {
 
 TEST_F(SpoolTest, HandsOutTheMostValuableThenTheOldest) {
   const auto spool = Open();
-  for (const uint32_t priority : {3, 9, 3, 0, 9})
+  for (const uint32_t priority : {3, 9, 3, 0, 9}) {
     ASSERT_TRUE(AddTestClip(*spool, {100}, priority).ok());
+  }
   EXPECT_THAT(Order(*spool), ElementsAre(2, 5, 1, 3, 4));
 }
 
@@ -262,8 +263,9 @@ TEST_F(SpoolTest, CallsTombstonesBeyondAReportsBoundPendingUntilTheirTurn) {
   EXPECT_EQ(report.boots(0).pending(0).first(), 1025u);
   EXPECT_EQ(report.boots(0).pending(0).last(), 1100u);
   std::vector<ClipKey> keys;
-  for (const auto& stone : report.boots(0).tombstones())
+  for (const auto& stone : report.boots(0).tombstones()) {
     keys.push_back({spool->boot_id(), stone.key().sequence()});
+  }
   ASSERT_TRUE(spool->AcknowledgeTombstones(keys).ok());
   report = *spool->Ledger();
   EXPECT_EQ(report.boots(0).tombstones_size(), 76);

@@ -29,8 +29,9 @@ std::string TestBytes(uint64_t sequence, size_t object, uint64_t size) {
   std::string bytes(size, '\0');
   for (size_t i = 0; i < bytes.size(); i += 8) {
     const uint64_t word = random();
-    for (size_t k = 0; k < 8 && i + k < bytes.size(); ++k)
+    for (size_t k = 0; k < 8 && i + k < bytes.size(); ++k) {
       bytes[i + k] = static_cast<char>(word >> (8 * k));
+    }
   }
   return bytes;
 }
@@ -149,8 +150,9 @@ std::vector<std::string> CheckSpool(const SpoolOptions& options, const Journal& 
             fmt::format("clip {}: object {} holds another clip's bytes", clip.key.sequence, i));
       }
       for (const uint32_t block : clip.objects[i].blocks) {
-        if (!owned.insert(block).second)
+        if (!owned.insert(block).second) {
           wrong.push_back(fmt::format("block {} has two owners", block));
+        }
       }
     }
   }
@@ -160,8 +162,9 @@ std::vector<std::string> CheckSpool(const SpoolOptions& options, const Journal& 
     const bool gone = states[i] == 0;
     if (states[i] > 1) wrong.push_back(fmt::format("{} is in two states", i));
     if (gone && !journal.ending.contains(i)) wrong.push_back(fmt::format("{} is lost", i));
-    if (!gone && journal.released.contains(i))
+    if (!gone && journal.released.contains(i)) {
       wrong.push_back(fmt::format("{} is back after its release", i));
+    }
     if (journal.committed.contains(i) && failed.contains(i) && !journal.ending.contains(i)) {
       wrong.push_back(fmt::format("{} was committed and has failed", i));
     }
