@@ -3,14 +3,13 @@
 // When a rule fires. Its expression is a step function of time (see expression.h); with `last` for
 // the rule's last firing of either kind:
 //  - It opens a clip when the expression becomes true, or is still true, at a moment not before
-//  last + cooldown. Being true counts, not only
-//    becoming true: what began while the rule was silent and goes on is as worth seeing as what
-//    begins now.
+//    last + cooldown. Being true counts, not only becoming true: what began while the rule was
+//    silent and goes on is as worth seeing as what begins now.
 //  - It extends the clip that is open (until last + post) while the expression is true: at each
-//  rise, at least once a second, and at each fall, so that
-//    post counts from the end of the activity. An activity is one clip, until the clip is as long
-//    as max_clip.
+//    rise, at least once a second, and at each fall, so that post counts from the end of the
+//    activity. An activity is one clip, until the clip is as long as max_clip.
 //  - Then it is silent until last + cooldown.
+//
 // So one hand over the table is one clip, a conveyor that never stops is a clip of max_clip every
 // cooldown, and a flickering signal can't flood the spool.
 #pragma once

@@ -27,8 +27,8 @@ class Evaluator {
   // The signals, as indexes, that the expression reads.
   const std::vector<size_t>& reads() const { return reads_; }
 
-  // A new value of a signal; `stale_ns` is the moment at which it ends by itself, or kNever.
-  // Takes effect with the next EvaluateAt.
+  // A new value of a signal; `stale_ns` is the moment at which it ends by itself, or kNever. Takes
+  // effect with the next EvaluateAt.
   void Set(size_t signal, double value, int64_t stale_ns);
   // The truth at `now_ns`. Calls go forward in time, or stay, and visit every NextChangeNs().
   bool EvaluateAt(int64_t now_ns);

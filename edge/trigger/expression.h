@@ -9,17 +9,21 @@
 //   rule       = and ( "or" and )*
 //   and        = not ( "and" not )*
 //   not        = "not" not | "(" rule ")" | "within" "(" duration "," rule ")" | comparison
-//   comparison = operand ( ">" | ">=" | "<" | "<=" | "==" | "!=" ) operand      at least one
-//   operand is a signal operand    = number | signal signal     = parts joined by "."; a part is
-//   [a-z0-9-]+ without a leading "-", and the first begins with a letter duration   = number ( "ms"
-//   | "s" | "min" ), whole milliseconds, 1 ms to 10 min
+//   comparison = operand ( ">" | ">=" | "<" | "<=" | "==" | "!=" ) operand
+//   operand    = number | signal
+//   signal     = parts joined by "."
+//   duration   = number ( "ms" | "s" | "min" )
+//
+// At least one operand of a comparison is a signal. A part of a name is [a-z0-9-]+ without a
+// leading
+// "-", and the first begins with a letter. A duration is 1 ms to 10 min, in whole milliseconds.
 //
 // Meaning. A signal is a step function of time: a sample's value holds until the next one. So every
 // expression is a step function too, and it is evaluated exactly, not at intervals:
 //  - a comparison with a signal that has no value (never written, gone stale, NaN) is false, `!=`
-//  included;
+//    included;
 //  - within(w, e) holds at t if e held at some moment of (t − w, t]: where e held on [a, b), within
-//  holds on [a, b + w). A pulse is never missed, however short.
+//    holds on [a, b + w). A pulse is never missed, however short.
 //
 // Every expression has a type, number or truth; a rule is a truth. Arithmetic and window functions
 // (max, mean, rising) are to come as further kinds that yield numbers or truths, and need no change

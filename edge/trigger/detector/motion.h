@@ -5,13 +5,13 @@
 // Cost follows the signal. A camera that delivers H.264 or HEVC is watched in three stages:
 //  1. Packet sizes, no decoding, about a microsecond a frame (see packet_watch.h).
 //  2. When a packet is suspicious, the packets since the last keyframe are decoded, and then every
-//  packet, until the pixels have been quiet for a
-//     second; if they say that nothing moves, the question was wrong and the next one must be
-//     better.
+//     packet, until the pixels have been quiet for a second; if they say that nothing moves, the
+//     question was wrong and the next one must be better.
 //  3. Every four seconds a keyframe is decoded alone and compared with what was last seen, so that
-//  what is slow, or predicted too well to show in
-//     packet sizes, is found too; every keyframe while packet sizes can't be trusted (just started,
-//     or just caught missing something).
+//     what is slow, or predicted too well to show in packet sizes, is found too; every keyframe
+//     while packet sizes can't be trusted (just started, caught missing something, or varying too
+//     much by themselves).
+//
 // A packet is decoded at most once but for keyframes, so the cost never exceeds that of decoding
 // everything. From any other camera come frames, decoded already.
 //

@@ -8,8 +8,9 @@
 // when nothing moves. So packets are compared within classes by kind and place in the group of
 // pictures, on a logarithmic scale, with the running median and the median absolute deviation of
 // the quiet packets of the class. A single packet far out of its class raises the question, and so
-// do several that are a little out (a one-sided CUSUM: Page, "Continuous Inspection Schemes",
-// Biometrika, 1954).
+// do several that are a little out, in whichever direction: rate control pays for a large packet
+// with small ones (a CUSUM of the distances: Page, "Continuous Inspection Schemes", Biometrika,
+// 1954).
 //
 // The threshold adapts itself to a constant rate of false questions: one that the pixels answer
 // with no makes the next harder, quiet time and a change that was found without a question make it

@@ -49,6 +49,7 @@ void ReportRecall(Reporter& report) {
   report.Add({"watch", "false_events", static_cast<double>(recall.false_events), "events",
               "full_decode_difference", static_cast<double>(recall.false_of_peer), "<= 1"});
   report.Add({"watch", "wake_delay_s", recall.median_delay_s, "s", "", 0, ""});
+  report.Add({"watch", "wake_delay_worst_s", recall.worst_delay_s, "s", "", 0, ""});
 }
 
 }  // namespace

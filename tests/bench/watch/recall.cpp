@@ -92,6 +92,7 @@ Recall MeasureRecall() {
     }
   }
   recall.median_delay_s = Median(delays_s);
+  recall.worst_delay_s = *std::max_element(delays_s.begin(), delays_s.end());
   return recall;
 }
 
