@@ -3,6 +3,12 @@
 #include <utility>
 
 namespace gleaner::cloud {
+namespace {
+
+// Of one strand before the thread looks for others.
+constexpr int kTasksInARow = 4;
+
+}  // namespace
 
 WorkerPool::WorkerPool(size_t threads, size_t max_waiting) : max_waiting_(max_waiting) {
   for (size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { Run(); });
@@ -57,27 +63,25 @@ void Strand::Post(WorkerPool::Task task) {
     if (running_) return;
     running_ = true;
   }
-  pool_.Post([self = shared_from_this()] { self->RunOne(); });
+  pool_.Post([self = shared_from_this()] { self->RunSome(); });
 }
 
-void Strand::RunOne() {
-  WorkerPool::Task task;
-  {
-    std::lock_guard lock(mutex_);
-    task = std::move(waiting_.front());
-    waiting_.pop_front();
-  }
-  task();
-  task = nullptr;
-  {
-    std::lock_guard lock(mutex_);
-    if (waiting_.empty()) {
-      running_ = false;
-      return;
+void Strand::RunSome() {
+  for (int i = 0; i < kTasksInARow; ++i) {
+    WorkerPool::Task task;
+    {
+      std::lock_guard lock(mutex_);
+      if (waiting_.empty()) {
+        running_ = false;
+        return;
+      }
+      task = std::move(waiting_.front());
+      waiting_.pop_front();
     }
+    task();
   }
   // Through the queue again, so that one busy strand can't keep a thread from the others.
-  pool_.Post([self = shared_from_this()] { self->RunOne(); });
+  pool_.Post([self = shared_from_this()] { self->RunSome(); });
 }
 
 }  // namespace gleaner::cloud

@@ -45,7 +45,7 @@ class Strand : public std::enable_shared_from_this<Strand> {
   void Post(WorkerPool::Task task);
 
  private:
-  void RunOne();
+  void RunSome();
 
   WorkerPool& pool_;
   std::mutex mutex_;

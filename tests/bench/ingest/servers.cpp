@@ -1,0 +1,149 @@
+#include "tests/bench/ingest/servers.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <grpcpp/server.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <stdexcept>
+
+#include "cloud/ingest/allocator.h"
+#include "cloud/ingest/ingest_service.h"
+#include "cloud/ingest/tls.h"
+#include "common/log.h"
+
+namespace gleaner::bench {
+namespace {
+
+using cloud::DeviceListenerOptions;
+
+// Reads as fast as gRPC can, and keeps nothing.
+class DiscardStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
+ public:
+  DiscardStream() { StartRead(&in_); }
+  void OnReadDone(bool ok) override {
+    if (!ok) return Finish(grpc::Status::OK);
+    in_.Clear();
+    StartRead(&in_);
+  }
+  void OnDone() override { delete this; }
+
+ private:
+  grpc::ByteBuffer in_;
+};
+
+class DiscardService final
+    : public v1::IngestService::WithRawCallbackMethod_Upload<v1::IngestService::Service> {
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Upload(
+      grpc::CallbackServerContext*) override {
+    return new DiscardStream;
+  }
+};
+
+// The same door for both: whatever helps one helps the other.
+int ServeGrpc(grpc::Service& service, const std::string& folder) {
+  DeviceListenerOptions listener;
+  listener.address = "127.0.0.1:0";
+  listener.ca = folder + "/ca.pem";
+  listener.certificate = folder + "/server.pem";
+  listener.key = folder + "/server.key";
+  const auto credentials = MakeServerCredentials(listener);
+  if (!credentials.ok()) return 3;
+  grpc::ServerBuilder builder;
+  int port = 0;
+  AddDeviceListener(builder, listener, *credentials, &port);
+  builder.RegisterService(&service);
+  const auto server = builder.BuildAndStart();
+  if (server == nullptr) return 4;
+  std::printf("%d\n", port);
+  std::fflush(stdout);
+  while (std::fgetc(stdin) != EOF) {
+  }
+  server->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(2));
+  return 0;
+}
+
+int FreePort() {
+  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+  socklen_t size = sizeof address;
+  ::bind(fd, reinterpret_cast<sockaddr*>(&address), size);
+  ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
+  ::close(fd);
+  return ntohs(address.sin_port);
+}
+
+}  // namespace
+
+int Serve(const std::string& kind, const std::string& folder) {
+  if (!InitLogging("bench_ingest", "error").ok()) return 2;
+  if (kind == "discard") {
+    DiscardService service;
+    return ServeGrpc(service, folder);
+  }
+  cloud::TuneAllocator();  // as gleaner-cloud does
+  auto catalog = cloud::OpenSqliteCatalog(folder + "/catalog.db", RealClock());
+  auto blobs = cloud::OpenFileBlobStore(folder + "/blobs");
+  if (!catalog.ok() || !blobs.ok()) return 3;
+  cloud::IngestService service(**catalog, **blobs, RealClock(), cloud::IngestOptions());
+  return ServeGrpc(service, folder);
+}
+
+std::unique_ptr<Process> StartNginx(const std::string& folder, int* port) {
+  std::filesystem::create_directories(folder + "/www");
+  *port = FreePort();
+  // The body goes to a file in the same file system and is then renamed. Its buffer is as large as
+  // our chunks: with nginx's default of 16 KiB it needs more CPU.
+  std::ofstream(folder + "/nginx.conf")
+      << fmt::format(R"(
+daemon off;
+{user}
+worker_processes auto;
+error_log {folder}/error.log warn;
+pid {folder}/nginx.pid;
+events {{ worker_connections 1024; }}
+http {{
+  access_log off;
+  client_max_body_size 0;
+  client_body_buffer_size 256k;
+  client_body_temp_path {folder}/body;
+  proxy_temp_path {folder}/proxy;
+  fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi;
+  scgi_temp_path {folder}/scgi;
+  keepalive_requests 1000000;
+  server {{
+    listen 127.0.0.1:{port} ssl;
+    ssl_certificate {folder}/server.pem;
+    ssl_certificate_key {folder}/server.key;
+    ssl_client_certificate {folder}/ca.pem;
+    ssl_verify_client on;
+    ssl_protocols TLSv1.3;
+    root {folder}/www;
+    location / {{
+      dav_methods PUT;
+      create_full_put_path on;
+      dav_access user:rw;
+    }}
+  }}
+}}
+)",
+                     fmt::arg("folder", folder), fmt::arg("port", *port),
+                     fmt::arg("user", ::geteuid() == 0 ? "user root;" : ""));
+  const std::string program =
+      std::filesystem::exists("/usr/sbin/nginx") ? "/usr/sbin/nginx" : "nginx";
+  auto nginx = std::make_unique<Process>(std::vector<std::string>{
+      program, "-c", folder + "/nginx.conf", "-e", folder + "/error.log", "-p", folder});
+  for (int i = 0; i < 500; ++i) {
+    if (std::filesystem::exists(folder + "/nginx.pid")) return nginx;
+    ::usleep(10'000);
+  }
+  throw std::runtime_error("nginx does not start; see " + folder + "/error.log");
+}
+
+}  // namespace gleaner::bench
