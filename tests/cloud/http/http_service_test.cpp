@@ -154,6 +154,8 @@ TEST_F(HttpServiceTest, IsNotReadyWhenItsStoreIsGone) {
 
 TEST_F(HttpServiceTest, MetricsPleasePromtool) {
   Start();
+  // One connection: a request is counted before the next one on it is read.
+  client_->set_keep_alive(true);
   AddClip(1);
   Call("ListClips", "{}");
   Call("ListClips", R"({"filter":"?"})");
