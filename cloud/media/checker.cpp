@@ -58,6 +58,7 @@ void MediaChecker::Work(const std::stop_token& stop) {
       std::lock_guard lock(wake_->mutex);
       taken_.erase(job->clip_id);
       if (status.ok()) {
+        if (refilling_) done_meanwhile_.insert(job->clip_id);
         backoff_.Reset();
       } else if (!stop.stop_requested()) {
         wait_ns = backoff_.NextNs();
@@ -94,7 +95,9 @@ void MediaChecker::Refill(std::unique_lock<std::mutex>& lock, const std::stop_to
   wake_->arrived = false;
   refilling_ = true;
   lock.unlock();
-  auto pending = catalog_.PendingMedia(kQueueLength);
+  // More than can be under way, so that a full page always holds something new.
+  const size_t page = kQueueLength + options_.workers;
+  auto pending = catalog_.PendingMedia(page);
   if (!pending.ok()) {
     LOG_ERROR("pending clips: {}", Message(pending.status()));
     clock_.Sleep(stop, kAskAgainNs);
@@ -102,14 +105,17 @@ void MediaChecker::Refill(std::unique_lock<std::mutex>& lock, const std::stop_to
   lock.lock();
   refilling_ = false;
   if (!pending.ok()) {
+    done_meanwhile_.clear();
     wake_->arrived = true;
     return;
   }
   for (MediaJob& job : *pending) {
+    if (done_meanwhile_.contains(job.clip_id)) continue;
     if (taken_.insert(job.clip_id).second) queue_.push_back(std::move(job));
   }
+  done_meanwhile_.clear();
   // There may be more than one page of them.
-  if (!queue_.empty()) wake_->arrived = true;
+  if (!queue_.empty() || pending->size() == page) wake_->arrived = true;
   wake_->changed.notify_all();
 }
 

@@ -79,6 +79,8 @@ class MediaChecker {
   std::deque<MediaJob> queue_;
   std::set<std::string> taken_;  // ids in the queue or being worked on
   bool refilling_ = false;
+  // Done with while the catalogue was being asked: its answer may still name them as pending.
+  std::set<std::string> done_meanwhile_;
   Backoff backoff_;
 };
 

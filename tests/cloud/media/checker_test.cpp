@@ -169,8 +169,12 @@ TEST_F(CheckerTest, AStopLeavesTheClipForTheNextStart) {
 
 TEST_F(CheckerTest, WorksThroughMoreThanOnePageOfClips) {
   for (uint64_t i = 1; i <= 80; ++i) AddClip(i, "tiny");
-  Start(Impostor("exit 3"));
+  const std::string tries = folder_ / "tries";
+  Start(Impostor("echo x >> " + tries + "; exit 3"), 4);
   WaitFor(80);
+  Stop();
+  // Each of them once, though the pages are read while clips are being worked on.
+  EXPECT_EQ(ReadFile(tries, 1000).value().size(), 80 * std::string("x\n").size());
   EXPECT_TRUE(catalog_->PendingMedia(10).value().empty());
 }
 
