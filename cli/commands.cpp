@@ -86,8 +86,7 @@ absl::Status ListDevices(Client& client, bool json) {
   v1::ListDevicesResponse response;
   RETURN_IF_ERROR(client.Call("ListDevices", request, &response));
   if (response.devices().empty()) {
-    fmt::print(
-        "No device has said hello yet. Start gleaner-edge with this server's address.\n");
+    fmt::print("No device has said hello yet. Start gleaner-edge with this server's address.\n");
     return absl::OkStatus();
   }
   const int64_t now_ns = RealClock().WallNs();

@@ -6,8 +6,9 @@
 // comes by. Release builds contain nothing of this. `./dev test crash` walks through every name;
 // grep finds them.
 //
-// And named mistakes, for negative controls: GLEANER_FAULT("upload.release_when_sent") is true only in a test build that was started
-// with GLEANER_FAULT=upload.release_when_sent. A durability test shows with one that it can fail.
+// And named mistakes, for negative controls: GLEANER_FAULT("upload.release_when_sent") is true only
+// in a test build that was started with GLEANER_FAULT=upload.release_when_sent. A durability test
+// shows with one that it can fail.
 #pragma once
 
 #if GLEANER_CRASH_POINTS

@@ -28,7 +28,8 @@ class CameraPipeline : public PacketSink {
   void OnFormat(const VideoFormat& format) override;
   void OnPacket(const Packet& packet) override;
   void OnReconnecting() override { progress_->Made(); }
-  // After the last packet: what the encoder still holds goes to the recorder, and nothing more is expected.
+  // After the last packet: what the encoder still holds goes to the recorder, and nothing more is
+  // expected.
   void End();
   // Told of every packet and every attempt to reconnect. Call it before the first.
   void SetProgress(std::shared_ptr<Progress> progress) { progress_ = std::move(progress); }

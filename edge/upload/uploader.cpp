@@ -9,7 +9,6 @@
 
 #include "common/backoff.h"
 #include "common/crash_point.h"
-#include "common/crash_point.h"
 #include "common/limits.h"
 #include "edge/upload/message.h"
 #include "edge/upload/token_bucket.h"
