@@ -26,7 +26,7 @@ class FleetTest : public testing::Test {
     builder.RegisterService(&service_);
     server_ = builder.BuildAndStart();
     stub_ = v1::FleetService::NewStub(grpc::CreateChannel(
-        fmt::format("localhost:{}", port), DeviceCredentials(pki_, pki_.Device("cart-1"))));
+        fmt::format("127.0.0.1:{}", port), DeviceCredentials(pki_, pki_.Device("cart-1"))));
     hello_.set_boot_id(std::string(16, 'b'));
     hello_.set_site("store-7");
     heartbeat_.set_boot_id(std::string(16, 'b'));
