@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <string>
 
+#include "cloud/ingest/allocator.h"
 #include "cloud/server.h"
 #include "cloud/server_config.h"
 #include "common/clock.h"
@@ -28,6 +29,7 @@ std::string ProgramDirectory() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  gleaner::cloud::TuneAllocator();
   CLI::App app{
       "gleaner-cloud takes clips in from devices, catalogues and checks them, and serves the "
       "page.\n"
