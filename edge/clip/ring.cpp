@@ -4,8 +4,18 @@
 #include <utility>
 
 namespace gleaner::edge {
+namespace {
+
+// What a camera sent this long before isn't what its next frame follows, slow as it may be.
+constexpr int64_t kOutageNs = 10'000'000'000;
+
+}  // namespace
 
 void PacketRing::Push(StreamPacket packet) {
+  if (!packets_.empty() &&
+      packet.packet.monotonic_ns - newest_ns_ > std::max(span_ns_, kOutageNs)) {
+    Clear();
+  }
   if (packet.packet.keyframe) {
     keyframes_.push_back(front_ + packets_.size());
   } else if (packets_.empty()) {
@@ -42,7 +52,7 @@ void PacketRing::Clear() {
 }
 
 std::vector<StreamPacket> PacketRing::From(int64_t monotonic_ns) const {
-  if (packets_.empty()) return {};
+  if (packets_.empty() || newest_ns_ + kOutageNs < monotonic_ns) return {};
   uint64_t start = keyframes_.front();
   for (uint64_t keyframe : keyframes_) {
     if (packets_[keyframe - front_].packet.monotonic_ns > monotonic_ns) break;

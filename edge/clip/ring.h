@@ -30,12 +30,13 @@ class PacketRing {
   PacketRing(int64_t span_ns, uint64_t max_bytes) : span_ns_(span_ns), max_bytes_(max_bytes) {}
 
   // A packet before the first keyframe is of no use to anybody and is dropped. So is a group that
-  // alone is larger than `max_bytes`, up to its end.
+  // alone is larger than `max_bytes`, up to its end. A packet that comes after an outage (longer
+  // than the span, and than 10 s) finds the ring empty: nobody wants a clip to begin hours early.
   void Push(StreamPacket packet);
   void Clear();
 
   // From the last keyframe at or before `monotonic_ns` to the newest packet; all there is when no
-  // keyframe is that old.
+  // keyframe is that old, and nothing when the camera had been silent for 10 s at that moment.
   std::vector<StreamPacket> From(int64_t monotonic_ns) const;
 
   uint64_t bytes() const { return bytes_; }

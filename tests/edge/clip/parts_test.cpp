@@ -44,10 +44,33 @@ TEST(PacketRing, StartsAtTheLastKeyframeAtOrBeforeTheMoment) {
   for (int i = 10; i < 22; ++i) ring.Push(At(i, i % 4 == 0));
   EXPECT_EQ(Numbers(ring.From(15 * kS)).front(), 12) << "10 and 11 precede the first keyframe";
   EXPECT_EQ(Numbers(ring.From(16 * kS)).front(), 16);
-  EXPECT_EQ(Numbers(ring.From(500 * kS)).front(), 20);
+  EXPECT_EQ(Numbers(ring.From(25 * kS)).front(), 20);
   EXPECT_EQ(Numbers(ring.From(3 * kS)).front(), 12) << "there is nothing older";
   ring.Clear();
   EXPECT_TRUE(ring.From(0).empty());
+}
+
+TEST(PacketRing, ForgetsWhatCameBeforeAnOutage) {
+  PacketRing ring(5 * kS, 1 << 20);
+  for (int i = 0; i <= 8; ++i) ring.Push(At(i, i % 4 == 0));
+  ring.Push(At(100, false));
+  EXPECT_EQ(ring.size(), 0u) << "what it refers to was lost in the outage";
+  for (int i = 101; i <= 103; ++i) ring.Push(At(i, i == 101));
+  EXPECT_THAT(Numbers(ring.From(99 * kS)), ElementsAre(101, 102, 103));
+}
+
+TEST(PacketRing, KeepsTheFramesOfACameraThatSendsOneInAWhile) {
+  PacketRing ring(2 * kS, 1 << 20);
+  for (int i = 0; i <= 16; i += 8) ring.Push(At(i, i == 0));
+  EXPECT_THAT(Numbers(ring.From(15 * kS)), ElementsAre(0, 8, 16));
+  EXPECT_THAT(Numbers(ring.From(24 * kS)), ElementsAre(0, 8, 16)) << "the next may be on its way";
+}
+
+TEST(PacketRing, HasNothingOfACameraThatFellSilentLongBeforeTheMoment) {
+  PacketRing ring(5 * kS, 1 << 20);
+  for (int i = 0; i <= 8; ++i) ring.Push(At(i, i % 4 == 0));
+  EXPECT_FALSE(ring.From(18 * kS).empty());
+  EXPECT_TRUE(ring.From(19 * kS).empty());
 }
 
 TEST(PacketRing, NeverHoldsMoreThanItsBytes) {
