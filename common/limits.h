@@ -10,8 +10,8 @@ namespace gleaner {
 inline constexpr size_t kBlockBytes = 256 * 1024;
 inline constexpr size_t kMaxManifestBytes = 256 * 1024;
 inline constexpr uint64_t kMaxObjectBytes = 4ull << 30;
-inline constexpr size_t kMaxObjects = 8;
 inline constexpr size_t kMaxCameras = 8;
+inline constexpr size_t kMaxObjects = kMaxCameras + 2;  // a video each, preview and samples
 inline constexpr size_t kMaxSignals = 32;
 inline constexpr size_t kMaxFrames = 65536;
 inline constexpr uint32_t kMaxPriority = 9;

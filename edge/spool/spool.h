@@ -225,10 +225,10 @@ class ClipWriter {
   virtual ~ClipWriter() = default;
   // Objects of one clip may be written by different threads.
   virtual std::unique_ptr<ObjectWriter> NewObject() = 0;
-  // Takes a manifest of 1 to 262,144 bytes, and finished objects in its order, at most 8. On return
-  // the clip is on stable storage and Next() can hand it out. After an error the clip's number is
-  // still CAPTURING. RESOURCE_EXHAUSTED: no room in the ledger. UNAVAILABLE: the ledger's disk
-  // failed and whether the clip is in it shows at the next start.
+  // Takes a manifest of 1 to 262,144 bytes, and finished objects in its order, at most kMaxObjects.
+  // On return the clip is on stable storage and Next() can hand it out. After an error the clip's
+  // number is still CAPTURING. RESOURCE_EXHAUSTED: no room in the ledger. UNAVAILABLE: the ledger's
+  // disk failed and whether the clip is in it shows at the next start.
   virtual absl::Status Commit(std::string manifest,
                               std::vector<std::unique_ptr<ObjectWriter>> objects) = 0;
 };

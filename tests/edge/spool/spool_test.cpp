@@ -64,6 +64,23 @@ TEST_F(SpoolTest, GivesBackWhatWasWrittenByteForByte) {
   }
 }
 
+TEST_F(SpoolTest, TakesAVideoOfEveryCameraWithPreviewAndSamples) {
+  {
+    const auto spool = Open();
+    std::vector<uint64_t> sizes(kMaxCameras, kBlockBytes);
+    sizes.insert(sizes.begin(), {2'000, 3'000});
+    const auto clip = AddTestClip(*spool, sizes);
+    ASSERT_TRUE(clip.ok()) << clip.status();
+    sizes.push_back(1);
+    EXPECT_TRUE(absl::IsInvalidArgument(AddTestClip(*spool, sizes).status()));
+  }
+  const auto spool = Open();
+  const auto clip = *spool->Next({});
+  ASSERT_EQ(clip->objects.size(), kMaxObjects);
+  EXPECT_EQ(*ReadObject(*spool, *clip, kMaxObjects - 1),
+            TestBytes(1, kMaxObjects - 1, kBlockBytes));
+}
+
 TEST_F(SpoolTest, KeepsClipsAndNumbersOverARestart) {
   {
     const auto spool = Open();
