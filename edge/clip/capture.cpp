@@ -44,7 +44,7 @@ Capture::Capture(CaptureOptions options, ClipKey key, std::unique_ptr<ClipWriter
       key_(key),
       writer_(std::move(writer)),
       opened_ns_(opened_ns),
-      start_ns_(options_.fired_at.monotonic_ns() - options_.rule.pre_ns),
+      start_ns_(std::max<int64_t>(0, options_.fired_at.monotonic_ns() - options_.rule.pre_ns)),
       end_ns_(std::min(options_.fired_at.monotonic_ns() + options_.rule.post_ns, limit_ns())),
       firings_{options_.fired_at.monotonic_ns()},
       ended_(options_.cameras.size(), false) {

@@ -75,7 +75,7 @@ class Capture {
   const ClipKey key_;
   std::unique_ptr<ClipWriter> writer_;
   const int64_t opened_ns_;  // on the clock
-  const int64_t start_ns_;   // requested
+  const int64_t start_ns_;   // requested; never before the boot, which is 0
   int64_t end_ns_;
   std::vector<int64_t> firings_;
   std::vector<Track> tracks_;  // one a camera

@@ -61,7 +61,11 @@ absl::Status Track::Feed(const StreamPacket& packet) {
   // Until the start is passed a later keyframe may serve better than the one at hand.
   const bool before = packet.packet.monotonic_ns <= start_ns_;
   if (packet.packet.keyframe && before) waiting_.clear();
-  if (waiting_.empty() && !packet.packet.keyframe) return absl::OkStatus();
+  if (waiting_.empty() && !packet.packet.keyframe) {
+    // A keyframe that comes now is too late, so that there is nothing to wait for.
+    if (packet.packet.monotonic_ns >= end_ns_) past_end_ = true;
+    return absl::OkStatus();
+  }
   waiting_.push_back(packet);
   return before ? absl::OkStatus() : Start();
 }

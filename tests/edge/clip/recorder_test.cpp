@@ -6,6 +6,7 @@
 
 #include <thread>
 
+#include "common/limits.h"
 #include "gleaner/v1/ingest.pb.h"
 #include "tests/edge/clip/clip_rig.h"
 
@@ -336,6 +337,94 @@ TEST_F(RecorderTest, KeepsWhatThereIsWhenTheDaemonStops) {
   EXPECT_THAT(clips[0].manifest.shortfall(),
               HasSubstr("camera front: the daemon was stopped, 54.9 s before the end"));
   CheckVideo(clips[0]);
+}
+
+TEST_F(RecorderTest, BeginsAClipAfterALongOutageWithWhatCameAfterIt) {
+  const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
+  Recorder recorder(Options({"front", "dead"}, 2 * kS), *spool_, clock_);
+  const RuleOptions rule = Rule(2 * kS, 1 * kS);
+  for (size_t camera : {0, 1}) {
+    recorder.OnFormat(camera, cup.format, "remux");
+    for (const Packet& packet : cup.packets) recorder.OnPacket(camera, packet);
+  }
+  // One camera comes back after more hours than a frame in a file can last.
+  const int64_t outage_s = 30 * 3600;
+  for (size_t i = 0; i < cup.packets.size(); ++i) {
+    Packet packet = cup.packets[i];
+    packet.pts += outage_s * 26'777;
+    packet.dts += outage_s * 26'777;
+    packet.monotonic_ns += outage_s * kS;
+    recorder.OnPacket(0, packet);
+    if (i == 30) recorder.OnFiring({&rule, packet.monotonic_ns}, kSignals);
+  }
+  recorder.OnCameraEnd(1);
+  recorder.Finish();
+  const auto clips = TakeAll();
+  ASSERT_EQ(clips.size(), 1u);
+  CheckVideo(clips[0]);
+  const v1::ClipManifest& manifest = clips[0].manifest;
+  EXPECT_EQ(manifest.delivered().start_monotonic_ns(), kStart + outage_s * kS);
+  EXPECT_THAT(manifest.shortfall(), HasSubstr("camera front: pre-roll ring held 1.1 s of 2 s"));
+  EXPECT_THAT(manifest.shortfall(), HasSubstr("camera dead delivered no frame"));
+}
+
+TEST_F(RecorderTest, BeginsNoWindowBeforeTheBoot) {
+  const Recording cup = ReadFootage(Footage("cup.mp4"), 0);
+  Recorder recorder(Options({"front"}, 5 * kS), *spool_, clock_);
+  const RuleOptions rule = Rule(5 * kS, 1 * kS);
+  Play(recorder, 0, cup, rule, {1 * kS});
+  recorder.Finish();
+  const auto clips = TakeAll();
+  ASSERT_EQ(clips.size(), 1u);
+  EXPECT_EQ(clips[0].manifest.requested().start_monotonic_ns(), 0);
+  EXPECT_EQ(clips[0].manifest.requested().end_monotonic_ns(),
+            clips[0].manifest.fired_at().monotonic_ns() + 1 * kS);
+  CheckVideo(clips[0]);
+}
+
+TEST_F(RecorderTest, DoesNotWaitForTheKeyframeOfACameraThatSendsNone) {
+  const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
+  Recorder recorder(Options({"front", "blind"}, 1 * kS), *spool_, clock_);
+  const RuleOptions rule = Rule(1 * kS, 1 * kS);
+  for (size_t camera : {0, 1}) recorder.OnFormat(camera, cup.format, "remux");
+  for (size_t i = 0; i < cup.packets.size(); ++i) {
+    recorder.OnPacket(0, cup.packets[i]);
+    Packet packet = cup.packets[i];
+    packet.keyframe = false;
+    recorder.OnPacket(1, packet);
+    if (i == 60) recorder.OnFiring({&rule, packet.monotonic_ns}, kSignals);
+  }
+  WaitForCommits(1);
+  const auto clips = TakeAll();
+  ASSERT_EQ(clips.size(), 1u);
+  EXPECT_EQ(clips[0].manifest.video_size(), 1);
+  EXPECT_EQ(clips[0].manifest.shortfall(), "camera blind delivered no frame");
+  CheckVideo(clips[0]);
+}
+
+TEST_F(RecorderTest, KeepsTheVideoOfAsManyCamerasAsThereMayBe) {
+  const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
+  std::vector<std::string> cameras;
+  for (size_t i = 0; i < kMaxCameras; ++i) cameras.push_back(fmt::format("camera-{}", i));
+  Recorder recorder(Options(cameras, 1 * kS), *spool_, clock_);
+  const RuleOptions rule = Rule(1 * kS, 1 * kS);
+  for (size_t camera = 0; camera < kMaxCameras; ++camera) {
+    recorder.OnFormat(camera, cup.format, "remux");
+  }
+  for (size_t i = 0; i < 120; ++i) {
+    for (size_t camera = 0; camera < kMaxCameras; ++camera) {
+      recorder.OnPacket(camera, cup.packets[i]);
+    }
+    recorder.OnSample({"camera.camera-0.motion", cup.packets[i].monotonic_ns, 0.5});
+    if (i == 60) recorder.OnFiring({&rule, cup.packets[i].monotonic_ns}, kSignals);
+  }
+  recorder.Finish();
+  const auto clips = TakeAll();
+  ASSERT_EQ(clips.size(), 1u);
+  EXPECT_EQ(clips[0].manifest.video_size(), static_cast<int>(kMaxCameras));
+  EXPECT_EQ(clips[0].manifest.objects_size(), static_cast<int>(kMaxCameras) + 2)
+      << "preview and samples as well";
+  CheckVideo(clips[0], kMaxCameras - 1);
 }
 
 // Sources of other shapes: name of the file, FFmpeg's arguments for it.
