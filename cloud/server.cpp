@@ -125,12 +125,15 @@ absl::Status Server::Rooms::ServePage(const ServerConfig& config) {
   metrics = std::make_unique<Metrics>(*catalog, *blobs, clock);
   metrics->AddSource([service = ingest.get()] { return IngestMetrics(service->stats()); });
 
+  // The list of a large fleet is longer than gRPC's 4 MiB, and it comes from ourselves.
+  grpc::ChannelArguments channel;
+  channel.SetMaxReceiveMessageSize(-1);
   HttpService::Options options;
   options.listen = config.http_listen;
   options.token = config.token;
   options.web_dir = config.web_dir;
-  auto started = HttpService::Start(options, *catalog, *blobs, *metrics,
-                                    inside->InProcessChannel(grpc::ChannelArguments()));
+  auto started =
+      HttpService::Start(options, *catalog, *blobs, *metrics, inside->InProcessChannel(channel));
   if (!started.ok()) return Annotate(started.status(), "http.listen");
   http = *std::move(started);
   return absl::OkStatus();

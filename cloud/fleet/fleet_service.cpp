@@ -18,6 +18,7 @@ constexpr size_t kMaxWaiting = 20'000;
 constexpr uint32_t kDefaultIntervalSeconds = 10;
 constexpr size_t kMaxRules = 64;
 constexpr size_t kMaxTextBytes = 4096;
+constexpr size_t kMaxMessageBytes = 64 << 10;
 
 absl::Status Bad(std::string_view field, std::string_view what) {
   return absl::InvalidArgumentError(fmt::format("{} {}", field, what));
@@ -31,6 +32,22 @@ absl::Status CheckCount(std::string_view field, int count, size_t max) {
 absl::Status CheckText(std::string_view field, std::string_view text, size_t max = kMaxTextBytes) {
   if (text.size() <= max) return absl::OkStatus();
   return Bad(field, fmt::format("has {} bytes, at most {} are allowed", text.size(), max));
+}
+
+// What is kept of every device is read whole for each list of devices.
+absl::Status CheckSize(const google::protobuf::Message& message) {
+  const size_t size = message.ByteSizeLong();
+  if (size <= kMaxMessageBytes) return absl::OkStatus();
+  return Bad("the message",
+             fmt::format("has {} bytes, at most {} are allowed", size, kMaxMessageBytes));
+}
+
+// Without what this server doesn't know: it could not show it anyway.
+template <typename Message>
+Message Known(const Message& message) {
+  Message known = message;
+  known.DiscardUnknownFields();
+  return known;
 }
 
 absl::Status CheckName(std::string_view field, std::string_view text) {
@@ -70,6 +87,7 @@ FleetOptions FleetOptions::Read(ConfigReader& reader) {
 }
 
 absl::Status CheckHello(const v1::HelloRequest& hello) {
+  RETURN_IF_ERROR(CheckSize(hello));
   RETURN_IF_ERROR(CheckBootId(hello.boot_id()));
   if (!hello.site().empty()) RETURN_IF_ERROR(CheckName("site", hello.site()));
   RETURN_IF_ERROR(CheckText("software_version", hello.software_version()));
@@ -90,6 +108,7 @@ absl::Status CheckHello(const v1::HelloRequest& hello) {
 }
 
 absl::Status CheckHeartbeat(const v1::HeartbeatRequest& heartbeat) {
+  RETURN_IF_ERROR(CheckSize(heartbeat));
   RETURN_IF_ERROR(CheckBootId(heartbeat.boot_id()));
   RETURN_IF_ERROR(CheckText("policy_version", heartbeat.policy_version(), 64));
   RETURN_IF_ERROR(CheckText("upload.state", heartbeat.upload().state(), 64));
@@ -129,7 +148,7 @@ grpc::ServerUnaryReactor* FleetService::Hello(grpc::CallbackServerContext* conte
     const int64_t now = clock_.WallNs();
     *response->mutable_policy() = options_.policy;
     response->set_server_unix_ns(now);
-    return catalog_.RecordHello(device, *request, now);
+    return catalog_.RecordHello(device, Known(*request), now);
   });
 }
 
@@ -142,7 +161,7 @@ grpc::ServerUnaryReactor* FleetService::Heartbeat(grpc::CallbackServerContext* c
       *response->mutable_policy() = options_.policy;
     }
     response->set_server_unix_ns(now);
-    return catalog_.RecordHeartbeat(device, *request, now);
+    return catalog_.RecordHeartbeat(device, Known(*request), now);
   });
 }
 

@@ -90,6 +90,28 @@ TEST_F(ServerTest, ADeviceThatSaysHelloIsOnThePage) {
                                                   HasSubstr("gleaner_ingest_receipts_total 0")));
 }
 
+TEST_F(ServerTest, TheListOfTenThousandDevicesIsServed) {
+  {
+    auto catalog = OpenSqliteCatalog(folder_ / "data/catalog.db", RealClock());
+    ASSERT_TRUE(catalog.ok()) << catalog.status();
+    v1::HelloRequest hello;
+    hello.set_boot_id(std::string(16, 'b'));
+    hello.set_platform(std::string(500, 'p'));
+    for (int i = 0; i < 10'000; ++i) {
+      ASSERT_TRUE((*catalog)->RecordHello(fmt::format("cart-{}", i), hello, 1).ok());
+    }
+  }
+  auto server = Start();
+  ASSERT_TRUE(server.ok()) << server.status();
+  httplib::Client client("127.0.0.1", (*server)->http_port());
+  client.set_read_timeout(60);
+  const auto devices =
+      client.Post("/gleaner.v1.CatalogService/ListDevices", "{}", "application/json");
+  ASSERT_TRUE(devices);
+  EXPECT_EQ(devices->status, 200) << devices->body;
+  EXPECT_THAT(devices->body, HasSubstr("\"cart-9999\""));
+}
+
 TEST_F(ServerTest, ADevicesCertificateDoesNotOpenTheCatalogue) {
   auto server = Start();
   ASSERT_TRUE(server.ok()) << server.status();

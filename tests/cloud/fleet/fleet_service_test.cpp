@@ -93,6 +93,27 @@ TEST_F(FleetTest, WhatBreaksABoundIsRefusedAndNotKept) {
   EXPECT_EQ(catalog_->ListDevices(clock_.WallNs())->devices_size(), 0);
 }
 
+TEST_F(FleetTest, NoDeviceCanStoreMoreThan64KiBOrWhatTheServerDoesNotKnow) {
+  hello_.GetReflection()->MutableUnknownFields(&hello_)->AddLengthDelimited(
+      900, std::string(30'000, 'u'));
+  v1::HelloResponse response;
+  ASSERT_TRUE(Hello(&response).ok());
+  EXPECT_LT(catalog_->ListDevices(clock_.WallNs())->devices(0).hello().ByteSizeLong(), 1000u);
+  for (int i = 0; i < 20; ++i) {
+    v1::RuleDescription* rule = hello_.add_rules();
+    rule->set_name("rule");
+    rule->set_expression(std::string(4000, 'x'));
+  }
+  const grpc::Status hello = Hello(&response);
+  EXPECT_EQ(hello.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(hello.error_message(), HasSubstr("65536"));
+  heartbeat_.GetReflection()
+      ->MutableUnknownFields(&heartbeat_)
+      ->AddLengthDelimited(900, std::string(70'000, 'u'));
+  v1::HeartbeatResponse beat;
+  EXPECT_EQ(Heartbeat(&beat).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
 TEST(FleetCheck, NamesTheFieldThatBreaksARule) {
   const auto hello = [](const std::function<void(v1::HelloRequest*)>& how) {
     v1::HelloRequest request;
