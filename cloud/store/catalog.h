@@ -35,9 +35,12 @@
 
 namespace gleaner::cloud {
 
-// The highest sequence number that the catalogue takes; ingest refuses more. A number a millisecond
-// would need 8,900 years to get there.
-inline constexpr uint64_t kMaxSequence = 1ull << 48;
+// The highest sequence number that the catalogue takes; ingest refuses more. A number a second would
+// need 136 years to get there.
+inline constexpr uint64_t kMaxSequence = 1ull << 32;
+
+// Boots of a device that the ledger keeps apart: a restart a day for eleven years.
+inline constexpr uint64_t kMaxBoots = 4096;
 
 // An upload that has begun: the manifest is durable, its objects are on their way.
 struct UploadRow {
@@ -104,6 +107,7 @@ class Catalog {
   virtual absl::StatusOr<uint64_t> NextLease() = 0;
   // The report replaces what was known to be missing under its boots; forgets uploads of numbers
   // that the device no longer has. The caller has checked the contract's bounds.
+  // RESOURCE_EXHAUSTED for one boot more than kMaxBoots.
   virtual absl::Status ReportLedger(std::string_view device, const v1::ReportLedgerRequest& report,
                                     v1::ReportLedgerResponse* response) = 0;
 

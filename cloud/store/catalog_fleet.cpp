@@ -114,12 +114,10 @@ absl::StatusOr<v1::ListDevicesResponse> ReadDevices(Sql& sql, int64_t online_sin
           ledger->set_failed(clips);
         }
       });
-  uint64_t gaps = 0;
-  sql.Query("SELECT device, SUM(last - first + 1) FROM gap GROUP BY device", In(), Out(name, gaps),
-            [&] {
-              const auto found = by_name.find(name);
-              if (found != by_name.end()) found->second->mutable_ledger()->set_gaps(gaps);
-            });
+  for (const auto& [device, gaps] : CountGaps(sql)) {
+    const auto found = by_name.find(device);
+    if (found != by_name.end()) found->second->mutable_ledger()->set_gaps(gaps);
+  }
   for (v1::Device& device : *response.mutable_devices()) {
     v1::LedgerSummary* ledger = device.mutable_ledger();
     Balance(ledger);

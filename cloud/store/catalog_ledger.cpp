@@ -3,7 +3,10 @@
 // A number ends by a commit or by a tombstone; ended numbers are kept as joined ranges (table
 // settled), so that a report costs what it says and not what the device has done in its life. At a
 // report, what is neither ended nor pending is a gap; a number that ends later leaves the gap.
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <limits>
 
 #include "cloud/store/sqlite_catalog.h"
 #include "common/status.h"
@@ -82,6 +85,26 @@ void ReplaceGaps(Sql& sql, std::string_view device, const std::string& boot_id,
   }
 }
 
+// Each boot is a row for ever, so a device that invents them must not fill the database.
+absl::Status CheckBoots(Sql& sql, std::string_view device, const v1::ReportLedgerRequest& report) {
+  uint64_t boots = 0, last = 0;
+  sql.Query("SELECT COUNT(*) FROM boot WHERE device = :device", In(device), Out(boots), [] {});
+  for (const v1::BootLedger& boot : report.boots()) {
+    if (boot.last_sequence() == 0 ||
+        sql.Query("SELECT last_sequence FROM boot WHERE device = :device AND boot_id = :boot",
+                  In(device, Hex(boot.boot_id())), Out(last), [] {})) {
+      continue;
+    }
+    if (++boots > kMaxBoots) {
+      return absl::ResourceExhaustedError(fmt::format(
+          "{} boots of device \"{}\" are known and no more are taken: give the device a "
+          "certificate with a new name, its clips stay under the old one",
+          kMaxBoots, device));
+    }
+  }
+  return absl::OkStatus();
+}
+
 void ReportBoot(Sql& sql, std::string_view device, const v1::BootLedger& boot,
                 v1::ReportLedgerResponse* response) {
   const std::string boot_id = Hex(boot.boot_id());
@@ -116,6 +139,21 @@ void ReportBoot(Sql& sql, std::string_view device, const v1::BootLedger& boot,
 }
 
 }  // namespace
+
+std::map<std::string, uint64_t, std::less<>> CountGaps(Sql& sql) {
+  std::map<std::string, uint64_t, std::less<>> gaps;
+  std::string device;
+  uint64_t of_boot = 0;
+  // The ranges of one boot are disjoint, so only the sum over boots could overflow.
+  sql.Query("SELECT device, SUM(last - first + 1) FROM gap GROUP BY device, boot_id", In(),
+            Out(device, of_boot), [&] { gaps[device] = SaturatingSum(gaps[device], of_boot); });
+  return gaps;
+}
+
+uint64_t SaturatingSum(uint64_t a, uint64_t b) {
+  return a > std::numeric_limits<uint64_t>::max() - b ? std::numeric_limits<uint64_t>::max()
+                                                      : a + b;
+}
 
 std::string_view TombstoneDimension(v1::Tombstone::State state) {
   switch (state) {
@@ -189,7 +227,8 @@ void RemoveTombstone(Sql& sql, std::string_view device, const std::string& boot_
 absl::Status SqliteCatalog::ReportLedger(std::string_view device,
                                          const v1::ReportLedgerRequest& report,
                                          v1::ReportLedgerResponse* response) {
-  return Write([&](Sql& sql) {
+  return Write([&](Sql& sql) -> absl::Status {
+    RETURN_IF_ERROR(CheckBoots(sql, device, report));
     response->Clear();  // the operation may run again
     for (const v1::BootLedger& boot : report.boots()) ReportBoot(sql, device, boot, response);
     return absl::OkStatus();

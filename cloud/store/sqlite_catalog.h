@@ -5,6 +5,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -126,6 +127,9 @@ void RaiseLastSequence(Sql& sql, std::string_view device, const std::string& boo
 // Turns a tombstone back, since the clip arrived after all.
 void RemoveTombstone(Sql& sql, std::string_view device, const std::string& boot_id,
                      uint64_t sequence);
+// Numbers that nobody can account for, by device.
+std::map<std::string, uint64_t, std::less<>> CountGaps(Sql& sql);
+uint64_t SaturatingSum(uint64_t a, uint64_t b);
 // Removes an upload under way with its manifest and the names of its blobs.
 void ForgetUpload(Sql& sql, uint64_t manifest);
 

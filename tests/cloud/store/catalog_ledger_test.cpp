@@ -208,5 +208,33 @@ TEST_F(LedgerTest, AgreesWithPlainSetsOverRandomHistories) {
   }
 }
 
+TEST_F(LedgerTest, WhatADeviceClaimsToHaveLostBreaksNoList) {
+  for (uint8_t boot = 1; boot <= 9; ++boot) Report({.last = 1ull << 60, .boot = boot});
+  const auto devices = catalog_->ListDevices(kNow);
+  ASSERT_TRUE(devices.ok()) << devices.status();
+  EXPECT_EQ(devices->devices(0).ledger().gaps(), 9ull << 60);
+  const auto summary = catalog_->GetSummary(kNow);
+  ASSERT_TRUE(summary.ok()) << summary.status();
+  EXPECT_EQ(summary->ledger_gaps(), 9ull << 60);
+}
+
+TEST_F(LedgerTest, ADeviceHas4096BootsAndNoMore) {
+  const auto report = [&](uint64_t first, uint64_t count) {
+    v1::ReportLedgerRequest request;
+    for (uint64_t i = first; i < first + count; ++i) {
+      v1::BootLedger* boot = request.add_boots();
+      boot->set_boot_id(fmt::format("{:016}", i));
+      boot->set_last_sequence(1);
+    }
+    v1::ReportLedgerResponse response;
+    return catalog_->ReportLedger("cart-1", request, &response);
+  };
+  for (uint64_t i = 0; i < kMaxBoots; i += 64) ASSERT_TRUE(report(i, 64).ok());
+  const absl::Status one_more = report(kMaxBoots, 1);
+  EXPECT_TRUE(absl::IsResourceExhausted(one_more)) << one_more;
+  EXPECT_TRUE(report(0, 64).ok()) << "what is known goes on";
+  EXPECT_EQ(Ledger().fired(), kMaxBoots);
+}
+
 }  // namespace
 }  // namespace gleaner::cloud
