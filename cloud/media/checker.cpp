@@ -1,5 +1,6 @@
 #include "cloud/media/checker.h"
 
+#include <fmt/format.h>
 #include <sys/uio.h>
 
 #include <thread>
@@ -13,6 +14,7 @@ namespace gleaner::cloud {
 namespace {
 
 constexpr size_t kQueueLength = 64;
+constexpr int kMaxKilled = 3;
 constexpr int64_t kAskAgainNs = 5 * kNanosPerSecond;
 constexpr uint64_t kBackoffSeed = 0x6d65646961;
 
@@ -58,6 +60,7 @@ void MediaChecker::Work(const std::stop_token& stop) {
       std::lock_guard lock(wake_->mutex);
       taken_.erase(job->clip_id);
       if (status.ok()) {
+        killed_.erase(job->clip_id);
         if (refilling_) done_meanwhile_.insert(job->clip_id);
         backoff_.Reset();
       } else if (!stop.stop_requested()) {
@@ -152,9 +155,13 @@ absl::StatusOr<media::WorkerAnswer> MediaChecker::Judge(const MediaJob& job,
     const auto video = blobs_.Open(job.videos[i]);
     if (absl::IsNotFound(video.status())) return Failed("the video is missing from the store");
     if (!video.ok()) return video.status();
-    ASSIGN_OR_RETURN(media::WorkerAnswer answer,
-                     media::RunWorker(options_.program, video->get(), track,
-                                      i == 0 ? options_.thumbnails : 0, options_.cpu_ns, stop));
+    auto ran = media::RunWorker(options_.program, video->get(), track,
+                                i == 0 ? options_.thumbnails : 0, options_.cpu_ns, stop);
+    if (absl::IsAborted(ran.status()) && !MayTryAgain(job.clip_id)) {
+      return Failed(fmt::format("{}, {} times: it may need more memory than there is",
+                                Message(ran.status()), kMaxKilled));
+    }
+    ASSIGN_OR_RETURN(media::WorkerAnswer answer, std::move(ran));
     whole.verdict.set_decoded_frames(whole.verdict.decoded_frames() +
                                      answer.verdict.decoded_frames());
     if (i == 0) whole.thumbnails = std::move(answer.thumbnails);
@@ -167,6 +174,11 @@ absl::StatusOr<media::WorkerAnswer> MediaChecker::Judge(const MediaJob& job,
     }
   }
   return whole;
+}
+
+bool MediaChecker::MayTryAgain(const std::string& clip_id) {
+  std::lock_guard lock(wake_->mutex);
+  return ++killed_[clip_id] < kMaxKilled;
 }
 
 absl::StatusOr<std::vector<BlobId>> MediaChecker::Store(

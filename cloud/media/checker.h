@@ -8,12 +8,14 @@
 //
 // A clip whose worker crashes, hangs or lies is recorded as failed and not tried again. Only what
 // is not the clip's fault (no program, no memory, a full disk) is tried again, after a wait that
-// grows to a minute, for all clips together.
+// grows to a minute, for all clips together. Whose fault it is when somebody else kills the worker
+// can't be known: the third time, it is the clip's.
 #pragma once
 
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -67,6 +69,8 @@ class MediaChecker {
   absl::Status Check(const MediaJob& job, const std::stop_token& stop);
   // The verdict on all of a clip's videos together.
   absl::StatusOr<media::WorkerAnswer> Judge(const MediaJob& job, const std::stop_token& stop);
+  // Counts a worker that was killed from outside; true if the clip may be tried again.
+  bool MayTryAgain(const std::string& clip_id);
   absl::StatusOr<std::vector<BlobId>> Store(const std::vector<std::string>& thumbnails);
   void Refill(std::unique_lock<std::mutex>& lock, const std::stop_token& stop);
 
@@ -81,6 +85,7 @@ class MediaChecker {
   bool refilling_ = false;
   // Done with while the catalogue was being asked: its answer may still name them as pending.
   std::set<std::string> done_meanwhile_;
+  std::map<std::string, int> killed_;  // how often, by clip
   Backoff backoff_;
 };
 

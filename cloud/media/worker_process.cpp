@@ -7,6 +7,7 @@
 #include <spawn.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -48,6 +49,16 @@ absl::StatusOr<Fd> MakeRequest(const v1::VideoTrack& track, size_t thumbnails,
   return memory;
 }
 
+// How a worker ended.
+struct Ending {
+  int status = 0;  // as wait4 says it
+  int64_t cpu_ns = 0;
+};
+
+int64_t ToNs(const timeval& time) {
+  return time.tv_sec * kNanosPerSecond + time.tv_usec * int64_t{1000};
+}
+
 // A running worker; killed and reaped when this goes.
 class Child {
  public:
@@ -58,18 +69,19 @@ class Child {
     if (pid_ > 0) End();
   }
   int pidfd() const { return pidfd_.get(); }
-  // Kills it if it still runs, with its process group. Returns its wait status.
-  int End() {
+  // Kills it if it still runs, with its process group.
+  void End() {
     ::kill(-pid_, SIGKILL);
-    return Reap();
+    Reap();
   }
   // For a worker that has ended.
-  int Reap() {
+  Ending Reap() {
     int status = 0;
-    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    rusage used{};
+    while (::wait4(pid_, &status, 0, &used) < 0 && errno == EINTR) {
     }
     pid_ = -1;
-    return status;
+    return {status, ToNs(used.ru_utime) + ToNs(used.ru_stime)};
   }
 
  private:
@@ -116,6 +128,16 @@ WorkerAnswer Failed(std::string problem) {
   return answer;
 }
 
+// By somebody else: whoever stops the server, or the kernel when the machine's memory is short. The
+// kernel also kills a worker that has used up its processor time; it measures that a little
+// differently from what it reports.
+bool KilledFromOutside(const Ending& ending, uint32_t cpu_seconds) {
+  if (!WIFSIGNALED(ending.status)) return false;
+  const int signal = WTERMSIG(ending.status);
+  return signal == SIGTERM || signal == SIGINT || signal == SIGHUP ||
+         (signal == SIGKILL && ending.cpu_ns < cpu_seconds * kNanosPerSecond / 10 * 9);
+}
+
 // The sentence for a worker that ended without a proper answer.
 std::string HowItEnded(int status) {
   if (!WIFSIGNALED(status)) {
@@ -126,7 +148,7 @@ std::string HowItEnded(int status) {
       return "the decoder tried something that its sandbox forbids and was stopped";
     case SIGKILL:
     case SIGXCPU:
-      return "the decoder used more CPU time or memory than a clip may cost and was stopped";
+      return "the decoder used more CPU time than a clip may cost and was stopped";
     default:
       return fmt::format("the decoder crashed (SIG{})", sigabbrev_np(WTERMSIG(status)));
   }
@@ -184,7 +206,13 @@ absl::StatusOr<WorkerAnswer> RunWorker(const std::string& program, int video_fd,
     }
     open = got > 0 || (got < 0 && errno == EINTR);
   }
-  const int status = child.Reap();
+  const Ending ending = child.Reap();
+  const int status = ending.status;
+  if (KilledFromOutside(ending, cpu_seconds)) {
+    if (stop.stop_requested()) return absl::CancelledError("the server is stopping");
+    return absl::AbortedError(
+        fmt::format("the decoder was killed from outside (SIG{})", sigabbrev_np(WTERMSIG(status))));
+  }
   if (WIFSIGNALED(status)) return Failed(HowItEnded(status));
   auto parsed = ParseAnswer(answer, track, thumbnails);
   if (parsed.ok() && WEXITSTATUS(status) == 0) return parsed;

@@ -146,6 +146,25 @@ TEST_F(CheckerTest, TroubleThatIsNotTheClipsIsTriedAgainUntilItPasses) {
   EXPECT_EQ(ReadFile(count, 1000).value(), "x\nx\nx\n");
 }
 
+TEST_F(CheckerTest, AClipWhoseWorkerWasKilledFromOutsideIsTriedAgain) {
+  const std::string id = AddClip(1, video_);
+  const std::string count = folder_ / "count";
+  Start(Impostor("echo x >> " + count + "; [ $(wc -l < " + count + ") -gt 2 ] || kill -KILL $$\n" +
+                 "exec " + GLEANER_BIN_DIR + "/gleaner-media"));
+  WaitFor(1);
+  EXPECT_EQ(MediaOf(id).state(), v1::MediaCheck::STATE_OK) << MediaOf(id).problem();
+}
+
+TEST_F(CheckerTest, AClipWhoseWorkerIsKilledEachTimeIsFailedAtLast) {
+  const std::string id = AddClip(1, video_);
+  const std::string count = folder_ / "count";
+  Start(Impostor("echo x >> " + count + "; kill -KILL $$"));
+  WaitFor(1);
+  EXPECT_EQ(MediaOf(id).state(), v1::MediaCheck::STATE_FAILED);
+  EXPECT_THAT(MediaOf(id).problem(), HasSubstr("3 times"));
+  EXPECT_EQ(ReadFile(count, 1000).value(), "x\nx\nx\n");
+}
+
 TEST_F(CheckerTest, AMissingVideoIsAFailedClip) {
   const std::string id = AddClip(1, video_);
   ASSERT_TRUE(

@@ -237,8 +237,19 @@ TEST_F(WorkerTest, AWorkerThatCrashesMakesAFailedClip) {
   const v1::VideoTrack track = TrackOf(Good());
   ExpectFailed(Check(Good(), track, 1, Impostor("kill -SEGV $$")), HasSubstr("SIGSEGV"));
   ExpectFailed(Check(Good(), track, 1, Impostor("kill -SYS $$")), HasSubstr("sandbox forbids"));
-  ExpectFailed(Check(Good(), track, 1, Impostor("kill -KILL $$")), HasSubstr("more CPU time"));
+  ExpectFailed(
+      Check(Good(), track, 1, Impostor("ulimit -t 1; while :; do :; done"), kNanosPerSecond),
+      HasSubstr("more CPU time"));
   ExpectFailed(Check(Good(), track, 1, Impostor("exit 3")), HasSubstr("exit status 3"));
+}
+
+TEST_F(WorkerTest, AWorkerThatIsKilledFromOutsideIsNoVerdict) {
+  const auto video = OpenFile(Good(), O_RDONLY);
+  for (const char* signal : {"TERM", "INT", "KILL"}) {
+    const auto answer = RunWorker(Impostor(fmt::format("kill -{} $$", signal)), video->get(),
+                                  TrackOf(Good()), 1, 10 * kNanosPerSecond, {});
+    EXPECT_TRUE(absl::IsAborted(answer.status())) << signal << ": " << answer.status();
+  }
 }
 
 TEST_F(WorkerTest, AWorkerThatTalksWithoutEndIsStopped) {
