@@ -53,8 +53,12 @@ absl::StatusOr<std::unique_ptr<ClipUpload>> ClipUpload::Resume(BlobStore& blobs,
     upload->objects_[index].writer = *std::move(writer);
     RETURN_IF_ERROR(upload->ReadBack(blobs, i));
   }
-  // What was read may so far be in the kernel's memory alone.
-  RETURN_IF_ERROR(upload->Sync(nullptr));
+  // What was read may so far be in the kernel's memory alone. If it can't be made durable, the
+  // blobs go: the kernel tells of a failed write once, and the next attempt would believe it.
+  if (const absl::Status synced = upload->Sync(nullptr); !synced.ok()) {
+    for (const BlobId& blob : upload->row_.blobs) (void)blobs.Remove(blob);
+    return synced;
+  }
   return upload;
 }
 

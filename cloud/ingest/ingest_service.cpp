@@ -33,6 +33,7 @@ IngestOptions IngestOptions::Read(ConfigReader& reader) {
       reader.Int("uploads_per_stream", options.uploads_per_stream, {.min = 1, .max = 256});
   options.uploads_per_device =
       reader.Int("uploads_per_device", options.uploads_per_device, {.min = 1, .max = 1 << 20});
+  options.reserved_per_device = reader.Bytes("reserved_per_device", options.reserved_per_device);
   options.free_bytes_floor = reader.Bytes("free_floor", options.free_bytes_floor);
   return options;
 }

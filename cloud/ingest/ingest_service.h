@@ -22,9 +22,10 @@
 // A cut or a crash at any of them leaves either an upload that resumes, or a clip that is whole;
 // the device learns which when it offers again.
 //
-// Threads: gRPC's call the reactors, which only move messages; all that blocks runs on a pool, the
-// work of one clip in order, of several clips side by side. At most a few chunks a stream are in
-// memory: reading goes on only when one of them is done.
+// Threads: gRPC's call the reactors, which move messages, and hash a chunk and copy it into the
+// page cache when nothing of its clip is before it; all that waits for disk or database runs on a
+// pool, the work of one clip in order, of several clips side by side. At most a few chunks a stream
+// are in memory: reading goes on only when one of them is done.
 #pragma once
 
 #include <grpcpp/support/byte_buffer.h>
@@ -53,6 +54,11 @@ struct IngestOptions {
   // Unfinished uploads that a device may leave behind; more are told to wait. Its ledger reports
   // clear what it gave up.
   int64_t uploads_per_device = 1024;
+  // Bytes that its unfinished uploads may reserve; at least one upload is always let in.
+  int64_t reserved_per_device = 64ll << 30;
+  // A clip under way of which nothing was heard for so long gives its place on the stream to
+  // another.
+  int64_t lane_silence_ns = 60 * kNanosPerSecond;
   // Chunks a stream that may be in memory at once.
   int64_t chunks_in_memory = 4;
   // New clips wait when they would leave less room on the disk.
@@ -64,7 +70,8 @@ struct IngestOptions {
   // before the sync. Not to be had by configuration.
   bool acknowledge_early_for_test = false;
 
-  // Keys: workers, uploads_per_stream, uploads_per_device, free_floor.
+  // Keys: workers, uploads_per_stream, uploads_per_device, reserved_per_device,
+  // free_floor.
   static IngestOptions Read(ConfigReader& reader);
 };
 

@@ -23,11 +23,13 @@ constexpr uint32_t kLeaseTag = Tag(v1::Chunk::kLeaseFieldNumber, WireFormatLite:
 constexpr uint32_t kObjectTag = Tag(v1::Chunk::kObjectFieldNumber, WireFormatLite::WIRETYPE_VARINT);
 constexpr uint32_t kOffsetTag = Tag(v1::Chunk::kOffsetFieldNumber, WireFormatLite::WIRETYPE_VARINT);
 constexpr uint32_t kXxh3Tag = Tag(v1::Chunk::kXxh3FieldNumber, WireFormatLite::WIRETYPE_FIXED64);
+constexpr uint32_t kMoreFollowsTag =
+    Tag(v1::Chunk::kMoreFollowsFieldNumber, WireFormatLite::WIRETYPE_VARINT);
 constexpr uint32_t kDataTag =
     Tag(v1::Chunk::kDataFieldNumber, WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
 
-// All that may stand before the payload, each field with its tag: 6 + 11 + 6 + 11 + 9 + 6.
-constexpr size_t kMaxHeader = 49;
+// All that may stand before the payload, each field with its tag: 6 + 11 + 6 + 11 + 9 + 2 + 6.
+constexpr size_t kMaxHeader = 51;
 
 // Reads the fields before `data`, and leaves `header` where the payload begins. False if they are
 // not in the contract's order, once each.
@@ -54,6 +56,12 @@ bool ReadHeader(CodedInputStream& header, size_t total, ChunkRequest& chunk) {
     google::protobuf::uint64 value = 0;
     if (!header.ReadLittleEndian64(&value)) return false;
     chunk.xxh3 = value;
+    tag = header.ReadTag();
+  }
+  if (tag == kMoreFollowsTag) {
+    uint32_t value = 0;
+    if (!header.ReadVarint32(&value) || value > 1) return false;
+    chunk.more_follows = value == 1;
     tag = header.ReadTag();
   }
   return tag == kDataTag && header.ReadVarint32(&length) &&
@@ -103,6 +111,7 @@ absl::StatusOr<UploadMessage> ReadUploadMessage(const grpc::ByteBuffer& buffer) 
                        .object = whole.object(),
                        .offset = whole.offset(),
                        .xxh3 = whole.xxh3(),
+                       .more_follows = whole.more_follows(),
                        .size = whole.data().size()};
   chunk.data.push_back({const_cast<char*>(whole.data().data()), whole.data().size()});
   chunk.parsed = std::move(request);

@@ -23,6 +23,7 @@ struct ChunkRequest {
   uint32_t object = 0;
   uint64_t offset = 0;
   uint64_t xxh3 = 0;
+  bool more_follows = false;
   std::vector<iovec> data;
   size_t size = 0;
 

@@ -35,12 +35,15 @@ UploadStream::UploadStream(IngestCore& core, IngestService& service, std::string
 
 void UploadStream::Begin() {
   std::function<void()> drained;
+  bool retire = false;
   {
     std::lock_guard lock(mutex_);
     begun_ = true;
     ReadMoreLocked();
     drained = TakeDrainedLocked();
+    retire = done_;
   }
+  if (retire) service_.OnStreamDone(device_, this);
   if (drained) drained();
 }
 
@@ -89,7 +92,10 @@ void UploadStream::Route(UploadMessage message) {
   {
     std::lock_guard lock(mutex_);
     const auto found = leases_.find(lease);
-    if (found != leases_.end()) lane = found->second;
+    if (found != leases_.end()) {
+      lane = found->second;
+      lane->heard_ns = core_.clock.MonotonicNs();
+    }
   }
   if (lane == nullptr) {
     chunk.reset();
@@ -98,10 +104,9 @@ void UploadStream::Route(UploadMessage message) {
     ReleaseMessage();
     return;
   }
-  const std::shared_ptr<Strand> strand = lane->strand;
-  PostTask(strand, [this, lane, lease, chunk = std::move(chunk)] {
-    RunChunk(lane, lease, std::move(*chunk));
-  });
+  auto task = BeginTask(
+      [this, lane, lease, chunk = std::move(chunk)] { RunChunk(lane, lease, std::move(*chunk)); });
+  if (task) lane->strand->Dispatch(std::move(task));
 }
 
 void UploadStream::OnWriteDone(bool ok) {
@@ -127,22 +132,29 @@ void UploadStream::OnDone() {
     std::lock_guard lock(mutex_);
     done_ = true;
     self = std::move(self_);
-    if (tasks_ > 0) return;  // the last one's end tells the service
+    // While tasks run, or those of the stream before this one, which Begin waits for, the service
+    // must know of it: the last one's end, or Begin, tells it.
+    if (tasks_ > 0 || !begun_) return;
   }
   service_.OnStreamDone(device_, this);
 }
 
 void UploadStream::PostTask(const std::shared_ptr<Strand>& strand, std::function<void()> task) {
+  task = BeginTask(std::move(task));
+  if (task) strand->Post(std::move(task));
+}
+
+std::function<void()> UploadStream::BeginTask(std::function<void()> task) {
   {
     std::lock_guard lock(mutex_);
-    if (closed_) return;
+    if (closed_) return nullptr;
     ++tasks_;
   }
-  strand->Post([self = shared_from_this(), task = std::move(task)]() mutable {
+  return [self = shared_from_this(), task = std::move(task)]() mutable {
     if (!self->IsClosed()) task();
     task = nullptr;
     self->EndTask();
-  });
+  };
 }
 
 void UploadStream::EndTask() {
@@ -164,26 +176,11 @@ bool UploadStream::IsClosed() {
   return closed_;
 }
 
-bool UploadStream::ReleaseMessage(const LanePtr& mine) {
-  std::vector<LanePtr> dirty;
-  bool idle = false;
-  {
-    std::lock_guard lock(mutex_);
-    --messages_;
-    ReadMoreLocked();
-    FinishIfDoneLocked();
-    idle = messages_ == 0;
-    if (idle) {
-      for (const auto& [key, lane] : lanes_) {
-        if (lane->dirty && lane != mine) dirty.push_back(lane);
-        lane->dirty = false;
-      }
-    }
-  }
-  for (const LanePtr& lane : dirty) {
-    PostTask(lane->strand, [this, lane] { SyncAndTell(lane); });
-  }
-  return idle;
+void UploadStream::ReleaseMessage() {
+  std::lock_guard lock(mutex_);
+  --messages_;
+  ReadMoreLocked();
+  FinishIfDoneLocked();
 }
 
 void UploadStream::Send(const v1::UploadResponse& response) {
@@ -227,11 +224,28 @@ bool UploadStream::HoldsLease(const Lane& lane, uint64_t lease) {
 
 void UploadStream::EndLeaseLocked(Lane& lane) {
   if (lane.lease != 0) leases_.erase(std::exchange(lane.lease, 0));
-  lane.dirty = false;
 }
 
 void UploadStream::ForgetLaneLocked(const LanePtr& lane) {
-  if (lane->offers == 0) lanes_.erase(lane->key);
+  const auto found = lanes_.find(lane->key);
+  if (found != lanes_.end() && found->second == lane && lane->offers == 0) lanes_.erase(found);
+}
+
+bool UploadStream::MakeRoomForLaneLocked() {
+  if (lanes_.size() < static_cast<size_t>(core_.options.uploads_per_stream)) return true;
+  auto oldest = lanes_.end();
+  for (auto it = lanes_.begin(); it != lanes_.end(); ++it) {
+    if (it->second->offers > 0 || !it->second->strand->idle()) continue;
+    if (oldest == lanes_.end() || it->second->heard_ns < oldest->second->heard_ns) oldest = it;
+  }
+  if (oldest == lanes_.end() ||
+      core_.clock.MonotonicNs() - oldest->second->heard_ns < core_.options.lane_silence_ns) {
+    return false;
+  }
+  // A late chunk of it is told to offer again.
+  EndLeaseLocked(*oldest->second);
+  lanes_.erase(oldest);
+  return true;
 }
 
 void UploadStream::CloseLocked(const grpc::Status& status) {

@@ -2,9 +2,11 @@
 // in.
 //
 // Each clip under way has a lane, in which its offers, chunks, syncs and its commit run one after
-// the other on the worker pool; lanes run side by side, so that one clip's commit doesn't hold up
-// the next one's chunks and many commits share a transaction. A lease names a lane; offering a clip
-// again gives its lane a new lease, and the old one leads nowhere.
+// the other; lanes run side by side, so that one clip's commit doesn't hold up the next one's
+// chunks and many commits share a transaction. Whatever waits for disk or database runs on the
+// worker pool. A chunk, which is only hashed and copied into the page cache, is done with on the
+// thread that read it, unless its lane is busy. A lease names a lane; offering a clip again gives
+// its lane a new lease, and the old one leads nowhere.
 #pragma once
 
 #include <grpcpp/support/server_callback.h>
@@ -53,9 +55,9 @@ class UploadStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc
     // Touched by the strand's tasks only.
     std::unique_ptr<ClipUpload> upload;
     // Guarded by the stream's mutex_.
-    uint64_t lease = 0;  // 0: none
-    int offers = 0;      // posted and not yet run
-    bool dirty = false;  // holds bytes that are not synced
+    uint64_t lease = 0;    // 0: none
+    int offers = 0;        // posted and not yet run
+    int64_t heard_ns = 0;  // when its last message came
   };
   using LanePtr = std::shared_ptr<Lane>;
   // What a refusal says beyond its status.
@@ -75,10 +77,10 @@ class UploadStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc
   // A breach of the protocol ends the stream.
   void Breach(const absl::Status& status);
   void PostTask(const std::shared_ptr<Strand>& strand, std::function<void()> task);
-  // A message's memory is free again: goes on reading. With the last one gone, the device may be
-  // waiting to hear of what isn't synced: every lane but `mine` sees to that; true, so that the
-  // caller does for its own.
-  bool ReleaseMessage(const LanePtr& mine = nullptr);
+  // `task` with what every task does before and after; null if the stream is closed.
+  std::function<void()> BeginTask(std::function<void()> task);
+  // A message's memory is free again: goes on reading.
+  void ReleaseMessage();
   bool IsClosed();
   void EndTask();
   bool HoldsLease(const Lane& lane, uint64_t lease);
@@ -87,7 +89,7 @@ class UploadStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc
   void TakeOffer(const v1::Offer& offer);
   void RunOffer(const LanePtr& lane, UploadRow row, v1::ClipManifest manifest);
   absl::Status BeginOrResume(const LanePtr& lane, UploadRow row, v1::ClipManifest manifest);
-  absl::Status CheckRoom(const v1::ClipManifest& manifest);
+  absl::Status CheckRoom(uint64_t size_bytes);
   void Grant(const LanePtr& lane);
   void RunChunk(const LanePtr& lane, uint64_t lease, ChunkRequest chunk);
   void RefuseChunk(const LanePtr& lane, uint64_t lease, uint32_t object,
@@ -105,6 +107,8 @@ class UploadStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc
   // --- with mutex_ held
   void EndLeaseLocked(Lane& lane);
   void ForgetLaneLocked(const LanePtr& lane);
+  // Room for one more clip, if need be in the place of one that the device seems to have given up.
+  bool MakeRoomForLaneLocked();
   void CloseLocked(const grpc::Status& status);
   void ReadMoreLocked();
   void WriteNextLocked();

@@ -11,7 +11,7 @@
 namespace gleaner::cloud {
 namespace {
 
-// Progress is told at the latest after so many bytes.
+// Progress is told at the latest after so many bytes (see Chunk.more_follows).
 constexpr uint64_t kSyncBytes = 4 * kBlockBytes;
 constexpr int kMaxOffersWaiting = 4;  // of one clip
 
@@ -53,12 +53,12 @@ void UploadStream::TakeOffer(const v1::Offer& offer) {
   {
     std::lock_guard lock(mutex_);
     auto found = lanes_.find(row.key);
-    if (found == lanes_.end() &&
-        lanes_.size() < static_cast<size_t>(core_.options.uploads_per_stream)) {
+    if (found == lanes_.end() && MakeRoomForLaneLocked()) {
       found = lanes_.emplace(row.key, std::make_shared<Lane>(row.key, core_.pool)).first;
     }
     if (found != lanes_.end() && found->second->offers < kMaxOffersWaiting) {
       lane = found->second;
+      lane->heard_ns = core_.clock.MonotonicNs();
       ++lane->offers;
       EndLeaseLocked(*lane);  // fenced from here on
     }
@@ -124,12 +124,8 @@ absl::Status UploadStream::BeginOrResume(const LanePtr& lane, UploadRow row,
     RETURN_IF_ERROR(core_.catalog.DropUpload(device_, row.key));
     for (const BlobId& blob : known->blobs) (void)core_.blobs.Remove(blob);
   }
-  ASSIGN_OR_RETURN(const uint64_t under_way, core_.catalog.CountUploads(device_));
-  if (under_way >= static_cast<uint64_t>(core_.options.uploads_per_device)) {
-    return absl::ResourceExhaustedError(
-        fmt::format("{} unfinished uploads of this device are kept already", under_way));
-  }
-  RETURN_IF_ERROR(CheckRoom(manifest));
+  for (const v1::ClipObject& object : manifest.objects()) row.size_bytes += object.size_bytes();
+  RETURN_IF_ERROR(CheckRoom(row.size_bytes));
   ASSIGN_OR_RETURN(auto upload,
                    ClipUpload::Create(core_.blobs, std::move(row), std::move(manifest)));
   GLEANER_CRASH_POINT("ingest.blobs_created");
@@ -142,11 +138,20 @@ absl::Status UploadStream::BeginOrResume(const LanePtr& lane, UploadRow row,
   return absl::OkStatus();
 }
 
-absl::Status UploadStream::CheckRoom(const v1::ClipManifest& manifest) {
-  uint64_t needed = static_cast<uint64_t>(core_.options.free_bytes_floor);
-  for (const v1::ClipObject& object : manifest.objects()) needed += object.size_bytes();
+absl::Status UploadStream::CheckRoom(uint64_t size_bytes) {
+  const IngestOptions& options = core_.options;
+  ASSIGN_OR_RETURN(const UploadTotal held, core_.catalog.SumUploads(device_));
+  if (held.count >= static_cast<uint64_t>(options.uploads_per_device) ||
+      (held.count > 0 &&
+       held.bytes + size_bytes > static_cast<uint64_t>(options.reserved_per_device))) {
+    return absl::ResourceExhaustedError(
+        fmt::format("{} unfinished uploads of this device, of {} bytes, are kept already",
+                    held.count, held.bytes));
+  }
   ASSIGN_OR_RETURN(const uint64_t free, core_.blobs.FreeBytes());
-  if (free >= needed) return absl::OkStatus();
+  if (free >= size_bytes + static_cast<uint64_t>(options.free_bytes_floor)) {
+    return absl::OkStatus();
+  }
   return absl::ResourceExhaustedError(fmt::format("the store has {} bytes free and must keep {}",
                                                   free, core_.options.free_bytes_floor));
 }
@@ -182,6 +187,7 @@ void UploadStream::RunChunk(const LanePtr& lane, uint64_t lease, ChunkRequest ch
   const uint64_t before = lane->upload->unsynced_bytes();
   const absl::Status written = lane->upload->Write(chunk);
   if (absl::IsInvalidArgument(written)) return Breach(written);
+  const bool more_follows = chunk.more_follows;
   const bool repeated = written.ok() && chunk.offset < lane->upload->durable_offset(object);
   chunk = {};
   const bool complete = lane->upload->complete();
@@ -191,19 +197,18 @@ void UploadStream::RunChunk(const LanePtr& lane, uint64_t lease, ChunkRequest ch
     GLEANER_CRASH_POINT("ingest.chunk_written");
   }
   if (written.ok()) core_.counters.bytes_total += lane->upload->unsynced_bytes() - before;
-  {
-    std::lock_guard lock(mutex_);
-    lane->dirty = lane->upload->unsynced_bytes() > 0 && !complete;
-  }
-  const bool idle = ReleaseMessage(lane);
+  ReleaseMessage();
+  // What follows may wait for the disk, and nothing of this clip comes before it.
+  std::function<void()> rest;
   if (!written.ok()) {
-    RefuseChunk(lane, lease, object, written);
+    rest = [=, this] { RefuseChunk(lane, lease, object, written); };
   } else if (complete) {
-    Complete(lane);
-  } else if (idle || lane->upload->unsynced_bytes() >= kSyncBytes) {
-    SyncAndTell(lane);
+    rest = [this, lane] { Complete(lane); };
+  } else if (!more_follows || lane->upload->unsynced_bytes() >= kSyncBytes) {
+    rest = [this, lane] { SyncAndTell(lane); };
   }
-  if (repeated && lane->upload != nullptr) {
+  if (rest && (rest = BeginTask(std::move(rest)))) lane->strand->Continue(std::move(rest));
+  if (repeated) {
     // A device that sends what is durable already waits to hear so.
     v1::UploadResponse response;
     response.mutable_progress()->set_lease(lease);
@@ -222,10 +227,6 @@ void UploadStream::RefuseChunk(const LanePtr& lane, uint64_t lease, uint32_t obj
   if (const absl::Status synced = lane->upload->Sync(nullptr); !synced.ok()) {
     return Discard(lane, synced);
   }
-  {
-    std::lock_guard lock(mutex_);
-    lane->dirty = false;
-  }
   SendRefusal(
       lane->key, status,
       {.lease = lease, .object = object, .durable_offset = lane->upload->durable_offset(object)});
@@ -235,7 +236,6 @@ void UploadStream::SyncAndTell(const LanePtr& lane) {
   uint64_t lease = 0;
   {
     std::lock_guard lock(mutex_);
-    lane->dirty = false;
     lease = lane->lease;
   }
   if (lane->upload == nullptr || lane->upload->unsynced_bytes() == 0) return;
@@ -323,10 +323,9 @@ void UploadStream::GiveUp(const LanePtr& lane, const absl::Status& status) {
 
 void UploadStream::Discard(const LanePtr& lane, const absl::Status& status) {
   const UploadRow row = lane->upload->row();
-  const absl::Status dropped = core_.catalog.DropUpload(device_, row.key);
-  if (dropped.ok()) {
-    for (const BlobId& blob : row.blobs) (void)core_.blobs.Remove(blob);
-  }
+  // Should the row stay, a resumption finds its blobs gone and makes new ones.
+  (void)core_.catalog.DropUpload(device_, row.key);
+  for (const BlobId& blob : row.blobs) (void)core_.blobs.Remove(blob);
   GiveUp(lane, status);
 }
 

@@ -66,6 +66,36 @@ void Strand::Post(WorkerPool::Task task) {
   pool_.Post([self = shared_from_this()] { self->RunSome(); });
 }
 
+void Strand::Dispatch(WorkerPool::Task task) {
+  {
+    std::lock_guard lock(mutex_);
+    if (running_) {
+      waiting_.push_back(std::move(task));
+      return;
+    }
+    running_ = true;
+  }
+  task();
+  task = nullptr;  // what it held is released before others run
+  {
+    std::lock_guard lock(mutex_);
+    running_ = !waiting_.empty();
+    if (!running_) return;
+  }
+  pool_.Post([self = shared_from_this()] { self->RunSome(); });
+}
+
+void Strand::Continue(WorkerPool::Task task) {
+  // Somebody runs this strand and looks for the next task when the caller returns.
+  std::lock_guard lock(mutex_);
+  waiting_.push_front(std::move(task));
+}
+
+bool Strand::idle() {
+  std::lock_guard lock(mutex_);
+  return !running_;
+}
+
 void Strand::RunSome() {
   for (int i = 0; i < kTasksInARow; ++i) {
     WorkerPool::Task task;

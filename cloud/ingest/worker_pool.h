@@ -43,6 +43,14 @@ class Strand : public std::enable_shared_from_this<Strand> {
  public:
   explicit Strand(WorkerPool& pool) : pool_(pool) {}
   void Post(WorkerPool::Task task);
+  // Runs `task` before it returns, on the caller's thread, if no other is running or waiting; as
+  // Post otherwise. Saves what is short the way to another thread.
+  void Dispatch(WorkerPool::Task task);
+  // For a task of this strand that has more to do, which may block: `task` runs on the pool, before
+  // anything that waits already.
+  void Continue(WorkerPool::Task task);
+  // No task runs or waits.
+  bool idle();
 
  private:
   void RunSome();

@@ -49,7 +49,13 @@ struct UploadRow {
   std::string manifest;
   Sha256Digest manifest_sha256{};
   std::vector<BlobId> blobs;  // one an object, in the manifest's order
+  uint64_t size_bytes = 0;    // of all objects
   int64_t begun_unix_ns = 0;
+};
+
+struct UploadTotal {
+  uint64_t count = 0;
+  uint64_t bytes = 0;  // reserved for their objects
 };
 
 struct CommittedRow {
@@ -87,13 +93,13 @@ class Catalog {
   virtual absl::StatusOr<std::optional<UploadRow>> FindUpload(std::string_view device,
                                                               const ClipKey& key) = 0;
   // Uploads under way of a device, over all its streams and boots.
-  virtual absl::StatusOr<uint64_t> CountUploads(std::string_view device) = 0;
+  virtual absl::StatusOr<UploadTotal> SumUploads(std::string_view device) = 0;
   // Replaces an upload under way with the same key (its other blobs become rubbish).
   // ALREADY_EXISTS if the key is committed.
   virtual absl::Status BeginUpload(const UploadRow& upload) = 0;
   // The upload becomes a clip: manifest indexed, objects named, upload row gone, all in one
   // transaction. OK without any change if exactly this clip is committed already;
-  // FAILED_PRECONDITION if there is no such upload (any more).
+  // FAILED_PRECONDITION if there is no such upload (any more), or it has other blobs by now.
   virtual absl::Status CommitClip(const UploadRow& upload, const v1::ClipManifest& manifest,
                                   int64_t committed_unix_ns) = 0;
   // Forgets an upload; its blobs become rubbish. OK if there is none.

@@ -26,6 +26,14 @@ std::optional<Held> FindManifestOf(Sql& sql, std::string_view device, const Clip
   return found ? std::optional(held) : std::nullopt;
 }
 
+std::vector<BlobId> BlobsOf(Sql& sql, uint64_t manifest) {
+  std::vector<BlobId> blobs;
+  BlobId blob;
+  sql.Query("SELECT blob FROM object WHERE manifest = :manifest ORDER BY position", In(manifest),
+            Out(blob), [&] { blobs.push_back(blob); });
+  return blobs;
+}
+
 void InsertClip(Sql& sql, const Held& held, const UploadRow& upload,
                 const v1::ClipManifest& manifest, int64_t committed_unix_ns) {
   uint64_t size = 0;
@@ -106,18 +114,17 @@ absl::StatusOr<std::optional<UploadRow>> SqliteCatalog::FindUpload(std::string_v
         [] {});
     if (!found) return std::nullopt;
     row.manifest_sha256 = DigestFromHex(sha256);
-    std::string blob;
-    sql.Query("SELECT blob FROM object WHERE manifest = :manifest ORDER BY position", In(number),
-              Out(blob), [&] { row.blobs.push_back(blob); });
+    row.blobs = BlobsOf(sql, number);
     return row;
   });
 }
 
-absl::StatusOr<uint64_t> SqliteCatalog::CountUploads(std::string_view device) {
-  return Reading([&](Sql& sql) -> absl::StatusOr<uint64_t> {
-    uint64_t count = 0;
-    sql.Query("SELECT COUNT(*) FROM upload WHERE device = :device", In(device), Out(count), [] {});
-    return count;
+absl::StatusOr<UploadTotal> SqliteCatalog::SumUploads(std::string_view device) {
+  return Reading([&](Sql& sql) -> absl::StatusOr<UploadTotal> {
+    UploadTotal total;
+    sql.Query("SELECT COUNT(*), COALESCE(SUM(size_bytes), 0) FROM upload WHERE device = :device",
+              In(device), Out(total.count, total.bytes), [] {});
+    return total;
   });
 }
 
@@ -140,8 +147,10 @@ absl::Status SqliteCatalog::BeginUpload(const UploadRow& upload) {
       sql.Run("INSERT INTO object (manifest, position, blob) VALUES (:manifest, :position, :blob)",
               In(number, i, upload.blobs[i]));
     }
-    sql.Run("INSERT INTO upload (manifest, device, begun_ns) VALUES (:manifest, :device, :begun)",
-            In(number, upload.device, upload.begun_unix_ns));
+    sql.Run(
+        "INSERT INTO upload (manifest, device, begun_ns, size_bytes) VALUES (:manifest, :device, "
+        ":begun, :size)",
+        In(number, upload.device, upload.begun_unix_ns, upload.size_bytes));
     return absl::OkStatus();
   });
 }
@@ -155,6 +164,11 @@ absl::Status SqliteCatalog::CommitClip(const UploadRow& upload, const v1::ClipMa
           fmt::format("there is no upload of clip {} under way", ToString(upload.key)));
     }
     if (held->committed) return absl::OkStatus();
+    // Not those of an upload that was begun anew meanwhile.
+    if (BlobsOf(sql, held->number) != upload.blobs) {
+      return absl::FailedPreconditionError(
+          fmt::format("the upload of clip {} was begun anew", ToString(upload.key)));
+    }
     sql.Run("DELETE FROM upload WHERE manifest = :manifest", In(held->number));
     InsertClip(sql, *held, upload, manifest, committed_unix_ns);
     const std::string boot = HexOf(upload.key.boot_id);

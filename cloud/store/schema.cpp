@@ -10,7 +10,7 @@ namespace gleaner::cloud {
 namespace {
 
 // Binary keys and digests are lower-case hex; times are Unix nanoseconds.
-constexpr std::array<std::string_view, 1> kMigrations = {R"(
+constexpr std::array<std::string_view, 2> kMigrations = {R"(
   CREATE TABLE counter (name TEXT PRIMARY KEY, value BIGINT NOT NULL);
 
   -- Every manifest that was ever offered and taken, from the offer on, and the blobs of its objects.
@@ -84,6 +84,10 @@ constexpr std::array<std::string_view, 1> kMigrations = {R"(
     monotonic_ns BIGINT NOT NULL, wall_ns BIGINT NOT NULL, uncertainty_ns BIGINT NOT NULL,
     UNIQUE (device, boot_id, sequence));
   CREATE INDEX tombstone_recent ON tombstone (device, number);
+)",
+                                                         R"(
+  -- What is reserved for an upload under way.
+  ALTER TABLE upload ADD COLUMN size_bytes BIGINT NOT NULL DEFAULT 0;
 )"};
 
 // SOCI would take a ":" in a comment for a parameter.

@@ -28,7 +28,7 @@ class SqliteCatalog : public Catalog {
                                                             const ClipKey& key) override;
   absl::StatusOr<std::optional<UploadRow>> FindUpload(std::string_view device,
                                                       const ClipKey& key) override;
-  absl::StatusOr<uint64_t> CountUploads(std::string_view device) override;
+  absl::StatusOr<UploadTotal> SumUploads(std::string_view device) override;
   absl::Status BeginUpload(const UploadRow& upload) override;
   absl::Status CommitClip(const UploadRow& upload, const v1::ClipManifest& manifest,
                           int64_t committed_unix_ns) override;

@@ -63,7 +63,7 @@ grpc::ByteBuffer OfferMessage(const StoredClip& clip) {
   return grpc::ByteBuffer(&slice, 1);
 }
 
-grpc::ByteBuffer ChunkMessage(const ChunkPosition& position, uint64_t xxh3,
+grpc::ByteBuffer ChunkMessage(const ChunkPosition& position, uint64_t xxh3, bool more_follows,
                               std::unique_ptr<std::string> data, std::shared_ptr<BlockPool> pool) {
   using v1::Chunk;
   std::array<uint8_t, 64> fields;
@@ -75,6 +75,7 @@ grpc::ByteBuffer ChunkMessage(const ChunkPosition& position, uint64_t xxh3,
     end = WriteTag(Chunk::kXxh3FieldNumber, WireFormatLite::WIRETYPE_FIXED64, end);
     end = CodedOutputStream::WriteLittleEndian64ToArray(xxh3, end);
   }
+  end = WriteVarint(Chunk::kMoreFollowsFieldNumber, more_follows ? 1 : 0, end);
   end = WriteBytesHead(Chunk::kDataFieldNumber, data->size(), end);
   const size_t field_bytes = end - fields.data();
 

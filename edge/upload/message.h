@@ -39,7 +39,7 @@ struct ChunkPosition {
 
 grpc::ByteBuffer OfferMessage(const StoredClip& clip);
 // `data` goes back to `pool` when gRPC has let go of it.
-grpc::ByteBuffer ChunkMessage(const ChunkPosition& position, uint64_t xxh3,
+grpc::ByteBuffer ChunkMessage(const ChunkPosition& position, uint64_t xxh3, bool more_follows,
                               std::unique_ptr<std::string> data, std::shared_ptr<BlockPool> pool);
 // INVALID_ARGUMENT if it isn't one.
 absl::StatusOr<v1::UploadResponse> ParseResponse(grpc::ByteBuffer* buffer);

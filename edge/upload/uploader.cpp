@@ -176,10 +176,17 @@ bool Uploader::Impl::SendOne(int64_t now) {
     transfers_.OnReadError(*transfer, position, status);
     return true;
   }
-  const grpc::ByteBuffer message = ChunkMessage(
-      position, clip.objects[position.object].block_xxh3[block], std::move(data), pool_);
-  bucket_.Take(message.Length());
   const uint64_t again = transfer->Sent();
+  bucket_.Take(size);
+  // The window and the cap have room for this clip's next chunk. Should another clip take it, then
+  // that one's answer opens the window again.
+  const bool more_follows = !transfer->all_sent() &&
+                            transfers_.unacknowledged_chunks() < options_.window_chunks &&
+                            bucket_.WaitNs() < kNanosPerSecond;
+  const grpc::ByteBuffer message =
+      ChunkMessage(position, clip.objects[position.object].block_xxh3[block], more_follows,
+                   std::move(data), pool_);
+  bucket_.Take(message.Length() - size);
   board_.Change([&](UploadStats& stats) {
     stats.sent_bytes += size;
     stats.resent_bytes += again;

@@ -53,13 +53,14 @@ class RawStream : public Client {
 
  protected:
   // The header of a Chunk as protobuf writes it, then the payload where it lies.
-  void WriteChunk(uint64_t lease, uint64_t offset, uint64_t xxh3) {
+  void WriteChunk(uint64_t lease, uint64_t offset, uint64_t xxh3, bool more_follows) {
     using google::protobuf::io::CodedOutputStream;
     const std::string& payload = Payload();
     v1::Chunk head;
     head.set_lease(lease);
     head.set_offset(offset);
     head.set_xxh3(xxh3);
+    head.set_more_follows(more_follows);
     std::string fields = head.SerializeAsString();
     uint8_t buffer[16];
     fields += static_cast<char>(v1::Chunk::kDataFieldNumber << 3 | 2);
@@ -96,7 +97,7 @@ class DiscardClient : public RawStream {
   void Send() override {
     for (int clip = 0; clip < options_.clips; ++clip) {
       for (uint64_t offset = 0; offset < kClipBytes; offset += kBlockBytes) {
-        WriteChunk(1, offset, 0x0123456789abcdef);
+        WriteChunk(1, offset, 0x0123456789abcdef, true);
       }
     }
     stream_->WritesDone();
@@ -174,9 +175,10 @@ class IngestClient : public RawStream {
 
   void SendNextChunk() {
     Sending& sending = under_way_[ready_.front()];
-    WriteChunk(sending.lease, sending.sent, xxh3_[sending.sent / kBlockBytes]);
-    sending.sent += kBlockBytes;
     in_flight_ += kBlockBytes;
+    WriteChunk(sending.lease, sending.sent, xxh3_[sending.sent / kBlockBytes],
+               in_flight_ < kWindowBytes);
+    sending.sent += kBlockBytes;
     if (sending.sent == kClipBytes) ready_.pop_front();
   }
 

@@ -333,6 +333,22 @@ TEST_F(BadInputTest, MoreClipsThanMayBeUnderWayAreToldToWait) {
   EXPECT_TRUE(device->Upload(MakeClip("cart-1", 4)).receipt.has_value());
 }
 
+TEST_F(BadInputTest, ADeviceCanNotReserveMoreThanItsShareByOffersAlone) {
+  const SentClip first = MakeClip("cart-1", 1);
+  options_.reserved_per_device = static_cast<int64_t>(2 * first.payload());
+  Restart();
+  auto device = Connect();
+  EXPECT_TRUE(device->Ask(OfferOf(first)).has_grant());
+  EXPECT_TRUE(device->Ask(OfferOf(MakeClip("cart-1", 2))).has_grant());
+  const auto refusal = device->Ask(OfferOf(MakeClip("cart-1", 3))).refusal();
+  EXPECT_EQ(refusal.code(), Code(absl::StatusCode::kResourceExhausted));
+  EXPECT_THAT(refusal.message(), HasSubstr("2 unfinished uploads"));
+  EXPECT_TRUE(Connect("cart-2")->Ask(OfferOf(MakeClip("cart-2", 1))).has_grant());
+  // One that is larger than the share comes in alone.
+  EXPECT_TRUE(
+      Connect("cart-3")->Ask(OfferOf(MakeClip("cart-3", 1, 3 * first.payload()))).has_grant());
+}
+
 TEST_F(BadInputTest, AFullStoreTakesNoNewClipsButEndsOldOnes) {
   const SentClip old = MakeClip("cart-1", 1);
   Connect()->Upload(old, 1);

@@ -36,6 +36,7 @@ TEST(RequestReader, ReadsWhatProtobufWritesWithoutCopyingThePayload) {
     if (random() % 4 != 0) chunk->set_object(static_cast<uint32_t>(random() >> random() % 64));
     if (random() % 4 != 0) chunk->set_offset(random() >> random() % 64);
     if (random() % 4 != 0) chunk->set_xxh3(random());
+    chunk->set_more_follows(random() % 2 == 0);
     chunk->set_data(std::string(1 + random() % 500, static_cast<char>(random())));
     const auto message = ReadUploadMessage(Cut(request.SerializeAsString(), random));
     ASSERT_TRUE(message.ok());
@@ -45,6 +46,7 @@ TEST(RequestReader, ReadsWhatProtobufWritesWithoutCopyingThePayload) {
     EXPECT_EQ(read.object, chunk->object());
     EXPECT_EQ(read.offset, chunk->offset());
     EXPECT_EQ(read.xxh3, chunk->xxh3());
+    EXPECT_EQ(read.more_follows, chunk->more_follows());
     EXPECT_EQ(read.size, chunk->data().size());
     EXPECT_EQ(Data(read), chunk->data());
   }

@@ -46,6 +46,45 @@ TEST_F(IngestTest, ProgressIsToldAsSoonAsTheDeviceWaitsForIt) {
   EXPECT_EQ(answer.progress().durable_offset(), kBlockBytes);
 }
 
+TEST_F(IngestTest, ProgressMayWaitForTheChunkThatTheDeviceSaysFollows) {
+  const SentClip clip = MakeClip("cart-1", 1);
+  auto device = Connect();
+  const uint64_t lease = device->Ask(OfferOf(clip)).grant().lease();
+  auto first = ChunkOf(clip, lease, kVideo, 0);
+  first.mutable_chunk()->set_more_follows(true);
+  device->Send(first);
+  const auto answer = device->Ask(ChunkOf(clip, lease, kVideo, kBlockBytes));
+  EXPECT_EQ(answer.progress().durable_offset(), 2 * kBlockBytes) << "one answer for both";
+}
+
+TEST_F(IngestTest, ProgressComesAfterAMebibyteThoughMoreFollows) {
+  const SentClip clip = MakeClip("cart-1", 1, 8 * kBlockBytes);
+  auto device = Connect();
+  const uint64_t lease = device->Ask(OfferOf(clip)).grant().lease();
+  for (uint64_t block = 0; block < 4; ++block) {
+    auto chunk = ChunkOf(clip, lease, kVideo, block * kBlockBytes);
+    chunk.mutable_chunk()->set_more_follows(true);
+    device->Send(chunk);
+  }
+  EXPECT_EQ(device->Read()->progress().durable_offset(), 4 * kBlockBytes);
+}
+
+TEST_F(IngestTest, AClipThatNothingIsHeardOfGivesItsPlaceToAnother) {
+  options_.uploads_per_stream = 2;
+  Restart();
+  auto device = Connect();
+  const uint64_t silent = device->Ask(OfferOf(MakeClip("cart-1", 1))).grant().lease();
+  clock_.Advance(options_.lane_silence_ns - 1);
+  const SentClip busy = MakeClip("cart-1", 2);
+  const uint64_t lease = device->Ask(OfferOf(busy)).grant().lease();
+  EXPECT_TRUE(device->Ask(OfferOf(MakeClip("cart-1", 3))).has_refusal());
+  clock_.Advance(1);
+  EXPECT_TRUE(device->Ask(OfferOf(MakeClip("cart-1", 3))).has_grant());
+  const auto late = device->Ask(ChunkOf(MakeClip("cart-1", 1), silent, kVideo, 0));
+  EXPECT_EQ(late.refusal().code(), Code(absl::StatusCode::kAborted));
+  EXPECT_TRUE(device->Ask(ChunkOf(busy, lease, kVideo, 0)).has_progress());
+}
+
 TEST_F(IngestTest, ResumesAtTheDurableOffsetAfterACutAtEveryChunk) {
   constexpr int kChunks = 4;  // one preview, three video
   for (int cut = 0; cut <= kChunks - 1; ++cut) {

@@ -52,18 +52,28 @@ TEST_F(CatalogTest, AnUploadIsFoundUntilItIsAClip) {
   EXPECT_EQ(upload->manifest_sha256, clip.upload.manifest_sha256);
   EXPECT_EQ(upload->blobs, clip.upload.blobs);
   EXPECT_EQ(upload->begun_unix_ns, clip.upload.begun_unix_ns);
-  EXPECT_EQ(*catalog_->CountUploads("cart-1"), 1u);
+  EXPECT_EQ(catalog_->SumUploads("cart-1")->count, 1u);
   EXPECT_FALSE(catalog_->FindUpload("cart-2", clip.upload.key)->has_value());
   EXPECT_FALSE(catalog_->FindCommitted("cart-1", clip.upload.key)->has_value());
 
   ASSERT_TRUE(catalog_->CommitClip(clip.upload, clip.manifest, 77).ok());
   Open();
   EXPECT_FALSE(catalog_->FindUpload("cart-1", clip.upload.key)->has_value());
-  EXPECT_EQ(*catalog_->CountUploads("cart-1"), 0u);
+  EXPECT_EQ(catalog_->SumUploads("cart-1")->count, 0u);
   const auto committed = *catalog_->FindCommitted("cart-1", clip.upload.key);
   ASSERT_TRUE(committed.has_value());
   EXPECT_EQ(committed->manifest_sha256, clip.upload.manifest_sha256);
   EXPECT_EQ(committed->committed_unix_ns, 77);
+}
+
+TEST_F(CatalogTest, AClipIsNotCommittedWithBlobsThatAnotherBeginningReplaced) {
+  TestClip clip = MakeTestClip({});
+  const UploadRow first = clip.upload;
+  ASSERT_TRUE(catalog_->BeginUpload(first).ok());
+  clip.upload.blobs[0] = std::string(32, 'e');
+  ASSERT_TRUE(catalog_->BeginUpload(clip.upload).ok());
+  EXPECT_TRUE(absl::IsFailedPrecondition(catalog_->CommitClip(first, clip.manifest, 77)));
+  EXPECT_TRUE(catalog_->CommitClip(clip.upload, clip.manifest, 77).ok());
 }
 
 TEST_F(CatalogTest, CommittingTwiceIsOneClip) {
@@ -102,7 +112,7 @@ TEST_F(CatalogTest, BeginningAgainReplacesTheBlobs) {
   ASSERT_TRUE(catalog_->BeginUpload(clip.upload).ok());
   EXPECT_EQ((*catalog_->FindUpload("cart-1", clip.upload.key))->blobs, clip.upload.blobs);
   EXPECT_FALSE(*catalog_->NamesBlob(old));
-  EXPECT_EQ(*catalog_->CountUploads("cart-1"), 1u);
+  EXPECT_EQ(catalog_->SumUploads("cart-1")->count, 1u);
 }
 
 TEST_F(CatalogTest, ForgetsUploadsThatNeverEnded) {

@@ -178,11 +178,17 @@ bool FakeCloud::OnChunk(const v1::Chunk& chunk, std::vector<v1::UploadResponse>*
   if (chunk.offset() == durable.size()) durable += chunk.data();
   if (fault.kind == ChunkFault::kCutAfterDurable) return false;
 
-  v1::UploadResponse response;
-  response.mutable_progress()->set_lease(clip->lease);
-  response.mutable_progress()->set_object(chunk.object());
-  response.mutable_progress()->set_durable_offset(durable.size());
-  out->push_back(response);
+  // As late as the contract allows.
+  if (!chunk.more_follows()) {
+    for (uint32_t i = 0; i < clip->objects.size(); ++i) {
+      if (clip->objects[i].empty()) continue;
+      v1::UploadResponse response;
+      response.mutable_progress()->set_lease(clip->lease);
+      response.mutable_progress()->set_object(i);
+      response.mutable_progress()->set_durable_offset(clip->objects[i].size());
+      out->push_back(response);
+    }
+  }
   bool complete = true;
   for (size_t i = 0; i < clip->objects.size(); ++i) {
     complete &= clip->objects[i].size() == clip->parsed.objects(static_cast<int>(i)).size_bytes();

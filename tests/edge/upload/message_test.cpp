@@ -24,11 +24,12 @@ TEST(ChunkMessage, IsByteForByteWhatProtobufWouldWrite) {
     uint32_t object;
     uint64_t offset;
     uint64_t xxh3;
+    bool more_follows;
     size_t size;
-  } cases[] = {{1, 0, 0, 0x1122334455667788, 1},
-               {~0ull, 7, 16383ull * kBlockBytes, ~0ull, kBlockBytes},
-               {300, 2, kBlockBytes, 0, 127},
-               {1ull << 63, 1, 0, 1, 128}};
+  } cases[] = {{1, 0, 0, 0x1122334455667788, false, 1},
+               {~0ull, 7, 16383ull * kBlockBytes, ~0ull, true, kBlockBytes},
+               {300, 2, kBlockBytes, 0, true, 127},
+               {1ull << 63, 1, 0, 1, false, 128}};
   for (const auto& each : cases) {
     v1::UploadRequest expected;
     v1::Chunk* chunk = expected.mutable_chunk();
@@ -36,9 +37,10 @@ TEST(ChunkMessage, IsByteForByteWhatProtobufWouldWrite) {
     chunk->set_object(each.object);
     chunk->set_offset(each.offset);
     chunk->set_xxh3(each.xxh3);
+    chunk->set_more_follows(each.more_follows);
     chunk->set_data(std::string(each.size, 'x'));
     const grpc::ByteBuffer message =
-        ChunkMessage({each.lease, each.object, each.offset}, each.xxh3,
+        ChunkMessage({each.lease, each.object, each.offset}, each.xxh3, each.more_follows,
                      std::make_unique<std::string>(each.size, 'x'), std::make_shared<BlockPool>());
     EXPECT_EQ(Bytes(message), expected.SerializeAsString());
   }
@@ -49,7 +51,7 @@ TEST(ChunkMessage, GivesTheBlockBackWhenTheLastSliceIsGone) {
   auto block = std::make_unique<std::string>(kBlockBytes, 'x');
   const std::string* address = block.get();
   {
-    const grpc::ByteBuffer message = ChunkMessage({1, 0, 0}, 2, std::move(block), pool);
+    const grpc::ByteBuffer message = ChunkMessage({1, 0, 0}, 2, false, std::move(block), pool);
     EXPECT_NE(pool->Take().get(), address);
   }
   EXPECT_EQ(pool->Take().get(), address);

@@ -88,7 +88,7 @@ TEST_F(UploaderTest, SendsTheMostValuableClipFirstAndObjectsInTheManifestsOrder)
 
 TEST_F(UploaderTest, FindsAClipThatIsCommittedWhileItIsIdle) {
   Start(clock_);
-  spool_->OnCommit([&] { uploader_->Poke(); });
+  spool_->OnChange([&] { uploader_->Poke(); });
   AddClip(*spool_, {1000}, 1);
   ASSERT_TRUE(Drained());
   AddClip(*spool_, {1000}, 2);
@@ -177,6 +177,36 @@ TEST_F(UploaderTest, SendsAtMostItsWindowAgainAfterEachCut) {
   EXPECT_LE(stats().resent_bytes, stats().cuts * 4 * kBlockBytes);
   // The negative of the test above: with a wider window one chunk a cut isn't kept.
   EXPECT_GT(stats().resent_bytes, stats().cuts * kBlockBytes);
+}
+
+TEST_F(UploaderTest, SaysThatMoreFollowsOnlyWhileItsWindowHasRoom) {
+  options_.window_chunks = 3;
+  AddClip(*spool_, {8 * kBlockBytes}, 1);
+  std::vector<bool> more_follows;
+  cloud_.on_chunk = [&](const v1::Chunk& chunk, int) {
+    more_follows.push_back(chunk.more_follows());
+    return ChunkFault{};
+  };
+  Start(RealClock());
+  ASSERT_TRUE(Drained());
+  Stop();
+  EXPECT_THAT(cloud_.breaches, IsEmpty());
+  EXPECT_THAT(more_follows, ElementsAre(true, true, false, true, true, false, true, false));
+}
+
+TEST_F(UploaderTest, NeverSaysThatMoreFollowsWhenItsCapMakesTheNextChunkWait) {
+  options_.window_chunks = 3;
+  options_.cap_bytes_per_s = kBlockBytes / 2;
+  AddClip(*spool_, {2 * kBlockBytes}, 1);
+  bool more_follows = true;
+  cloud_.on_chunk = [&](const v1::Chunk& chunk, int) {
+    more_follows = chunk.more_follows();
+    return ChunkFault{};
+  };
+  Start(RealClock());
+  ASSERT_TRUE(cloud_.Await([&] { return cloud_.chunks == 1; }));
+  Stop();
+  EXPECT_FALSE(more_follows);
 }
 
 TEST_F(UploaderTest, NeverHasMoreThanItsWindowUnacknowledged) {
