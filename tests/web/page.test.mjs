@@ -193,6 +193,29 @@ test('the filter is text, chips and address at once', async () => {
   });
 });
 
+test('a menu opens inside the window', async () => {
+  for (const path of ['/clips', '/fleet']) {
+    for (const size of [[1440, 900], [360, 740]]) {
+      await visit(
+        path,
+        async (page) => {
+          const chips = page.locator('.chips button[aria-expanded]');
+          await chips.first().waitFor();
+          for (const chip of await chips.all()) {
+            await chip.click();
+            const panel = page.locator('.menu [role=group]');
+            const box = await panel.boundingBox();
+            assert.ok(box.x >= 0 && box.x + box.width <= size[0], `${path} at ${size[0]} px: ${await chip.innerText()} from ${box.x} px`);
+            await page.keyboard.press('Escape');
+            await panel.waitFor({ state: 'detached' });
+          }
+        },
+        { size },
+      );
+    }
+  }
+});
+
 test('a filter that can not be read says where', async () => {
   await visit(
     '/clips?q=device:a%20colour:red',
@@ -224,6 +247,7 @@ test('j, k, Enter and Esc walk through the clips', async () => {
     await page.keyboard.press('Enter');
     await page.waitForURL(`**/clips/${second}`);
     await page.getByRole('slider', { name: 'Position' }).waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement.id), 'main', 'the view that replaced the card has the focus');
     await page.keyboard.press('Escape');
     await page.waitForURL('**/clips');
     await eventually('the card that was left has the focus', async () => (await focused()) === second);
@@ -231,7 +255,24 @@ test('j, k, Enter and Esc walk through the clips', async () => {
     await page.getByRole('dialog', { name: 'Keys' }).waitFor();
     await page.keyboard.press('Escape');
     await page.getByRole('dialog', { name: 'Keys' }).waitFor({ state: 'detached' });
+    await page.getByRole('link', { name: 'Fleet' }).focus();
+    await page.keyboard.press('Enter');
+    await page.waitForURL('**/fleet');
   });
+});
+
+test('an address that can not be decoded is answered like any other', async () => {
+  await visit(
+    '/nowhere',
+    async (page) => {
+      await page.evaluate(() => {
+        history.pushState(null, '', '/clips/%zz');
+        dispatchEvent(new PopStateEvent('popstate'));
+      });
+      await page.getByRole('heading', { name: 'There is no clip' }).waitFor();
+    },
+    { expected: /404/ },
+  );
 });
 
 test('clips of every device play, frame by frame as the manifest says', { timeout: ARRIVAL_MS + 90_000 }, async () => {
@@ -369,6 +410,31 @@ test('when the server goes away the page says so, keeps what it has, and goes on
   );
 });
 
+test('another filter while the server is waited for leaves the list live', async () => {
+  await visit(
+    '/nowhere',
+    async (page) => {
+      let mode = 'refuse';
+      const seen = [];
+      await page.route('**/gleaner.v1.CatalogService/ListClips', (route) => {
+        if (mode === 'refuse') return route.abort('connectionrefused');
+        seen.push(route.request().postDataJSON());
+        if (mode === 'answer') return route.continue();
+      });
+      await page.getByRole('link', { name: 'All clips', exact: true }).click();
+      await page.getByRole('button', { name: 'Try again' }).waitFor();
+      mode = 'wait';
+      await eventually('the list is asked for once more', () => seen.length > 0, 30_000);
+      mode = 'answer';
+      await page.getByLabel('Filter', { exact: true }).fill('after:7d');
+      await page.keyboard.press('Enter');
+      await cards(page).first().waitFor();
+      await eventually('arrivals are asked for', () => seen.some(({ filter, arrivedAfter }) => filter === 'after:7d' && arrivedAfter), 30_000);
+    },
+    { expected: /ERR_CONNECTION_REFUSED/ },
+  );
+});
+
 test('a session that ran out asks for the token and goes on where it was', async () => {
   await visit(
     '/clips?q=after:7d',
@@ -429,6 +495,13 @@ test('the fleet shows three devices with their states, and a device its ledger',
     await page.keyboard.press('Escape');
     await page.waitForURL('**/fleet');
     await drawer.waitFor({ state: 'detached' });
+    const device = await rows.first().getAttribute('data-device');
+    await rows.first().locator('.state').click();
+    await drawer.getByRole('button', { name: 'Close' }).click();
+    await drawer.waitFor({ state: 'detached' });
+    await eventually('the device has the focus', () =>
+      page.evaluate((name) => document.activeElement?.closest('[data-device]')?.dataset.device === name, device),
+    );
   });
 });
 

@@ -46,6 +46,13 @@ test('shares keep a digit where it says something', () => {
   assert.equal(format.share(0, 0), '–');
 });
 
+test('one is told from many', () => {
+  assert.equal(format.plural(1, 'clip'), '1 clip');
+  assert.equal(format.plural(1n, 'cut'), '1 cut');
+  assert.equal(format.plural(0n, 'cut'), '0 cuts');
+  assert.equal(format.plural(1200, 'device'), '1,200 devices');
+});
+
 test('the day is told only where it is not today', () => {
   const now = new Date(2026, 10, 22, 18, 0, 0).getTime();
   assert.equal(format.clock(new Date(2026, 10, 22, 8, 5, 9).getTime(), now), '08:05:09');

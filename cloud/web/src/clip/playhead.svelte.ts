@@ -37,6 +37,8 @@ export class Playhead {
     this.#players = [...this.#players, player];
     video.playbackRate = this.rate;
     this.#seek(player);
+    // Where the others play already it joins them; a browser that will not leaves it to be sought along.
+    if (this.playing) video.play().catch(() => {});
     return () => {
       this.#players = this.#players.filter((other) => other !== player);
       if (this.#players.length === 0) this.pause();

@@ -1,7 +1,8 @@
 // The clips of one filter, newest arrival first: pages going back, and arrivals coming in on top.
 
-import { type ClipSummary, MediaCheck_State } from '../gen/gleaner/v1/catalog_pb.js';
+import type { ClipSummary } from '../gen/gleaner/v1/catalog_pb.js';
 import { catalog, describe, isAbort, type Problem } from '../lib/api';
+import { awaitsCheck } from './media';
 
 const PAGE = 60;
 const ARRIVALS = 200;
@@ -125,7 +126,7 @@ export class ClipList {
   }
 
   async #recheck(signal: AbortSignal, list: AbortSignal) {
-    const waiting = this.clips.filter((clip) => clip.media?.state !== MediaCheck_State.OK && clip.media?.state !== MediaCheck_State.FAILED);
+    const waiting = this.clips.filter((clip) => awaitsCheck(clip.media));
     if (waiting.length === 0) return;
     const ids = waiting.slice(0, RECHECK).map((clip) => clip.id);
     const answer = await catalog.listClips({ filter: `id:${ids.join(',')}`, pageSize: RECHECK }, { signal });

@@ -2,6 +2,11 @@ import { type MediaCheck, MediaCheck_State } from '../gen/gleaner/v1/catalog_pb.
 import type { IconName } from '../ui/Icon.svelte';
 import type { Tone } from '../ui/Status.svelte';
 
+/** Whether the media worker has still to look. */
+export function awaitsCheck(check: MediaCheck | undefined): boolean {
+  return check?.state !== MediaCheck_State.OK && check?.state !== MediaCheck_State.FAILED;
+}
+
 /** What the media worker found, in the words of the filter language. */
 export function mediaState(check: MediaCheck | undefined): { tone: Tone; icon: IconName; word: string; title: string } {
   switch (check?.state) {

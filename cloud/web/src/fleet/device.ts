@@ -103,28 +103,30 @@ export function problems(device: Device): string[] {
 type Sortable = string | number | bigint;
 
 /** Columns that the table can be sorted by. */
-export const sorts: Record<string, (device: Device) => Sortable> = {
-  device: (d) => d.name,
-  state: (d) => -d.state,
-  site: (d) => d.site,
-  seen: (d) => d.lastSeenUnixNs,
-  spool: (d) => Number(d.heartbeat?.spool?.usedBytes ?? 0n) / Number(d.heartbeat?.spool?.quotaBytes || 1n),
-  waiting: (d) => d.heartbeat?.spool?.pendingClips ?? 0,
-  upload: (d) => d.heartbeat?.upload?.rateBytesPerS ?? 0n,
-  cpu: (d) => d.heartbeat?.process?.cpuPercent ?? 0,
-  memory: (d) => d.heartbeat?.process?.rssBytes ?? 0n,
-  clips: (d) => d.clips,
-  fired: (d) => d.ledger?.fired ?? 0n,
-  committed: (d) => d.ledger?.committed ?? 0n,
-  pending: (d) => d.ledger?.pending ?? 0n,
-  dropped,
-  gaps: (d) => d.ledger?.gaps ?? 0n,
-};
+export const sorts = new Map(
+  Object.entries<(device: Device) => Sortable>({
+    device: (d) => d.name,
+    state: (d) => -d.state,
+    site: (d) => d.site,
+    seen: (d) => d.lastSeenUnixNs,
+    spool: (d) => Number(d.heartbeat?.spool?.usedBytes ?? 0n) / Number(d.heartbeat?.spool?.quotaBytes || 1n),
+    waiting: (d) => d.heartbeat?.spool?.pendingClips ?? 0,
+    upload: (d) => d.heartbeat?.upload?.rateBytesPerS ?? 0n,
+    cpu: (d) => d.heartbeat?.process?.cpuPercent ?? 0,
+    memory: (d) => d.heartbeat?.process?.rssBytes ?? 0n,
+    clips: (d) => d.clips,
+    fired: (d) => d.ledger?.fired ?? 0n,
+    committed: (d) => d.ledger?.committed ?? 0n,
+    pending: (d) => d.ledger?.pending ?? 0n,
+    dropped,
+    gaps: (d) => d.ledger?.gaps ?? 0n,
+  }),
+);
 
 /** `sort` is a column's name, with "-" for the largest first; anything else leaves the server's order, by name. */
 export function sorted(devices: Device[], sort: string): Device[] {
   const down = sort.startsWith('-');
-  const by = sorts[down ? sort.slice(1) : sort];
+  const by = sorts.get(down ? sort.slice(1) : sort);
   if (!by) return devices;
   const order = (a: Device, b: Device) => {
     const [x, y] = [by(a), by(b)];

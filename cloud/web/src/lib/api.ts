@@ -29,7 +29,7 @@ export const catalog = createClient(
 );
 
 export interface Problem {
-  kind: 'filter' | 'missing' | 'login' | 'other';
+  kind: 'invalid' | 'missing' | 'login' | 'other';
   what: string;
   detail: string;
 }
@@ -39,7 +39,7 @@ export function describe(error: unknown): Problem {
   const detail = rawMessage.charAt(0).toUpperCase() + rawMessage.slice(1);
   switch (code) {
     case Code.InvalidArgument:
-      return { kind: 'filter', what: 'The server does not understand this filter', detail };
+      return { kind: 'invalid', what: 'The server does not understand what was asked', detail };
     case Code.NotFound:
       return { kind: 'missing', what: 'There is no such thing here', detail };
     case Code.Unauthenticated:
@@ -67,6 +67,7 @@ export async function login(token: string): Promise<string | null> {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ token }),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
     });
   } catch {
     return `Nothing answers at ${location.host}. Is the server running?`;

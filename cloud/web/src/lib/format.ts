@@ -107,6 +107,6 @@ export function measure(value: number): string {
   return value.toFixed(size >= 10 ? 1 : size >= 1 ? 2 : 3);
 }
 
-export function plural(n: number, one: string, many = `${one}s`): string {
-  return `${count(n)} ${n === 1 ? one : many}`;
+export function plural(n: number | bigint, one: string): string {
+  return `${count(n)} ${Number(n) === 1 ? one : `${one}s`}`;
 }

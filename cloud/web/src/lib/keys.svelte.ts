@@ -35,8 +35,8 @@ addEventListener('keydown', (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
   if (typing(event.target)) return;
   // A focused control keeps the keys that work it.
-  const control = (event.target as HTMLElement).closest?.('button, summary, label, input');
-  if (control && (event.key === 'Enter' || event.key === ' ')) return;
+  const control = { ' ': 'button, summary, label, input', Enter: 'a[href], button, summary, label, input' }[event.key];
+  if (control && (event.target as HTMLElement).closest?.(control)) return;
   for (const scope of [...scopes].reverse()) {
     for (const binding of scope.bindings) {
       if (binding.keys.includes(event.key) && binding.run(event) !== false) {

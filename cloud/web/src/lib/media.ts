@@ -4,13 +4,9 @@
 // A video file's own time is the source's: its first PTS is not 0 in general. Browsers differ in what they make of
 // that (Chromium shows currentTime in the file's time, others from 0), so the start is measured, not assumed.
 
-export interface TrackLike {
-  timeBaseNumerator: number;
-  timeBaseDenominator: number;
-  firstPts: bigint;
-  ptsDelta: number[];
-  firstFrameMonotonicNs: bigint;
-}
+import type { VideoTrack } from '../gen/gleaner/v1/clip_pb.js';
+
+type Timing = Pick<VideoTrack, 'timeBaseNumerator' | 'timeBaseDenominator' | 'firstPts' | 'ptsDelta' | 'firstFrameMonotonicNs'>;
 
 export interface TrackTimes {
   /** Clip time of the first frame. */
@@ -21,7 +17,13 @@ export interface TrackTimes {
   frameS: Float64Array;
 }
 
-export function trackTimes(track: TrackLike, deliveredStartNs: bigint): TrackTimes {
+/** One camera's video in a clip. */
+export interface Track {
+  track: VideoTrack;
+  times: TrackTimes;
+}
+
+export function trackTimes(track: Timing, deliveredStartNs: bigint): TrackTimes {
   const tickS = track.timeBaseNumerator / track.timeBaseDenominator;
   const frameS = new Float64Array(track.ptsDelta.length + 1);
   let ticks = 0;

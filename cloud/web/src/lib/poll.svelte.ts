@@ -1,5 +1,6 @@
 // Asking again and again while the page is visible, less often while the server does not answer.
 
+import { untrack } from 'svelte';
 import { SvelteSet } from 'svelte/reactivity';
 import { describe, isAbort, type Problem } from './api';
 
@@ -22,14 +23,15 @@ export class Poll {
     private readonly everyMs: number,
   ) {}
 
-  /** Runs at once and then on and on; returns what stops it. */
+  /** Runs at once and then on and on; returns what stops it, for an $effect. */
   start(): () => void {
     this.#stopped = false;
     const onVisible = () => {
       if (!document.hidden) this.now();
     };
     document.addEventListener('visibilitychange', onVisible);
-    this.now();
+    // What a run reads must not start the effect, and so the poll, anew.
+    untrack(() => this.now());
     return () => {
       this.#stopped = true;
       document.removeEventListener('visibilitychange', onVisible);
@@ -55,11 +57,14 @@ export class Poll {
       this.problem = null;
       failing.delete(this);
     } catch (error) {
-      if (abort.signal.aborted || isAbort(error)) return;
-      this.#failures++;
-      if (!this.problem) this.failingSinceMs = Date.now();
-      this.problem = describe(error);
-      failing.add(this);
+      if (abort.signal.aborted) return;
+      // A run that something newer cut short has not failed.
+      if (!isAbort(error)) {
+        this.#failures++;
+        if (!this.problem) this.failingSinceMs = Date.now();
+        this.problem = describe(error);
+        failing.add(this);
+      }
     }
     if (this.#stopped || abort.signal.aborted) return;
     const wait = Math.min(this.everyMs * 2 ** Math.min(this.#failures, 8), Math.max(MAX_WAIT_MS, this.everyMs));
