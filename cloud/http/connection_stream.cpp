@@ -14,7 +14,8 @@ using std::chrono::steady_clock;
 
 constexpr size_t kMaxHeadBytes = 32 << 10;
 constexpr size_t kReadBytes = 16 << 10;
-constexpr std::chrono::seconds kRequestTimeout{30};
+constexpr std::chrono::seconds kHeadTimeout{5};
+constexpr std::chrono::seconds kBodyTimeout{30};
 constexpr std::chrono::seconds kWriteTimeout{20};
 constexpr std::chrono::seconds kLingerTimeout{1};
 constexpr size_t kLingerBytes = 4 << 20;
@@ -24,14 +25,41 @@ constexpr size_t kLingerBytes = 4 << 20;
 ConnectionStream::ConnectionStream(Fd socket, std::string remote_address, int remote_port)
     : socket_(std::move(socket)),
       remote_address_(std::move(remote_address)),
-      remote_port_(remote_port) {
-  BeginRequest();
+      remote_port_(remote_port) {}
+
+ConnectionStream::Head ConnectionStream::ReadHead() {
+  input_.erase(0, begin_);
+  begin_ = 0;
+  for (;;) {
+    if (!input_.empty() && !head_begun_) head_begun_ = steady_clock::now();
+    if (input_.size() >= kMaxHeadBytes || input_.find("\r\n\r\n") != std::string::npos) {
+      return Head::kWhole;
+    }
+    const size_t before = input_.size();
+    input_.resize(before + kReadBytes);
+    const ssize_t got = ::recv(socket_.get(), input_.data() + before, kReadBytes, 0);
+    const int error = errno;
+    input_.resize(before + static_cast<size_t>(std::max<ssize_t>(got, 0)));
+    if (got < 0 && error == EAGAIN) return Head::kPartial;
+    if (got == 0 || (got < 0 && error != EINTR)) return Head::kEnded;
+  }
+}
+
+bool ConnectionStream::HeadIsLate(steady_clock::time_point now) const {
+  return head_begun_ && now - *head_begun_ > kHeadTimeout;
 }
 
 void ConnectionStream::BeginRequest() {
   in_head_ = true;
   head_bytes_ = 0;
-  read_deadline_ = steady_clock::now() + kRequestTimeout;
+  request_begun_ = head_begun_.value_or(steady_clock::now());
+  head_begun_.reset();
+  read_deadline_ = request_begun_ + kHeadTimeout;
+}
+
+void ConnectionStream::EndHead() {
+  in_head_ = false;
+  read_deadline_ = steady_clock::now() + kBodyTimeout;
 }
 
 bool ConnectionStream::Wait(short events, steady_clock::time_point deadline) const {

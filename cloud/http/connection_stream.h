@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 
 #include "common/file.h"
@@ -15,11 +16,20 @@ class ConnectionStream : public httplib::Stream {
   // A non-blocking socket.
   ConnectionStream(Fd socket, std::string remote_address, int remote_port);
 
-  // A new request may take 30 s to arrive, its head at most 32 KiB.
+  enum class Head { kWhole, kPartial, kEnded };
+  // Takes in what is here of the next request's head, without waiting. kWhole also when it is
+  // longer than a head may be.
+  Head ReadHead();
+  // A head that has begun to come must be whole by then: 5 s after its first byte.
+  bool HeadIsLate(std::chrono::steady_clock::time_point now) const;
+  // Reading on, a head is at most 32 KiB; from its end the body has 30 s to arrive.
   void BeginRequest();
-  void EndHead() { in_head_ = false; }
-  // Bytes of a next request are here already.
-  bool HasInput() const { return begin_ < input_.size(); }
+  void EndHead();
+  // When its first byte came.
+  std::chrono::steady_clock::time_point request_begun() const { return request_begun_; }
+  // What is here already.
+  size_t buffered_bytes() const { return input_.size() - begin_; }
+  bool HasInput() const { return buffered_bytes() > 0; }
   int fd() const { return socket_.get(); }
   // Before closing on a client that may still be sending: says the end and takes in what comes for
   // a moment, or the reset that follows unread bytes could overtake the answer.
@@ -45,6 +55,8 @@ class ConnectionStream : public httplib::Stream {
   const int remote_port_;
   std::string input_;  // read from the socket; what is before begin_ is used up
   size_t begin_ = 0;
+  std::optional<std::chrono::steady_clock::time_point> head_begun_;  // of the next request
+  std::chrono::steady_clock::time_point request_begun_;
   bool in_head_ = true;
   size_t head_bytes_ = 0;
   std::chrono::steady_clock::time_point read_deadline_;

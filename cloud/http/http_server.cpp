@@ -6,6 +6,8 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -27,6 +29,9 @@ constexpr size_t kMaxBodyBytes = 1 << 20;
 constexpr size_t kMaxConnections = 512;
 constexpr size_t kMaxPathBytes = 1024;
 constexpr int kMaxRequestsAConnection = 10'000;
+constexpr size_t kThreadsKeptFree = 8;
+// What fits into a socket's buffers goes at once, however slow the reader is.
+constexpr size_t kLongAnswerBytes = 256 << 10;
 constexpr std::chrono::seconds kIdleTimeout{30};
 constexpr std::chrono::seconds kStopGrace{2};
 
@@ -47,6 +52,9 @@ struct Current {
   // found good.
   bool close = true;
   bool malformed = false;
+  // The client may take its time with this request; see Engine::TakeLong.
+  bool is_long = false;
+  bool refused = false;
 };
 thread_local Current current;
 
@@ -78,13 +86,16 @@ std::string_view StatusText(int status) {
       return "That is not a kind of body this server takes.";
     case 416:
       return "The range is malformed.";
+    case 503:
+      return "Too many slow requests at once; come again in a second.";
     default:
       return "Something went wrong; the server's log says what.";
   }
 }
 
-// Once the head is read and before anything else looks at it.
-void Prepare(httplib::Request& request) {
+// Once the head is read and before anything else looks at it. True if a body follows of which not
+// all is among the `buffered` bytes that are here.
+bool Prepare(httplib::Request& request, size_t buffered) {
   current.close = false;
   request.ranges.clear();
   const bool has_length = request.has_header("Content-Length");
@@ -102,10 +113,15 @@ void Prepare(httplib::Request& request) {
   if (request.method != "POST") {
     // The library leaves their bodies in the connection.
     if (!coding.empty() || (has_length && length != "0")) current.close = true;
-  } else if (!has_length && coding.empty()) {
+    return false;
+  }
+  if (current.malformed) return false;
+  if (!has_length && coding.empty()) {
     request.set_header("Content-Length",
                        "0");  // or the library would read until the connection ends
+    return false;
   }
+  return !has_length || std::stoull(length) > buffered;
 }
 
 }  // namespace
@@ -114,6 +130,7 @@ class HttpServer::Engine : public httplib::Server {
  public:
   Engine(Fd listening, uint16_t port, size_t threads, HttpServer::Handlers handlers)
       : port_(port),
+        max_long_(threads - std::min(kThreadsKeptFree, threads / 2)),
         listening_(std::move(listening)),
         epoll_(::epoll_create1(EPOLL_CLOEXEC)),
         wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
@@ -160,26 +177,30 @@ class HttpServer::Engine : public httplib::Server {
  private:
   void SetHandlers(HttpServer::Handlers handlers) {
     auto shared = std::make_shared<HttpServer::Handlers>(std::move(handlers));
-    set_pre_routing_handler([shared](const httplib::Request& request, httplib::Response& response) {
-      if (current.malformed) {
-        response.status = 400;
-      } else if (request.path.size() > kMaxPathBytes) {
-        // Also because std::regex, which the library routes with, recurses once a character.
-        response.status = 414;
-        current.close = true;
-      } else if (request.method == "GET" || request.method == "HEAD") {
-        shared->get(request, response);
-      } else if (request.method == "POST") {
-        return HandlerResponse::Unhandled;
-      } else {
-        response.status = 405;
-        response.set_header("Allow", "GET, HEAD, POST");
-        current.close = true;
-      }
-      return HandlerResponse::Handled;
-    });
-    Post(R"([\s\S]*)", [shared](const httplib::Request& request, httplib::Response& response,
-                                const httplib::ContentReader& read) {
+    set_pre_routing_handler(
+        [this, shared](const httplib::Request& request, httplib::Response& response) {
+          if (current.malformed) {
+            response.status = 400;
+          } else if (current.refused) {
+            Refuse(response);
+            current.close = true;
+          } else if (request.path.size() > kMaxPathBytes) {
+            // Also because std::regex, which the library routes with, recurses once a character.
+            response.status = 414;
+            current.close = true;
+          } else if (request.method == "GET" || request.method == "HEAD") {
+            Answer(response, [&] { shared->get(request, response); });
+          } else if (request.method == "POST") {
+            return HandlerResponse::Unhandled;
+          } else {
+            response.status = 405;
+            response.set_header("Allow", "GET, HEAD, POST");
+            current.close = true;
+          }
+          return HandlerResponse::Handled;
+        });
+    Post(R"([\s\S]*)", [this, shared](const httplib::Request& request, httplib::Response& response,
+                                      const httplib::ContentReader& read) {
       if (request.is_multipart_form_data()) {
         // The library would call back with parts, and nobody here wants any.
         response.status = 415;
@@ -193,12 +214,13 @@ class HttpServer::Engine : public httplib::Server {
         if (!too_long) body.append(data, size);
         return !too_long;
       });
+      EndLong();  // its body is here, or not wanted
       if (!whole) {
         response.status = too_long ? 413 : 400;
         current.close = true;
         return;
       }
-      shared->post(request, body, response);
+      Answer(response, [&] { shared->post(request, body, response); });
     });
     set_exception_handler([](const httplib::Request& request, httplib::Response& response,
                              std::exception_ptr problem) {
@@ -228,6 +250,36 @@ class HttpServer::Engine : public httplib::Server {
       const std::chrono::duration<double> took = steady_clock::now() - current.begun;
       if (shared->done) shared->done(request, response, took.count());
     });
+  }
+
+  // A request that may hold its thread for as long as its client likes takes one of the places for
+  // such, so that there is always a thread for the others. False if there is none.
+  bool TakeLong() {
+    if (++long_ > max_long_) {
+      --long_;
+      return false;
+    }
+    return current.is_long = true;
+  }
+  void EndLong() {
+    if (std::exchange(current.is_long, false)) --long_;
+  }
+
+  static void Refuse(httplib::Response& response) {
+    response.status = 503;
+    response.set_header("Retry-After", "1");
+  }
+
+  // `make` fills in the response; one that is long waits for its turn.
+  template <typename Make>
+  void Answer(httplib::Response& response, Make make) {
+    const httplib::Headers before = response.headers;
+    make();
+    if (response.content_length_ <= kLongAnswerBytes || TakeLong()) return;
+    response.headers = before;
+    response.content_provider_ = nullptr;
+    response.content_length_ = 0;
+    Refuse(response);
   }
 
   void Watch(int fd, uint32_t events, int operation) {
@@ -265,7 +317,9 @@ class HttpServer::Engine : public httplib::Server {
       }
       const auto long_ago = steady_clock::now() - kIdleTimeout;
       std::erase_if(connections_, [&](const auto& item) {
-        return item.second->idle && item.second->idle_since < long_ago;
+        const Connection& connection = *item.second;
+        return connection.idle && (connection.idle_since < long_ago ||
+                                   connection.stream.HeadIsLate(steady_clock::now()));
       });
     }
   }
@@ -339,24 +393,29 @@ class HttpServer::Engine : public httplib::Server {
   // Answers what has come. False if the connection is to be closed.
   bool Serve(Connection& connection) {
     ConnectionStream& stream = connection.stream;
-    do {
-      current = {.begun = steady_clock::now()};
+    for (;;) {
+      if (const auto head = stream.ReadHead(); head != ConnectionStream::Head::kWhole) {
+        return head == ConnectionStream::Head::kPartial;
+      }
       stream.BeginRequest();
+      current = {.begun = stream.request_begun()};
       const bool last =
           ++connection.requests >= kMaxRequestsAConnection || svr_sock_ == INVALID_SOCKET;
       bool closed = false;
       const bool answered =
-          process_request(stream, last, closed, [&stream](httplib::Request& request) {
+          process_request(stream, last, closed, [this, &stream](httplib::Request& request) {
             stream.EndHead();
-            Prepare(request);
+            current.refused = Prepare(request, stream.buffered_bytes()) && !TakeLong();
           });
-      if (current.close) stream.Linger();
+      EndLong();
+      if (current.close && !current.refused) stream.Linger();
       if (!answered || closed || last || current.close) return false;
-    } while (stream.HasInput());
-    return true;
+    }
   }
 
   const uint16_t port_;
+  const size_t max_long_;
+  std::atomic<size_t> long_ = 0;
   Fd listening_;
   const Fd epoll_;
   const Fd wake_;

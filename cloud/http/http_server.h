@@ -7,8 +7,11 @@
 // heads without a limit, and serve a Range beyond the end of a file. Here:
 //  - one thread accepts and watches idle connections (epoll); a fixed pool answers requests, so an
 //  idle connection costs no thread;
-//  - a request's head is at most 32 KiB, its body 1 MiB, and both must be here within 30 s; a
-//  reader who takes nothing for 20 s is dropped;
+//  - a request's head is at most 32 KiB and must be here within 5 s of its first byte, and gets a
+//  thread only then; its body is at most 1 MiB and has 30 s more; a reader who takes nothing for 20
+//  s is dropped;
+//  - 8 threads (of few: half) are kept for requests that are here and answers that are short: a
+//  body that is still on its way or an answer of more than 256 KiB beyond that gets 503;
 //  - at most 512 connections: beyond that the longest idle one is closed, and if none is idle the
 //  new one gets 503;
 //  - a connection whose framing is in doubt is closed after the answer, so that what is left in it

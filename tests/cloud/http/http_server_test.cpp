@@ -3,10 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <memory>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 #include "cloud/http/respond.h"
@@ -202,6 +204,65 @@ TEST_F(HttpServerTest, IdleConnectionsHoldNoThread) {
   one_more.Send("GET /more HTTP/1.1\r\nHost: x\r\n\r\n");
   EXPECT_THAT(one_more.ReadUntil("path /more"), HasSubstr("path /more"));
   for (auto& client : idle) EXPECT_FALSE(client->ended());
+}
+
+TEST_F(HttpServerTest, ConnectionsThatSendHalfAHeadHoldNoThreadAndEnd) {
+  Start(2);
+  std::vector<std::unique_ptr<RawClient>> slow;
+  const auto begun = std::chrono::steady_clock::now();
+  for (int i = 0; i < 40; ++i) {
+    slow.push_back(std::make_unique<RawClient>(server_->port()));
+    slow.back()->Send(i % 2 == 0 ? "G" : "GET /half HTTP/1.1\r\nHost: x\r\n");
+  }
+  RawClient other = Connect();
+  other.Send("GET /other HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(other.ReadUntil("path /other"), StartsWith("HTTP/1.1 200"));
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(3));
+  slow.back()->Send("\r\n");
+  EXPECT_THAT(slow.back()->ReadUntil("path /half"), StartsWith("HTTP/1.1 200"));
+  slow.front()->ReadToEnd();
+  EXPECT_TRUE(slow.front()->ended());
+}
+
+TEST_F(HttpServerTest, BodiesThatDoNotComeLeaveThreadsForOthers) {
+  Start(4);
+  std::vector<std::unique_ptr<RawClient>> slow;
+  for (int i = 0; i < 6; ++i) {
+    slow.push_back(std::make_unique<RawClient>(server_->port()));
+    slow.back()->Send("POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n1");
+  }
+  const auto refused = [&] {
+    return std::count_if(slow.begin(), slow.end(), [](auto& client) { return client->HasInput(); });
+  };
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (refused() < 4 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  EXPECT_EQ(refused(), 4);
+  RawClient other = Connect();
+  other.Send("POST /quick HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n12");
+  EXPECT_THAT(other.ReadUntil("body of 2"), StartsWith("HTTP/1.1 200"));
+  for (auto& client : slow) {
+    const bool was_refused = client->HasInput();
+    if (!was_refused) client->Send("23456789");
+    EXPECT_THAT(client->ReadUntil("\r\n\r\n"),
+                was_refused ? AllOf(StartsWith("HTTP/1.1 503"), HasSubstr("Retry-After: 1\r\n"))
+                            : AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("\r\n")));
+  }
+}
+
+TEST_F(HttpServerTest, LongAnswersLeaveThreadsForOthers) {
+  Start(4);
+  std::vector<std::unique_ptr<RawClient>> readers;
+  for (int i = 0; i < 3; ++i) {
+    readers.push_back(std::make_unique<RawClient>(server_->port()));
+    readers.back()->Send("GET /endless HTTP/1.1\r\nHost: x\r\n\r\n");
+    readers.back()->ReadUntil(i < 2 ? "\r\n\r\nxxxx" : "\r\n\r\n");
+  }
+  EXPECT_THAT(readers[2]->ReadUntil("\r\n\r\n"),
+              AllOf(StartsWith("HTTP/1.1 503"), HasSubstr("Retry-After: 1\r\n"),
+                    HasSubstr("X-Frame-Options: DENY")));
+  RawClient other = Connect();
+  other.Send("GET /short HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(other.ReadUntil("path /short"), StartsWith("HTTP/1.1 200"));
 }
 
 TEST_F(HttpServerTest, BeyondTheConnectionLimitTheLongestIdleOneGoes) {

@@ -36,6 +36,12 @@ class RawClient {
     return true;
   }
 
+  // Something has come that is not read yet, the end included.
+  bool HasInput() const {
+    pollfd item{socket_.get(), POLLIN, 0};
+    return ::poll(&item, 1, 0) > 0;
+  }
+
   // Reads until `text` has come, the server closes, or ten seconds have passed. All that came since
   // the start.
   const std::string& ReadUntil(std::string_view text) {
