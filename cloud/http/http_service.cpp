@@ -17,6 +17,7 @@ const std::vector<std::string> kPublicServices = {"gleaner.v1.CatalogService"};
 
 constexpr uint64_t kMinFreeBytes = 64 << 20;
 constexpr std::chrono::seconds kReadyFor{1};
+constexpr std::chrono::seconds kLogWrongTokensEvery{1};
 
 // Style may be inline: the page's charts size themselves with it. Script may not.
 const httplib::Headers kSecurityHeaders = {
@@ -136,7 +137,7 @@ void HttpService::Login(const httplib::Request& request, const std::string& body
   const auto parsed = nlohmann::json::parse(body, nullptr, false);
   const bool shaped = parsed.is_object() && parsed.contains("token") && parsed["token"].is_string();
   if (!shaped || !access_.IsToken(parsed["token"].get<std::string>())) {
-    LOG_WARN("sign-in with a wrong token from {}", request.remote_addr);
+    LogWrongToken(request.remote_addr);
     return RespondError(request, response, 401, "unauthenticated", "that is not the token");
   }
   response.set_header("Set-Cookie",
@@ -144,10 +145,24 @@ void HttpService::Login(const httplib::Request& request, const std::string& body
   response.status = 204;
 }
 
+void HttpService::LogWrongToken(const std::string& address) {
+  std::lock_guard lock(wrong_tokens_mutex_);
+  const auto now = std::chrono::steady_clock::now();
+  if (wrong_token_logged_ && now - *wrong_token_logged_ < kLogWrongTokensEvery) {
+    ++wrong_tokens_left_out_;
+    return;
+  }
+  wrong_token_logged_ = now;
+  const uint64_t left_out = std::exchange(wrong_tokens_left_out_, 0);
+  LOG_WARN("sign-in with a wrong token from {}{}", address,
+           left_out == 0 ? "" : fmt::format(", and {} times before that", left_out));
+}
+
 absl::Status HttpService::CheckStores() {
   std::lock_guard lock(ready_mutex_);
   const auto now = std::chrono::steady_clock::now();
   if (ready_checked_ && now - *ready_checked_ < kReadyFor) return ready_;
+  const bool was_ready = ready_.ok();
   ready_ = [this]() -> absl::Status {
     RETURN_IF_ERROR(catalog_.Check());
     ASSIGN_OR_RETURN(const uint64_t free, blobs_.FreeBytes());
@@ -164,6 +179,8 @@ absl::Status HttpService::CheckStores() {
     return written.ok() ? removed : written;
   }();
   ready_checked_ = std::chrono::steady_clock::now();
+  if (was_ready && !ready_.ok()) LOG_WARN("not ready: {}", Message(ready_));
+  if (!was_ready && ready_.ok()) LOG_INFO("ready again");
   return ready_;
 }
 
@@ -171,7 +188,6 @@ void HttpService::Ready(const httplib::Request& request, httplib::Response& resp
   const absl::Status status = CheckStores();
   response.set_header("Cache-Control", "no-store");
   if (status.ok()) return Respond(request, response, 200, "ready\n", "text/plain");
-  LOG_WARN("not ready: {}", Message(status));
   // Without a token to show, no details.
   const bool details = access_.HostIsRight(request) && access_.IsAllowed(request);
   Respond(request, response, 503,

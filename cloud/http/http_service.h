@@ -60,7 +60,9 @@ class HttpService {
   bool Admit(const httplib::Request& request, httplib::Response& response);
   void Login(const httplib::Request& request, const std::string& body, httplib::Response& response);
   void Ready(const httplib::Request& request, httplib::Response& response);
-  // Commits and stores a little; at most once a second, whoever asks.
+  // At most once a second, since anybody may try.
+  void LogWrongToken(const std::string& address);
+  // Commits and stores a little; at most once a second, whoever asks. Logs when it turns.
   absl::Status CheckStores();
   // The label for this request's metrics: one of a fixed few.
   std::string_view RouteOf(const std::string& path) const;
@@ -75,6 +77,9 @@ class HttpService {
   std::mutex ready_mutex_;
   absl::Status ready_;
   std::optional<std::chrono::steady_clock::time_point> ready_checked_;
+  std::mutex wrong_tokens_mutex_;
+  std::optional<std::chrono::steady_clock::time_point> wrong_token_logged_;
+  uint64_t wrong_tokens_left_out_ = 0;  // since then
   std::unique_ptr<HttpServer> server_;
 };
 
