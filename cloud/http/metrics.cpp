@@ -40,7 +40,7 @@ Metrics::Metrics(Catalog& catalog, BlobStore& blobs, Clock& clock)
                            "Time to decode and check a clip.")
                          .Add({}, kMediaBuckets)),
       catalogue_up_(Plain(BuildGauge(), registry_, "gleaner_catalogue_up",
-                          "1 if the catalogue answered this scrape.")
+                          "1 if the catalogue answered this scrape and took a change.")
                         .Add({})),
       clips_(Plain(BuildGauge(), registry_, "gleaner_clips", "Clips in the catalogue.").Add({})),
       clip_bytes_(Plain(BuildGauge(), registry_, "gleaner_clip_bytes",
@@ -81,9 +81,15 @@ void Metrics::AddSource(std::function<std::vector<prometheus::MetricFamily>()> s
 }
 
 void Metrics::AskCatalog() {
+  if (const auto free = blobs_.FreeBytes(); free.ok()) {
+    free_bytes_.Set(static_cast<double>(*free));
+  }
+  // A catalogue that reads and does not write takes no clip: that is down.
+  const absl::Status writes = catalog_.Check();
   const auto summary = catalog_.GetSummary(clock_.WallNs());
   const auto devices = catalog_.ListDevices(clock_.WallNs());
-  catalogue_up_.Set(summary.ok() && devices.ok());
+  catalogue_up_.Set(writes.ok() && summary.ok() && devices.ok());
+  if (!writes.ok()) LOG_WARN("metrics: the catalogue takes no changes: {}", Message(writes));
   if (!summary.ok() || !devices.ok()) {
     LOG_WARN("metrics: the catalogue does not answer: {}",
              Message(summary.ok() ? devices.status() : summary.status()));
@@ -103,9 +109,6 @@ void Metrics::AskCatalog() {
   devices_.Add({{"state", "online"}}).Set(online);
   devices_.Add({{"state", "offline"}}).Set(offline);
   devices_.Add({{"state", "degraded"}}).Set(degraded);
-  if (const auto free = blobs_.FreeBytes(); free.ok()) {
-    free_bytes_.Set(static_cast<double>(*free));
-  }
 }
 
 std::string Metrics::Render() {

@@ -1,7 +1,13 @@
 #include "cloud/http/http_service.h"
 
 #include <gmock/gmock.h>
+#include <spdlog/sinks/ostream_sink.h>
 
+#include <chrono>
+#include <sstream>
+
+#include "cloud/store/sql.h"
+#include "common/log.h"
 #include "tests/cloud/http/service_testing.h"
 
 namespace gleaner::cloud {
@@ -175,6 +181,73 @@ TEST_F(HttpServiceTest, MetricsPleasePromtool) {
   while (const size_t got = std::fread(buffer, 1, sizeof(buffer), tool)) said.append(buffer, got);
   EXPECT_EQ(::pclose(tool), 0) << said;
   EXPECT_EQ(said, "");
+}
+
+TEST_F(HttpServiceTest, ACatalogueThatTakesNoChangesIsDown) {
+  Start();
+  EXPECT_THAT(client_->Get("/metrics")->body, HasSubstr("gleaner_catalogue_up 1\n"));
+  Sql(folder_ / "catalog.db", Sql::Mode::kWrite).Script("DROP TABLE counter");
+  EXPECT_EQ(Call("GetSummary", "{}")->status, 200);
+  EXPECT_THAT(client_->Get("/metrics")->body, HasSubstr("gleaner_catalogue_up 0\n"));
+}
+
+TEST_F(HttpServiceTest, TheRoomThatIsLeftIsKnownWithoutTheCatalogue) {
+  Start();
+  Sql(folder_ / "catalog.db", Sql::Mode::kWrite).Script("DROP TABLE tally");
+  const std::string text = client_->Get("/metrics")->body;
+  EXPECT_THAT(text, AllOf(HasSubstr("gleaner_catalogue_up 0\n"),
+                          HasSubstr("gleaner_blob_store_free_bytes "),
+                          Not(HasSubstr("gleaner_blob_store_free_bytes 0\n"))));
+}
+
+// What is logged while it lives.
+class Log {
+ public:
+  Log() : sink_(std::make_shared<spdlog::sinks::ostream_sink_mt>(text_)) {
+    spdlog::default_logger()->sinks().push_back(sink_);
+  }
+  ~Log() { std::erase(spdlog::default_logger()->sinks(), sink_); }
+  int Count(std::string_view what) const {
+    const std::string text = text_.str();
+    int count = 0;
+    for (size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) {
+      ++count;
+    }
+    return count;
+  }
+
+ private:
+  std::ostringstream text_;
+  spdlog::sink_ptr sink_;
+};
+
+TEST_F(HttpServiceTest, StrangersDoNotFillTheLog) {
+  const Log log;
+  Start(kToken);
+  for (int i = 0; i < 50; ++i) {
+    client_->Post("/login", R"({"token":"guess"})", "application/json");
+  }
+  const int logged = log.Count("wrong token");
+  EXPECT_GE(logged, 1);
+  EXPECT_LE(logged, 20) << "once a second";
+}
+
+TEST_F(HttpServiceTest, NotReadyIsLoggedWhenItBeginsAndWhenItEnds) {
+  const Log log;
+  Start();
+  Sql catalogue(folder_ / "catalog.db", Sql::Mode::kWrite);
+  catalogue.Script("DROP TABLE counter");
+  // It looks again each second.
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(2200);
+  while (std::chrono::steady_clock::now() < deadline) {
+    EXPECT_EQ(client_->Get("/readyz")->status, 503);
+  }
+  EXPECT_EQ(log.Count("not ready: "), 1);
+  catalogue.Script("CREATE TABLE counter (name TEXT PRIMARY KEY, value BIGINT NOT NULL)");
+  const auto at_last = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (client_->Get("/readyz")->status != 200 && std::chrono::steady_clock::now() < at_last) {
+  }
+  EXPECT_EQ(log.Count("ready again"), 1);
 }
 
 TEST_F(HttpServiceTest, AStrangersPathsDoNotBecomeLabels) {
