@@ -180,6 +180,7 @@ void Server::Run(const std::stop_token& stop) {
 
 void Server::Stop() {
   if (std::exchange(rooms_->stopped, true)) return;
+  rooms_->janitor.reset();
   rooms_->media_thread.request_stop();
   if (rooms_->ingest != nullptr) rooms_->ingest->Stop();
   if (rooms_->http != nullptr) rooms_->http->Stop();

@@ -22,8 +22,8 @@ class Server {
   // Serves until `stop`.
   void Run(const std::stop_token& stop);
 
-  // Within about 15 s, whatever clients do: page first, then media, then devices, whose streams end
-  // with UNAVAILABLE so that they come again.
+  // Within about 15 s, whatever clients do: the janitor and the page first, then media, then
+  // devices, whose streams end with UNAVAILABLE so that they come again.
   void Stop();
 
   int grpc_port() const;

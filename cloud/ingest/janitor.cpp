@@ -9,24 +9,25 @@ Janitor::Janitor(Catalog& catalog, BlobStore& blobs, Clock& clock, const Janitor
     : catalog_(catalog), blobs_(blobs), clock_(clock), options_(options) {
   thread_ = std::jthread([this](std::stop_token stop) {
     do {
-      if (const absl::Status status = Clean(); !status.ok()) {
+      if (const absl::Status status = Clean(stop); !status.ok() && !stop.stop_requested()) {
         LOG_ERROR("clearing left-over uploads: {}", Message(status));
       }
     } while (clock_.Sleep(stop, options_.interval_ns));
   });
 }
 
-absl::Status Janitor::Clean() {
+absl::Status Janitor::Clean(const std::stop_token& stop) {
   ASSIGN_OR_RETURN(const uint64_t uploads,
                    catalog_.DropUploadsBefore(clock_.WallNs() - options_.keep_uploads_ns));
   // An error of the catalogue must never look like "nothing names it".
   absl::Status failed;
-  ASSIGN_OR_RETURN(const uint64_t blobs, blobs_.Sweep([&](const BlobId& id) {
+  const auto is_named = [&](const BlobId& id) {
     if (!failed.ok()) return true;
     const auto named = catalog_.NamesBlob(id);
     if (!named.ok()) failed = named.status();
     return !named.ok() || *named;
-  }));
+  };
+  ASSIGN_OR_RETURN(const uint64_t blobs, blobs_.Sweep(is_named, stop));
   if (uploads + blobs > 0) {
     LOG_INFO("cleared {} uploads that never ended and {} blobs that nothing names", uploads, blobs);
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <stop_token>
 #include <thread>
 
 #include "absl/status/status.h"
@@ -17,15 +18,16 @@ struct JanitorOptions {
   int64_t keep_uploads_ns = 30 * 86400 * kNanosPerSecond;
 };
 
-// Works once at the start and then every interval on a thread of its own, until destroyed. What
+// Works once at the start and then every interval on a thread of its own, until destroyed, which a
+// round under way does not hold up. What
 // fails is logged and tried again the next time.
 class Janitor {
  public:
   // All must outlive it.
   Janitor(Catalog& catalog, BlobStore& blobs, Clock& clock, const JanitorOptions& options = {});
 
-  // One round, now: on the caller's thread.
-  absl::Status Clean();
+  // One round, now: on the caller's thread. CANCELLED soon after `stop`.
+  absl::Status Clean(const std::stop_token& stop = {});
 
  private:
   Catalog& catalog_;

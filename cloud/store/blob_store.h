@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -59,8 +60,10 @@ class BlobStore {
   // Removes blobs last written more than an hour ago for which `is_named` is false: a blob is named
   // within moments of its making. Returns how many. When `is_named` knows none of the store's old
   // blobs, nothing is removed and FAILED_PRECONDITION returned: that is another store's catalogue,
-  // or a new one in place of a lost one.
-  virtual absl::StatusOr<uint64_t> Sweep(const std::function<bool(const BlobId&)>& is_named) = 0;
+  // or a new one in place of a lost one. `stop` ends it: CANCELLED before anything is removed, and
+  // with fewer removed after that.
+  virtual absl::StatusOr<uint64_t> Sweep(const std::function<bool(const BlobId&)>& is_named,
+                                         const std::stop_token& stop = {}) = 0;
   // Bytes free for new blobs.
   virtual absl::StatusOr<uint64_t> FreeBytes() = 0;
 };

@@ -43,6 +43,10 @@ absl::Status WriteError(int error, std::string_view what) {
                                             : status;
 }
 
+absl::Status CheckStop(const std::stop_token& stop) {
+  return stop.stop_requested() ? absl::CancelledError("the server is stopping") : absl::OkStatus();
+}
+
 class FileBlobWriter : public BlobWriter {
  public:
   // `folder` outlives the writer. `folder_synced`: the directory entry is known to be durable.
@@ -179,12 +183,14 @@ class FileBlobStore : public BlobStore {
     return absl::OkStatus();
   }
 
-  absl::StatusOr<uint64_t> Sweep(const std::function<bool(const BlobId&)>& is_named) override {
+  absl::StatusOr<uint64_t> Sweep(const std::function<bool(const BlobId&)>& is_named,
+                                 const std::stop_token& stop) override {
     std::vector<BlobId> unnamed;
     bool any_named = false;
     for (int i = 0; i < kFolders; ++i) {
-      ASSIGN_OR_RETURN(const std::vector<BlobId> old, OldBlobs(i));
+      ASSIGN_OR_RETURN(const std::vector<BlobId> old, OldBlobs(i, stop));
       for (const BlobId& id : old) {
+        RETURN_IF_ERROR(CheckStop(stop));
         if (is_named(id)) {
           any_named = true;
         } else {
@@ -198,8 +204,13 @@ class FileBlobStore : public BlobStore {
           "was removed",
           unnamed.size(), directory_));
     }
-    for (const BlobId& id : unnamed) RETURN_IF_ERROR(Remove(id));
-    return unnamed.size();
+    uint64_t removed = 0;
+    for (const BlobId& id : unnamed) {
+      if (stop.stop_requested()) break;
+      RETURN_IF_ERROR(Remove(id));
+      ++removed;
+    }
+    return removed;
   }
 
   absl::StatusOr<uint64_t> FreeBytes() override {
@@ -220,13 +231,14 @@ class FileBlobStore : public BlobStore {
                            : ErrnoStatus(error, fmt::format("open blob {}", id));
   }
 
-  absl::StatusOr<std::vector<BlobId>> OldBlobs(int folder) {
+  absl::StatusOr<std::vector<BlobId>> OldBlobs(int folder, const std::stop_token& stop) {
     const std::string path = directory_ + "/" + FolderName(folder);
     std::unique_ptr<DIR, int (*)(DIR*)> entries(::opendir(path.c_str()), &::closedir);
     if (entries == nullptr) return ErrnoStatus(errno, fmt::format("read {}", path));
     const time_t before = ::time(nullptr) - kSweepAgeSeconds;
     std::vector<BlobId> old;
     while (const dirent* entry = ::readdir(entries.get())) {
+      RETURN_IF_ERROR(CheckStop(stop));
       struct stat info;
       if (!IsBlobId(entry->d_name) ||
           ::fstatat(::dirfd(entries.get()), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) {

@@ -130,6 +130,23 @@ TEST_F(BlobStoreTest, SweepsOnlyWhatIsOldAndUnnamed) {
   EXPECT_TRUE(absl::IsNotFound(store_->Open(old).status()));
 }
 
+TEST_F(BlobStoreTest, ASweepThatIsStoppedRemovesNothing) {
+  const BlobId named = Make("named"), a = Make("a"), b = Make("b");
+  for (const BlobId& id : {named, a, b}) MakeOld(id);
+  std::stop_source stop;
+  int asked = 0;
+  const auto removed = store_->Sweep(
+      [&](const BlobId& id) {
+        ++asked;
+        stop.request_stop();
+        return id == named;
+      },
+      stop.get_token());
+  EXPECT_TRUE(absl::IsCancelled(removed.status())) << removed.status();
+  EXPECT_EQ(asked, 1);
+  for (const BlobId& id : {named, a, b}) EXPECT_TRUE(store_->Open(id).ok());
+}
+
 TEST_F(BlobStoreTest, SweepsNothingForACatalogueThatKnowsNoneOfIt) {
   const BlobId a = Make("a"), b = Make("b");
   MakeOld(a);
