@@ -197,7 +197,7 @@ class Daemon {
         std::make_unique<Uploader>(config_.upload, *spool_, *link_, clock_,
                                    UploaderHooks{.alive = [this] { upload_progress_->Made(); },
                                                  .ledger_changed = [this] { ledger_->Poke(); }});
-    spool_->OnCommit([this] {
+    spool_->OnChange([this] {
       uploader_->Poke();
       ledger_->Poke();
     });

@@ -14,6 +14,8 @@ namespace gleaner::edge {
 namespace {
 
 constexpr size_t kMaxReasonBytes = 256;
+// How many old clips one call expires: the recorder waits for the lock meanwhile.
+constexpr size_t kMaxExpired = 64;
 
 // At most 256 bytes, cut between characters.
 std::string Shorten(std::string_view text) {
@@ -47,7 +49,11 @@ absl::StatusOr<ClipKey> Spool::Impl::TakeNumber(std::string_view rule, uint32_t 
   }));
   GLEANER_CRASH_POINT("spool.number.committed");
   ++last_sequence_;
-  if (state == ClipState::kCapturing) capturing_[row.id] = {priority, false};
+  if (state == ClipState::kCapturing) {
+    capturing_[row.id] = {priority, false};
+  } else {
+    changed_ = true;
+  }
   return KeyOf(row.id);
 }
 
@@ -65,6 +71,7 @@ absl::Status Spool::Impl::Fail(const ClipKey& key, std::string_view reason) {
   GLEANER_CRASH_POINT("spool.fail.committed");
   LOG_WARN("spool: clip {} failed: {}", ToString(key), reason);
   capturing_.erase(*id);
+  changed_ = true;
   return absl::OkStatus();
 }
 
@@ -89,11 +96,16 @@ void Spool::Impl::WriterClosed(RowId id) {
 
 absl::StatusOr<uint32_t> Spool::Impl::AllocateBlock(uint32_t priority) {
   if (const auto block = store_->Allocate()) return *block;
+  auto block = MakeRoom(priority);
+  TellChanges();
+  return block;
+}
+
+absl::StatusOr<uint32_t> Spool::Impl::MakeRoom(uint32_t priority) {
   std::lock_guard lock(mutex_);
-  ExpireOld();
   for (;;) {
     if (const auto block = store_->Allocate()) return *block;
-    RETURN_IF_ERROR(EvictOne(priority));
+    if (ExpireOld() == 0) RETURN_IF_ERROR(EvictOne(priority));
   }
 }
 
@@ -107,7 +119,6 @@ absl::Status Spool::Impl::CommitClip(RowId id, const std::vector<PartRow>& parts
   }
   clip.manifest_sha256 = parts[0].sha256;
 
-  std::function<void()> on_commit;
   {
     std::lock_guard lock(mutex_);
     const auto found = capturing_.find(id);
@@ -125,9 +136,9 @@ absl::Status Spool::Impl::CommitClip(RowId id, const std::vector<PartRow>& parts
     GLEANER_CRASH_POINT("spool.clip.committed");
     capturing_.erase(found);
     index_.Add(std::move(clip));
-    on_commit = on_commit_;
+    changed_ = true;
   }
-  if (on_commit) on_commit();
+  TellChanges();
   return absl::OkStatus();
 }
 
@@ -135,9 +146,12 @@ absl::StatusOr<std::optional<StoredClip>> Spool::Impl::Next(
     const absl::flat_hash_set<ClipKey>& except) {
   std::lock_guard lock(mutex_);
   ExpireOld();
+  const Moment now = Now();
   for (;;) {
-    const auto id =
-        index_.MostValuable([&](RowId candidate) { return !except.contains(KeyOf(candidate)); });
+    const auto id = index_.MostValuable([&](RowId candidate) {
+      const HeldClip& clip = *index_.Find(candidate);
+      return !except.contains(KeyOf(candidate)) && (clip.handed_out || !IsOld(clip, now));
+    });
     if (!id) return std::nullopt;
     auto clip = Load(*id);
     if (clip.ok()) {
@@ -240,6 +254,7 @@ absl::Status Spool::Impl::QuarantinePending(RowId id, std::string_view reason) {
   HeldClip clip = index_.Take(id);
   clip.at = now;
   index_.AddQuarantined(std::move(clip));
+  changed_ = true;
   for (const RowId dropped : overflow) {
     LOG_WARN("spool: quarantine is full: the data of clip {} was dropped",
              ToString(KeyOf(dropped)));
@@ -271,40 +286,61 @@ absl::Status Spool::Impl::EvictOne(uint32_t priority) {
     return absl::ResourceExhaustedError(
         "the spool is full of clips that are worth more or are being uploaded");
   }
-  return EndPending(*id, ClipState::kEvicted, "the spool was full");
+  return EndPending({*id}, ClipState::kEvicted, "the spool was full");
 }
 
-absl::Status Spool::Impl::EndPending(RowId id, ClipState state, std::string_view reason) {
+absl::Status Spool::Impl::EndPending(const std::vector<RowId>& ids, ClipState state,
+                                     std::string_view reason) {
+  const Moment now = Now();
   RETURN_IF_ERROR(ledger_->Write([&](ClipLedger::Batch& batch) {
-    batch.End(id, state, reason, Now());
-    batch.DropParts(id);
+    for (const RowId id : ids) {
+      batch.End(id, state, reason, now);
+      batch.DropParts(id);
+    }
     GLEANER_CRASH_POINT("spool.evict.rows_written");
   }));
   GLEANER_CRASH_POINT("spool.evict.committed");
-  LOG_WARN("spool: clip {} {}: {}", ToString(KeyOf(id)), Name(state), reason);
-  // Only now may its blocks be written: a crash before the commit would have left its rows naming
-  // another clip's bytes.
-  store_->Free(index_.Take(id).runs);
+  changed_ = true;
+  for (const RowId id : ids) {
+    LOG_WARN("spool: clip {} {}: {}", ToString(KeyOf(id)), Name(state), reason);
+    // Only now may its blocks be written: a crash before the commit would have left its rows naming
+    // another clip's bytes.
+    store_->Free(index_.Take(id).runs);
+  }
   return absl::OkStatus();
 }
 
-void Spool::Impl::ExpireOld() {
-  if (options_.max_age_ns == 0) return;
+bool Spool::Impl::IsOld(const HeldClip& clip, const Moment& now) const {
+  if (options_.max_age_ns == 0) return false;
+  return AgeNs(clip, now).value_or(0) > options_.max_age_ns;
+}
+
+size_t Spool::Impl::ExpireOld() {
   const Moment now = Now();
   std::vector<RowId> old;
   for (const auto& [id, clip] : index_.pending()) {
-    const auto age = AgeNs(clip, now);
-    if (age && *age > options_.max_age_ns && !clip.handed_out) old.push_back(id);
+    if (old.size() == kMaxExpired) break;
+    if (!clip.handed_out && IsOld(clip, now)) old.push_back(id);
   }
-  for (const RowId id : old) {
-    const absl::Status ended = EndPending(id, ClipState::kExpired, "older than max_age");
-    if (!ended.ok()) LOG_ERROR("spool: an old clip could not be removed: {}", Message(ended));
-  }
+  if (old.empty()) return 0;
+  const absl::Status ended = EndPending(old, ClipState::kExpired, "older than max_age");
+  if (ended.ok()) return old.size();
+  LOG_ERROR("spool: {} old clips could not be removed: {}", old.size(), Message(ended));
+  return 0;
 }
 
-void Spool::Impl::OnCommit(std::function<void()> callback) {
+void Spool::Impl::OnChange(std::function<void()> callback) {
   std::lock_guard lock(mutex_);
-  on_commit_ = std::move(callback);
+  on_change_ = std::move(callback);
+}
+
+void Spool::Impl::TellChanges() {
+  std::function<void()> on_change;
+  {
+    std::lock_guard lock(mutex_);
+    if (std::exchange(changed_, false)) on_change = on_change_;
+  }
+  if (on_change) on_change();
 }
 
 std::optional<RowId> Spool::Impl::IdOf(const ClipKey& key) const {
@@ -322,9 +358,10 @@ Moment Spool::Impl::Now() const {
 
 std::optional<int64_t> Spool::Impl::AgeNs(const HeldClip& clip, const Moment& now) const {
   if (OrdinalOf(clip.id) == ordinal_) return now.monotonic_ns - clip.at.monotonic_ns;
-  // Across a boot only wall time is left, and only where it was known to be right both times.
+  // Across a boot only wall time is left, as far as it was known to be right both times: a clock
+  // that was years off must not make a fresh clip old.
   if (clip.at.wall_uncertainty_ns == 0 || now.wall_uncertainty_ns == 0) return std::nullopt;
-  return now.wall_ns - clip.at.wall_ns;
+  return now.wall_ns - clip.at.wall_ns - clip.at.wall_uncertainty_ns - now.wall_uncertainty_ns;
 }
 
 Spool::Spool() = default;
@@ -350,16 +387,22 @@ absl::StatusOr<ClipKey> Spool::TakeNumber(std::string_view rule, uint32_t priori
   return impl_->TakeNumber(rule, priority, ClipState::kCapturing, "");
 }
 absl::StatusOr<ClipKey> Spool::TakeSuppressed(std::string_view rule, std::string_view reason) {
-  return impl_->TakeNumber(rule, 0, ClipState::kSuppressed, reason);
+  auto key = impl_->TakeNumber(rule, 0, ClipState::kSuppressed, reason);
+  impl_->TellChanges();
+  return key;
 }
 absl::Status Spool::Fail(const ClipKey& key, std::string_view reason) {
-  return impl_->Fail(key, reason);
+  absl::Status status = impl_->Fail(key, reason);
+  impl_->TellChanges();
+  return status;
 }
 absl::StatusOr<std::unique_ptr<ClipWriter>> Spool::NewClip(const ClipKey& key) {
   return impl_->NewClip(key);
 }
 absl::StatusOr<std::optional<StoredClip>> Spool::Next(const absl::flat_hash_set<ClipKey>& except) {
-  return impl_->Next(except);
+  auto clip = impl_->Next(except);
+  impl_->TellChanges();
+  return clip;
 }
 void Spool::PutBack(const ClipKey& key) { impl_->PutBack(key); }
 absl::Status Spool::ReadBlock(const StoredClip& clip, size_t object, uint64_t block,
@@ -370,13 +413,19 @@ absl::Status Spool::Release(const ClipKey& key, const Sha256Digest& manifest_sha
   return impl_->Release(key, manifest_sha256);
 }
 absl::Status Spool::Quarantine(const ClipKey& key, std::string_view reason) {
-  return impl_->Quarantine(key, reason);
+  absl::Status status = impl_->Quarantine(key, reason);
+  impl_->TellChanges();
+  return status;
 }
-absl::StatusOr<v1::ReportLedgerRequest> Spool::Ledger() { return impl_->Report(); }
+absl::StatusOr<v1::ReportLedgerRequest> Spool::Ledger() {
+  auto report = impl_->Report();
+  impl_->TellChanges();
+  return report;
+}
 absl::Status Spool::AcknowledgeTombstones(const std::vector<ClipKey>& keys) {
   return impl_->AcknowledgeTombstones(keys);
 }
 SpoolStats Spool::stats() const { return impl_->stats(); }
-void Spool::OnCommit(std::function<void()> callback) { impl_->OnCommit(std::move(callback)); }
+void Spool::OnChange(std::function<void()> callback) { impl_->OnChange(std::move(callback)); }
 
 }  // namespace gleaner::edge

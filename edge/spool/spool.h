@@ -156,10 +156,10 @@ struct SpoolOptions {
   // new one and isn't being uploaded; or "stop": new clips fail until there is room.
   std::string when_full = "evict";
   // Clips that wait longer end EXPIRED; 0: never. Within a boot monotonic time decides; across
-  // boots wall time, and only where the clock was synchronised then and is now.
+  // boots wall time, less what it may have been wrong by then and may be now.
   int64_t max_age_ns = 0;
 
-  // From the [spool] table: directory ("/var/lib/gleaner/spool"), quota (2 GiB; 16 MiB to 1 TiB),
+  // From the [spool] table: directory ("/var/lib/gleaner-edge"), quota (2 GiB; 16 MiB to 1 TiB),
   // when_full, max_age.
   static SpoolOptions Read(ConfigReader& reader);
 };
@@ -282,9 +282,10 @@ class Spool {
   // What isn't a tombstone here is passed over.
   absl::Status AcknowledgeTombstones(const std::vector<ClipKey>& keys);
   SpoolStats stats() const;
-  // Called after each commit, on the thread of that commit and with no lock held, so that the
-  // uploader needn't poll. One callback; set it before clips come.
-  void OnCommit(std::function<void()> callback);
+  // Called after a clip was committed and after numbers have ended in another way, on the thread
+  // that did it and with no lock held, so that the uploader and the ledger's reports needn't poll.
+  // One callback; set it before clips come.
+  void OnChange(std::function<void()> callback);
 
  private:
   friend struct SpoolInternals;

@@ -79,7 +79,9 @@ class Spool::Impl : public ClipSink {
   absl::StatusOr<v1::ReportLedgerRequest> Report();
   absl::Status AcknowledgeTombstones(const std::vector<ClipKey>& keys);
   SpoolStats stats();
-  void OnCommit(std::function<void()> callback);
+  void OnChange(std::function<void()> callback);
+  // Calls it if anything has changed since the last time; with mutex_ free.
+  void TellChanges();
   const BootId& boot_id() const { return boot_id_; }
 
   BlockStore& store() override { return *store_; }
@@ -98,15 +100,18 @@ class Spool::Impl : public ClipSink {
   std::optional<RowId> IdOf(const ClipKey& key) const;
   ClipKey KeyOf(RowId id) const { return {boots_.at(OrdinalOf(id)), SequenceOf(id)}; }
   Moment Now() const;
-  // How long a clip has waited, nullopt where no clock can tell.
+  // How long a clip has waited for certain, nullopt where no clock can tell.
   std::optional<int64_t> AgeNs(const HeldClip& clip, const Moment& now) const;
+  absl::StatusOr<uint32_t> MakeRoom(uint32_t priority);
   absl::Status EvictOne(uint32_t priority);
-  absl::Status EndPending(RowId id, ClipState state, std::string_view reason);
+  absl::Status EndPending(const std::vector<RowId>& ids, ClipState state, std::string_view reason);
   absl::Status QuarantinePending(RowId id, std::string_view reason);
   // Quarantined clips that must lose their data so that `more` blocks fit in; the last may be
   // `more` itself.
   std::vector<RowId> QuarantineOverflow(RowId id, uint64_t more) const;
-  void ExpireOld();
+  bool IsOld(const HeldClip& clip, const Moment& now) const;
+  // Ends some of the clips that are older than max_age, the oldest first; how many.
+  size_t ExpireOld();
   absl::StatusOr<StoredClip> Load(RowId id);
 
   const SpoolOptions options_;
@@ -122,7 +127,10 @@ class Spool::Impl : public ClipSink {
   std::map<int64_t, BootId> boots_;  // by ordinal, the current one included
   std::map<RowId, Capturing> capturing_;
   ClipIndex index_;
-  std::function<void()> on_commit_;
+  LedgerCounters counters_;  // as they were read last
+  bool read_failed_ = false;
+  bool changed_ = false;  // since on_change_ was called
+  std::function<void()> on_change_;
 };
 
 }  // namespace gleaner::edge

@@ -102,19 +102,20 @@ absl::Status Spool::Impl::AcknowledgeTombstones(const std::vector<ClipKey>& keys
 
 SpoolStats Spool::Impl::stats() {
   std::lock_guard lock(mutex_);
-  LedgerCounters counters;
   const absl::Status read =
-      ledger_->Read([&](SQLite::Database& db) { counters = ReadCounters(db); });
-  if (!read.ok()) LOG_ERROR("spool: {}", Message(read));
+      ledger_->Read([&](SQLite::Database& db) { counters_ = ReadCounters(db); });
+  // Once, not at every heartbeat, for as long as it lasts.
+  if (!read.ok() && !read_failed_) LOG_ERROR("spool: {}", Message(read));
+  read_failed_ = !read.ok();
   SpoolStats stats{.quota_bytes = uint64_t{store_->blocks()} * kBlockBytes,
                    .used_bytes = uint64_t{store_->used()} * kBlockBytes,
                    .pending_clips = static_cast<uint32_t>(index_.pending().size()),
                    .pending_bytes = index_.pending_bytes(),
-                   .committed_total = counters.committed,
-                   .evicted_total = counters.evicted,
-                   .expired_total = counters.expired,
-                   .suppressed_total = counters.suppressed,
-                   .failed_total = counters.failed,
+                   .committed_total = counters_.committed,
+                   .evicted_total = counters_.evicted,
+                   .expired_total = counters_.expired,
+                   .suppressed_total = counters_.suppressed,
+                   .failed_total = counters_.failed,
                    .quarantined = static_cast<uint32_t>(index_.quarantined().size())};
   if (!index_.pending().empty()) {
     const int64_t age_ns = AgeNs(index_.pending().begin()->second, Now()).value_or(0);

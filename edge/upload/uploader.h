@@ -66,7 +66,7 @@ class Uploader {
   // Uploads until `stop`. Once, on a thread of its own.
   void Run(std::stop_token stop);
 
-  // Look at the spool and the clock again: call it from Spool::OnCommit. Without it a new clip is
+  // Look at the spool and the clock again: call it from Spool::OnChange. Without it a new clip is
   // found within ten seconds.
   void Poke();
   // The owner's cap from the policy, 0 = none; the lower of it and the configured one holds, from

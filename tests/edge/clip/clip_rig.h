@@ -141,18 +141,17 @@ class ClipRig : public ::testing::Test {
     auto spool = Spool::Open(options, clock_, "boot");
     ASSERT_TRUE(spool.ok()) << spool.status().ToString();
     spool_ = *std::move(spool);
-    spool_->OnCommit([this] {
+    spool_->OnChange([this] {
       std::lock_guard lock(mutex_);
-      ++commits_;
       changed_.notify_all();
     });
   }
 
-  void WaitForCommits(int count) {
+  void WaitForCommits(uint32_t count) {
     std::unique_lock lock(mutex_);
-    EXPECT_TRUE(
-        changed_.wait_for(lock, std::chrono::seconds(20), [&] { return commits_ >= count; }))
-        << "only " << commits_ << " clips were committed";
+    EXPECT_TRUE(changed_.wait_for(lock, std::chrono::seconds(20),
+                                  [&] { return spool_->stats().pending_clips >= count; }))
+        << "only " << spool_->stats().pending_clips << " clips were committed";
   }
 
   // All clips in the spool, by sequence number, their objects read back block by block.
@@ -233,7 +232,6 @@ class ClipRig : public ::testing::Test {
   std::unique_ptr<Spool> spool_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  int commits_ = 0;
 };
 
 }  // namespace gleaner::edge

@@ -2,15 +2,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <spdlog/sinks/ostream_sink.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "common/limits.h"
 #include "common/log.h"
@@ -169,6 +172,23 @@ TEST_F(LedgerFaults, ALogThatKeepsFailingIsAnErrorUntilTheDiskIsBack) {
   ASSERT_TRUE(added.ok()) << added.status();
   EXPECT_EQ(added->key.sequence, 2u);  // the number that was never told is given out now
   EXPECT_EQ(spool->stats().pending_clips, 2u);
+}
+
+TEST_F(LedgerFaults, TheCountersStayWhatTheyWereWhileTheLedgerCannotBeRead) {
+  const auto spool = Open();
+  ASSERT_TRUE(spool->Fail(*spool->TakeNumber("motion", 5), "no keyframe").ok());
+  EXPECT_EQ(spool->stats().failed_total, 1u);
+  FailLogSyncs(1, 1000);
+  EXPECT_TRUE(absl::IsUnavailable(spool->TakeNumber("motion", 5).status()));
+  std::ostringstream lines;
+  const auto logger = spdlog::default_logger();
+  spdlog::set_default_logger(std::make_shared<spdlog::logger>(
+      "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(lines)));
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(spool->stats().failed_total, 1u);
+  spdlog::set_default_logger(logger);
+  const std::string text = lines.str();
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1) << text;
+  FailLogSyncs(0, 0);
 }
 
 TEST_F(LedgerFaults, AClipInDoubtKeepsItsBlocksUntilTheNextStartKnows) {

@@ -339,10 +339,73 @@ TEST_F(SpoolTest, ExpiresByTheClockThatCanBeTrusted) {
   EXPECT_THAT(Order(*spool), ElementsAre(3));
 }
 
+TEST_F(SpoolTest, KeepsAFreshClipOfAnEarlierBootWhoseClockWasWrong) {
+  constexpr int64_t kYearNs = 365 * 86400 * kNanosPerSecond;
+  options_.max_age_ns = 3600 * kNanosPerSecond;
+  clock_.StepWall(-20 * kYearNs);
+  clock_.SetWallUncertainty(20 * kYearNs);  // as the server's answers told
+  ASSERT_TRUE(AddTestClip(*Open("boot-a"), {10}).ok());
+  clock_.StepWall(20 * kYearNs);
+  clock_.SetWallUncertainty(kNanosPerMilli);
+  clock_.Advance(600 * kNanosPerSecond);
+  {
+    const auto spool = Open("boot-b");
+    EXPECT_THAT(Order(*spool), ElementsAre(1)) << "its label says twenty years";
+    EXPECT_EQ(spool->stats().oldest_pending_s, 599u);
+  }
+  clock_.Advance(3001 * kNanosPerSecond);
+  EXPECT_THAT(Order(*Open("boot-b")), ElementsAre()) << "even at its latest it is an hour old";
+}
+
+TEST_F(SpoolTest, ExpiresALongBacklogAFewAtATimeAndHandsOutNoneOfIt) {
+  options_.max_age_ns = 3600 * kNanosPerSecond;
+  const auto spool = Open();
+  for (int i = 0; i < 150; ++i) ASSERT_TRUE(AddTestClip(*spool, {10}).ok());
+  clock_.Advance(3601 * kNanosPerSecond);
+  ASSERT_TRUE(AddTestClip(*spool, {10}, /*priority=*/0).ok());
+  for (const uint64_t expired : {64, 128, 150, 150}) {
+    EXPECT_EQ((*spool->Next({}))->key.sequence, 151u);
+    EXPECT_EQ(spool->stats().expired_total, expired);
+  }
+}
+
+TEST_F(SpoolTest, ExpiresWhatIsOldBeforeItEvictsWhatIsFresh) {
+  options_.max_age_ns = 3600 * kNanosPerSecond;
+  options_.quota_bytes = 100 * kBlockBytes;
+  const auto spool = Open();
+  for (int i = 0; i < 90; ++i) ASSERT_TRUE(AddTestClip(*spool, {kBlockBytes}, 9).ok());
+  clock_.Advance(3601 * kNanosPerSecond);
+  ASSERT_TRUE(AddTestClip(*spool, {9 * kBlockBytes}, 0).ok());
+  ASSERT_TRUE(AddTestClip(*spool, {80 * kBlockBytes}, 9).ok());
+  EXPECT_EQ(spool->stats().expired_total, 90u);
+  EXPECT_EQ(spool->stats().evicted_total, 0u);
+}
+
+TEST_F(SpoolTest, TellsOfNumbersThatEndWithoutAClip) {
+  options_.max_age_ns = 3600 * kNanosPerSecond;
+  const auto spool = Open();
+  int called = 0;
+  spool->OnChange([&] {
+    ++called;
+    EXPECT_EQ(spool->Ledger()->boots_size(), 1);  // on no lock
+  });
+  ASSERT_TRUE(spool->TakeSuppressed("motion", "paused").ok());
+  EXPECT_EQ(called, 1);
+  const ClipKey key = *spool->TakeNumber("motion", 5);
+  EXPECT_EQ(called, 1) << "a number that is being captured is no news";
+  ASSERT_TRUE(spool->Fail(key, "no keyframe").ok());
+  EXPECT_EQ(called, 2);
+  ASSERT_TRUE(AddTestClip(*spool, {10}).ok());
+  EXPECT_EQ(called, 3);
+  clock_.Advance(3601 * kNanosPerSecond);
+  EXPECT_FALSE((*spool->Next({})).has_value());
+  EXPECT_EQ(called, 4);
+}
+
 TEST_F(SpoolTest, TellsTheUploaderOfEachCommit) {
   const auto spool = Open();
   int called = 0;
-  spool->OnCommit([&] {
+  spool->OnChange([&] {
     ++called;
     EXPECT_TRUE((*spool->Next({})).has_value());  // on no lock
   });
