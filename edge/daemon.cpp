@@ -218,6 +218,8 @@ class Daemon {
   // --- threads
 
   void StartLoops(Watchdog& watchdog) {
+    recorder_->SetAlive(
+        [progress = watchdog.Register("recorder", kLoopLimitNs)] { progress->Made(); });
     upload_progress_ = watchdog.Register("upload", kLoopLimitNs);
     loops_.emplace_back([this](std::stop_token stop) { uploader_->Run(stop); });
     loops_.emplace_back([this](std::stop_token stop) { ledger_->Run(stop); });
@@ -322,12 +324,13 @@ class Daemon {
   // The first that holds, the nearest to losing something first.
   std::string Problem() const {
     const LedgerStats ledger = ledger_->stats();
-    if (ledger.gaps > 0) return ledger.problem;
+    if (!ledger.problem.empty()) return ledger.problem;
     const SpoolStats spool = spool_->stats();
     if (spool.quarantined > 0) {
       return fmt::format("{} clips are quarantined: look with gleaner-edge status",
                          spool.quarantined);
     }
+    if (std::string problem = recorder_->problem(); !problem.empty()) return problem;
     for (const v1::CameraHealth& camera : Cameras()) {
       if (!camera.problem().empty()) {
         return fmt::format("camera {}: {}", camera.name(), camera.problem());

@@ -28,6 +28,8 @@ constexpr int64_t kRingSlackNs = 2 * kNanosPerSecond;
 constexpr int64_t kHistorySlackNs = 60 * kNanosPerSecond;
 // How often open clips look at the clock, for cameras that have fallen silent.
 constexpr std::chrono::milliseconds kTick(100);
+// How often the recorder gives a sign of life while there is nothing to do.
+constexpr std::chrono::seconds kIdle(10);
 // How long a camera waits for room in the inbox before packets are lost.
 constexpr std::chrono::seconds kMaxWait(2);
 // Each has a block and a fragment a camera in memory.
@@ -78,6 +80,14 @@ class Recorder::Impl {
   }
   void Finish();
   uint64_t open_clips() const { return open_clips_.load(std::memory_order_relaxed); }
+  std::string problem() const {
+    std::lock_guard lock(mutex_);
+    return problem_;
+  }
+  void SetAlive(std::function<void()> alive) {
+    std::lock_guard lock(mutex_);
+    alive_ = std::move(alive);
+  }
 
  private:
   struct CameraState {
@@ -96,13 +106,16 @@ class Recorder::Impl {
   void CommitDone(bool stopping);
   void Commit(Capture& clip, bool stopped);
   void Fail(const ClipKey& key, const absl::Status& status);
+  // A firing that the spool gave no number: there is no tombstone that could tell of it.
+  void NoNumber(const std::string& rule, const absl::Status& status);
+  void SetProblem(std::string problem);
   void ClipsChanged();
 
   const RecorderOptions options_;
   Spool& spool_;
   Clock& clock_;
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable wake_;      // something to do for the worker
   std::condition_variable room_;      // room in the inbox
   std::vector<CameraState> cameras_;  // this and what follows: guarded by mutex_
@@ -113,6 +126,8 @@ class Recorder::Impl {
   bool finishing_ = false;
   std::optional<std::string> paused_;  // why
   std::string policy_version_;
+  std::string problem_;
+  std::function<void()> alive_;
 
   std::mutex history_mutex_;
   SampleHistory history_;  // guarded by history_mutex_
@@ -124,6 +139,7 @@ class Recorder::Impl {
 
   std::vector<std::unique_ptr<Capture>> clips_;  // the worker's
   std::vector<bool> ended_;                      // the worker's
+  uint64_t unnumbered_ = 0;                      // the worker's: firings without a number
   std::thread worker_;
 };
 
@@ -184,8 +200,9 @@ void Recorder::Impl::OnFiring(const Firing& firing, const std::vector<std::strin
     std::lock_guard lock(mutex_);
     if (finishing_) return;
     if (firing.extends && !listening_) return;
-    if (!firing.extends) {
-      // The rings as they are now: by the time the worker comes to it they will have moved on.
+    if (!firing.extends && !overflowed_) {
+      // The rings as they are now: by the time the worker comes to it they will have moved on. Once
+      // packets were lost the clip can only fail, and must not hold on to any.
       for (const CameraState& state : cameras_) {
         event.rings.push_back(state.ring.From(firing.monotonic_ns - firing.rule->pre_ns));
       }
@@ -220,12 +237,13 @@ void Recorder::Impl::Work() {
   for (bool finishing = false; !finishing;) {
     std::deque<Event> events;
     bool overflowed = false;
+    std::function<void()> alive;
     {
       std::unique_lock lock(mutex_);
       if (clips_.empty() && inbox_.empty()) listening_ = false;
       auto ready = [this] { return !inbox_.empty() || finishing_; };
       if (clips_.empty()) {
-        wake_.wait(lock, ready);
+        wake_.wait_for(lock, kIdle, ready);
       } else {
         wake_.wait_for(lock, kTick, ready);
       }
@@ -233,10 +251,13 @@ void Recorder::Impl::Work() {
       inbox_bytes_ = 0;
       overflowed = std::exchange(overflowed_, false);
       finishing = finishing_;
+      alive = alive_;
     }
     room_.notify_all();
+    if (alive) alive();
     for (Event& event : events) {
       std::visit([this](auto& e) { Handle(e); }, event);
+      if (alive) alive();
     }
     if (overflowed) {
       for (const auto& clip : clips_) {
@@ -263,16 +284,12 @@ void Recorder::Impl::Handle(FiringEvent& firing) {
   if (firing.extends) return;
   if (firing.paused.has_value()) {
     auto key = spool_.TakeSuppressed(firing.rule.name, *firing.paused);
-    if (!key.ok()) {
-      LOG_ERROR("rule {} fired while paused and the spool gives no number: {}", firing.rule.name,
-                Message(key.status()));
-    }
+    if (!key.ok()) NoNumber(firing.rule.name, key.status());
     return;
   }
   const auto key = spool_.TakeNumber(firing.rule.name, firing.rule.priority);
   if (!key.ok()) {
-    LOG_ERROR("rule {} fired but the spool gives no number: {}", firing.rule.name,
-              Message(key.status()));
+    NoNumber(firing.rule.name, key.status());
     return;
   }
   if (clips_.size() >= kMaxOpenClips) {
@@ -360,6 +377,7 @@ void Recorder::Impl::Commit(Capture& clip, bool stopped) {
     Fail(clip.key(), status);
   } else {
     LOG_INFO("clip {} committed", ToString(clip.key()));
+    SetProblem("");
   }
 }
 
@@ -368,6 +386,18 @@ void Recorder::Impl::Fail(const ClipKey& key, const absl::Status& status) {
   if (absl::Status ended = spool_.Fail(key, Message(status)); !ended.ok()) {
     LOG_ERROR("clip {}: the spool can't note that: {}", ToString(key), Message(ended));
   }
+  SetProblem(fmt::format("clip {} failed: {}", ToString(key), Message(status)));
+}
+
+void Recorder::Impl::NoNumber(const std::string& rule, const absl::Status& status) {
+  LOG_ERROR("rule {} fired but the spool gives no number: {}", rule, Message(status));
+  SetProblem(fmt::format("{} firings were lost, the last of rule {}: the spool gives no number: {}",
+                         ++unnumbered_, rule, Message(status)));
+}
+
+void Recorder::Impl::SetProblem(std::string problem) {
+  std::lock_guard lock(mutex_);
+  problem_ = std::move(problem);
 }
 
 void Recorder::Impl::ClipsChanged() {
@@ -397,5 +427,7 @@ void Recorder::SetPolicyVersion(std::string version) {
 void Recorder::OnCameraEnd(size_t camera) { impl_->OnCameraEnd(camera); }
 void Recorder::Finish() { impl_->Finish(); }
 uint64_t Recorder::open_clips() const { return impl_->open_clips(); }
+std::string Recorder::problem() const { return impl_->problem(); }
+void Recorder::SetAlive(std::function<void()> alive) { impl_->SetAlive(std::move(alive)); }
 
 }  // namespace gleaner::edge

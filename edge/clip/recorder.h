@@ -13,10 +13,12 @@
 // is read fast; when storage hasn't made any in 2 s, the open clips fail with that as their reason.
 //
 // What can't be kept is never silent: a number whose clip can't be written ends FAILED with the
-// reason, and the recorder goes on.
+// reason, a firing that the spool gives no number is counted in problem(), and the recorder goes
+// on.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -70,6 +72,11 @@ class Recorder {
 
   // Clips being captured.
   uint64_t open_clips() const;
+  // What was lost last, for people; empty once a clip has been committed since.
+  std::string problem() const;
+  // `alive` is called on the recorder's thread while that makes progress, at least every ten
+  // seconds. It must not block.
+  void SetAlive(std::function<void()> alive);
 
  private:
   class Impl;

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <future>
 #include <thread>
 
 #include "common/limits.h"
@@ -567,6 +569,66 @@ TEST_F(RecorderTest, FailsTheNumberWhenTheSpoolIsFullAndGoesOn) {
   EXPECT_EQ(stats.committed_total + stats.pending_clips + stats.failed_total, uint64_t{rounds});
   EXPECT_GT(stats.pending_clips, 10u);
   EXPECT_GT(stats.failed_total, 0u);
+}
+
+TEST_F(RecorderTest, SaysHowManyFiringsGotNoNumberUntilAClipIsKeptAgain) {
+  OpenSpool(8ull << 20);
+  // Fills the ledger with what the cloud has not acknowledged.
+  std::vector<ClipKey> keys;
+  for (;;) {
+    const auto key = spool_->TakeSuppressed(std::string(100'000, 'r'), "paused");
+    if (!key.ok()) break;
+    keys.push_back(*key);
+  }
+  const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
+  Recorder recorder(Options({"front"}, 1 * kS), *spool_, clock_);
+  const RuleOptions rule = Rule(1 * kS, 1 * kS);
+  recorder.OnFiring({&rule, kStart}, kSignals);
+  recorder.SetPaused(true, "paused by policy p-4");
+  recorder.OnFiring({&rule, kStart}, kSignals);
+  recorder.SetPaused(false, "");
+  while (!recorder.problem().starts_with("2 firings were lost")) std::this_thread::yield();
+  EXPECT_THAT(recorder.problem(), HasSubstr("rule hand: the spool gives no number"));
+
+  ASSERT_TRUE(spool_->AcknowledgeTombstones(keys).ok());
+  Play(recorder, 0, cup, rule, {kStart + 4 * kS});
+  recorder.Finish();
+  EXPECT_EQ(TakeAll().size(), 1u);
+  EXPECT_EQ(recorder.problem(), "");
+}
+
+TEST_F(RecorderTest, GivesSignsOfLifeAndHoldsNoPacketForAClipThatCanOnlyFail) {
+  const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
+  RecorderOptions options = Options({"front"}, 1 * kS);
+  options.ring_max_bytes = 300'000;
+  Recorder recorder(options, *spool_, clock_);
+  std::atomic<int> alive = 0;
+  recorder.SetAlive([&] { ++alive; });
+  // Storage that hangs: the recorder's thread comes back from its first commit when it is let go.
+  std::promise<void> let_go;
+  std::shared_future<void> hang = let_go.get_future();
+  spool_->OnChange([hang] { hang.wait(); });
+  RuleOptions rule = Rule(1 * kS, 1 * kS);
+  RuleOptions later = Rule(1 * kS, 1 * kS);
+  later.name = "later";
+  recorder.OnFormat(0, cup.format, "remux");
+  for (size_t i = 0; i < cup.packets.size(); ++i) {
+    recorder.OnPacket(0, cup.packets[i]);
+    if (i == 30) recorder.OnFiring({&rule, cup.packets[i].monotonic_ns}, kSignals);
+  }
+  const auto& newest = cup.packets.back().data;
+  const long holders = newest.use_count();
+  for (int i = 0; i < 5; ++i) {
+    recorder.OnFiring({&later, cup.packets.back().monotonic_ns}, kSignals);
+  }
+  EXPECT_EQ(newest.use_count(), holders);
+  EXPECT_GT(alive, 0);
+  spool_->OnChange({});
+  let_go.set_value();
+  recorder.Finish();
+  EXPECT_EQ(TakeAll().size(), 1u);
+  EXPECT_GT(spool_->stats().failed_total, 0u);
+  EXPECT_THAT(recorder.problem(), HasSubstr("storage could not follow the cameras"));
 }
 
 TEST_F(RecorderTest, FailsTheNumberWhenNoCameraHasAFrame) {
