@@ -1,4 +1,4 @@
-// FFmpeg'\''s own MPEG-4 part 2: always there, plays in few browsers, better than no clip.
+// FFmpeg's own MPEG-4 part 2: always there, plays in few browsers, better than no clip.
 #include "edge/clip/avcodec_encoder.h"
 #include "edge/clip/encoders.h"
 

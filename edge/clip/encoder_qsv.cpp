@@ -1,4 +1,4 @@
-// Intel Quick Sync by oneVPL, where VA-API alone doesn'\''t do.
+// Intel Quick Sync by oneVPL, where VA-API alone doesn't do.
 #include "edge/clip/avcodec_encoder.h"
 #include "edge/clip/encoders.h"
 

@@ -1,4 +1,4 @@
-// x264: GPL, and the largest in memory (73 MB at 720p against openh264'\''s 14), so it comes after
+// x264: GPL, and the largest in memory (73 MB at 720p against openh264's 14), so it comes after
 // openh264.
 #include "edge/clip/avcodec_encoder.h"
 #include "edge/clip/encoders.h"
