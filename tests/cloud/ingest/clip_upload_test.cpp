@@ -51,8 +51,9 @@ class FailsOnce {
     }
     absl::StatusOr<Fd> Open(const BlobId& id) override { return real->Open(id); }
     absl::Status Remove(const BlobId& id) override { return real->Remove(id); }
-    absl::StatusOr<uint64_t> Sweep(const std::function<bool(const BlobId&)>& is_named) override {
-      return real->Sweep(is_named);
+    absl::StatusOr<uint64_t> Sweep(const std::function<bool(const BlobId&)>& is_named,
+                                   const std::stop_token& stop) override {
+      return real->Sweep(is_named, stop);
     }
     absl::StatusOr<uint64_t> FreeBytes() override { return real->FreeBytes(); }
     std::unique_ptr<BlobStore> real;
