@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 #include <grpcpp/resource_quota.h>
+#include <grpcpp/security/tls_certificate_provider.h>
+#include <grpcpp/security/tls_credentials_options.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
@@ -39,42 +41,6 @@ int NoPassword(char*, int, int, void*) { return 0; }
 
 }  // namespace
 
-DeviceListenerOptions DeviceListenerOptions::Read(ConfigReader& reader) {
-  DeviceListenerOptions options;
-  options.address = reader.String("address", options.address);
-  options.plaintext = reader.Bool("plaintext", options.plaintext);
-  options.memory_bytes =
-      reader.Bytes("memory", options.memory_bytes, {.min = 32 << 20, .max = 1ll << 40});
-  if (options.plaintext) {
-    options.ca = reader.String("ca", "");
-    options.certificate = reader.String("certificate", "");
-    options.key = reader.String("key", "");
-    if (!IsLoopback(options.address)) {
-      reader.Error("plaintext", fmt::format("is for loopback only, and address is {}: without TLS "
-                                            "anyone could be any device",
-                                            options.address));
-    }
-    return options;
-  }
-  options.ca = reader.RequiredString("ca");
-  options.certificate = reader.RequiredString("certificate");
-  options.key = reader.RequiredString("key");
-  return options;
-}
-
-bool IsLoopback(std::string_view address) {
-  if (address.starts_with("unix:")) return true;
-  std::string_view host = address;
-  if (host.starts_with('[')) {
-    host = host.substr(1, host.find(']') - 1);
-  } else if (const size_t colon = host.find(':');
-             colon != std::string_view::npos &&
-             host.find(':', colon + 1) == std::string_view::npos) {
-    host = host.substr(0, colon);
-  }
-  return host == "localhost" || host == "::1" || host.starts_with("127.");
-}
-
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeServerCredentials(
     const DeviceListenerOptions& options) {
   if (options.plaintext) return grpc::InsecureServerCredentials();
@@ -93,10 +59,14 @@ absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeServerCredentials(
     return absl::FailedPreconditionError(
         fmt::format("{} is not the key of {}", options.key, options.certificate));
   }
-  grpc::SslServerCredentialsOptions tls(GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
-  tls.pem_root_certs = ca;
-  tls.pem_key_cert_pairs.push_back({key_text, chain});
-  return grpc::SslServerCredentials(tls);
+  // The files are read again from here on: see DeviceListenerOptions.
+  grpc::experimental::TlsServerCredentialsOptions tls(
+      std::make_shared<grpc::experimental::FileWatcherCertificateProvider>(
+          options.key, options.certificate, options.ca, options.reload_s));
+  tls.set_cert_request_type(GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+  tls.watch_root_certs();
+  tls.watch_identity_key_cert_pairs();
+  return grpc::experimental::TlsServerCredentials(tls);
 }
 
 void AddDeviceListener(grpc::ServerBuilder& builder, const DeviceListenerOptions& options,
@@ -115,7 +85,7 @@ void AddDeviceListener(grpc::ServerBuilder& builder, const DeviceListenerOptions
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 15'000);
-  // A new handshake an hour, so that certificates which were replaced or revoked take effect.
+  // A new handshake an hour, so that replaced files take effect for every device.
   builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, 3'600'000);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, 30'000);
 }

@@ -12,27 +12,23 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "common/config.h"
 
 namespace gleaner::cloud {
 
+// The PEM files are read again every `reload_s`, so that replaced ones take effect for new
+// connections, and within the hour for all. Nothing here knows of revoked certificates: a device is
+// shut out by replacing the authority.
 struct DeviceListenerOptions {
   std::string address = "0.0.0.0:7443";
   std::string ca;           // PEM file: who signs devices
   std::string certificate;  // PEM file: the server's own, with its chain
   std::string key;          // PEM file
+  uint32_t reload_s = 10;
   // No TLS: devices are believed what they say in the metadata x-gleaner-device. Loopback only.
   bool plaintext = false;
   // For all connections together; gRPC slows readers down as it fills.
   int64_t memory_bytes = 512 << 20;
-
-  // Keys: address, ca, certificate, key, plaintext, memory. Notes plaintext beyond loopback, and
-  // files that are missing without it, as mistakes.
-  static DeviceListenerOptions Read(ConfigReader& reader);
 };
-
-// True for 127.0.0.0/8, ::1, localhost and unix sockets, with or without a port.
-bool IsLoopback(std::string_view address);
 
 // Reads and checks the PEM files. Errors name the file and what is wrong with it: INVALID_ARGUMENT
 // for one that holds no certificate or key, FAILED_PRECONDITION for a key that is not the

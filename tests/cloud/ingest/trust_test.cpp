@@ -35,6 +35,29 @@ TEST_F(TrustTest, NobodyGetsInWithoutACertificateOfTheOwnersAuthority) {
   EXPECT_EQ(service_->stats().streams_total, 0u);
 }
 
+TEST_F(TrustTest, ReplacedFilesTakeEffectWithoutARestart) {
+  Stop();
+  listener_.reload_s = 1;
+  Start();
+  TestPki next;
+  const auto old_device = pki_.Device("cart-1"), new_device = next.Device("cart-1");
+  // Each trusts the server that it meets: it is for the server to refuse.
+  EXPECT_TRUE(TestDevice(address_, DeviceCredentials(pki_, old_device))
+                  .Upload(MakeClip("cart-1", 1))
+                  .receipt.has_value());
+  EXPECT_EQ(EndOf(DeviceCredentials(pki_, new_device)).error_code(), grpc::StatusCode::UNAVAILABLE);
+  next.Write(folder_.path());
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  bool taken = false;
+  while (!taken && std::chrono::steady_clock::now() < deadline) {
+    TestDevice device(address_, DeviceCredentials(next, new_device));
+    device.Send(OfferOf(MakeClip("cart-1", 2)));
+    taken = device.Read().has_value();
+  }
+  EXPECT_TRUE(taken);
+  EXPECT_EQ(EndOf(DeviceCredentials(next, old_device)).error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
 TEST_F(TrustTest, ACertificateMustNameADevice) {
   for (const char* name : {"Cart 1", "../cart", "-cart"}) {
     const grpc::Status status = EndOf(DeviceCredentials(pki_, pki_.Device(name)));
@@ -91,18 +114,6 @@ TEST_F(TrustTest, BadFilesAreNamedWithWhatIsWrong) {
   options = listener_;
   options.key = folder_ / "other.key";
   EXPECT_THAT(error(options), HasSubstr("other.key is not the key of"));
-}
-
-TEST(Listener, PlaintextIsForLoopbackOnly) {
-  for (const char* address : {"127.0.0.1:1", "localhost:7443", "[::1]:5", "unix:/run/x"}) {
-    EXPECT_TRUE(IsLoopback(address)) << address;
-  }
-  for (const char* address : {"0.0.0.0:1", "[::]:7443", "10.0.0.1:5", "example.com:1"}) {
-    EXPECT_FALSE(IsLoopback(address)) << address;
-  }
-  auto reader = *ConfigReader::Parse("address = \"0.0.0.0:7443\"\nplaintext = true\n", "c.toml");
-  DeviceListenerOptions::Read(reader);
-  EXPECT_THAT(std::string(Message(reader.Finish())), HasSubstr("loopback"));
 }
 
 }  // namespace
