@@ -113,6 +113,13 @@ absl::Status ListDevices(Client& client, bool json) {
     if (!device.problem().empty()) {
       fmt::print("\n{}: {}\n", Printable(device.name()), Printable(device.problem()));
     }
+    for (const v1::Conflict& conflict : device.conflicts()) {
+      fmt::print(
+          "\n{}: clip {} of boot {} was offered with another manifest than the one taken in, {} "
+          "times, last {}\n",
+          Printable(device.name()), conflict.key().sequence(), Hex(conflict.key().boot_id()),
+          conflict.times(), Ago(conflict.last_unix_ns(), now_ns));
+    }
   }
   return absl::OkStatus();
 }

@@ -106,7 +106,7 @@ class Catalog {
   virtual absl::Status DropUpload(std::string_view device, const ClipKey& key) = 0;
   // Forgets uploads that began before `unix_ns` and never ended: their devices are gone. How many.
   virtual absl::StatusOr<uint64_t> DropUploadsBefore(int64_t unix_ns) = 0;
-  // Same key, another manifest: kept for an operator to see.
+  // Same key, another manifest: kept for an operator to see with the device.
   virtual absl::Status RecordConflict(std::string_view device, const ClipKey& key,
                                       const Sha256Digest& offered, int64_t unix_ns) = 0;
   // A number that no earlier run of this catalogue gave out; from 1.

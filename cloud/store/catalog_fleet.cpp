@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <set>
 
 #include "cloud/store/sqlite_catalog.h"
 #include "common/status.h"
@@ -10,6 +11,7 @@ namespace gleaner::cloud {
 namespace {
 
 constexpr int kRecentTombstones = 20;
+constexpr int kRecentConflicts = 20;
 
 std::string CameraProblem(const v1::CameraHealth& camera) {
   switch (camera.state()) {
@@ -61,6 +63,25 @@ void ReadRecentTombstones(Sql& sql, const std::string& device, v1::LedgerSummary
         tombstone->mutable_at()->set_monotonic_ns(monotonic);
         tombstone->mutable_at()->set_wall_unix_ns(wall);
         tombstone->mutable_at()->set_wall_uncertainty_ns(uncertainty);
+      });
+}
+
+void ReadRecentConflicts(Sql& sql, v1::Device* device) {
+  std::string boot_id, offered;
+  uint64_t sequence = 0, times = 0;
+  int64_t first = 0, last = 0;
+  sql.Query(
+      "SELECT boot_id, sequence, offered, first_ns, last_ns, times FROM conflict WHERE device = "
+      ":device ORDER BY last_ns DESC, boot_id, sequence LIMIT :limit",
+      In(device->name(), kRecentConflicts), Out(boot_id, sequence, offered, first, last, times),
+      [&] {
+        v1::Conflict* conflict = device->add_conflicts();
+        conflict->mutable_key()->set_boot_id(Unhex(boot_id));
+        conflict->mutable_key()->set_sequence(sequence);
+        conflict->set_offered_sha256(Unhex(offered));
+        conflict->set_first_unix_ns(first);
+        conflict->set_last_unix_ns(last);
+        conflict->set_times(times);
       });
 }
 
@@ -117,6 +138,13 @@ absl::StatusOr<v1::ListDevicesResponse> ReadDevices(Sql& sql, int64_t online_sin
   for (const auto& [device, gaps] : CountGaps(sql)) {
     const auto found = by_name.find(device);
     if (found != by_name.end()) found->second->mutable_ledger()->set_gaps(gaps);
+  }
+  std::set<std::string> in_conflict;
+  sql.Query("SELECT DISTINCT device FROM conflict", In(), Out(name),
+            [&] { in_conflict.insert(name); });
+  for (const std::string& device : in_conflict) {
+    const auto found = by_name.find(device);
+    if (found != by_name.end()) ReadRecentConflicts(sql, found->second);
   }
   for (v1::Device& device : *response.mutable_devices()) {
     v1::LedgerSummary* ledger = device.mutable_ledger();

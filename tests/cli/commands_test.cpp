@@ -148,6 +148,30 @@ TEST_F(CommandsTest, SummaryAndDevicesHaveSomethingToSayFromTheStart) {
               AllOf(HasSubstr("DEVICE"), HasSubstr("cart-1"), HasSubstr("store-7")));
 }
 
+TEST_F(CommandsTest, AnOfflineDeviceUploadsNothing) {
+  Start();
+  Client client = Connect();
+  v1::HeartbeatRequest heartbeat;
+  heartbeat.set_boot_id(std::string(16, 'b'));
+  heartbeat.mutable_upload()->set_rate_bytes_per_s(5 << 20);
+  ASSERT_TRUE(catalog_->RecordHeartbeat("cart-1", heartbeat, clock_.WallNs()).ok());
+  EXPECT_THAT(Output([&] { return ListDevices(client, false); }), HasSubstr("5.0 MiB/s"));
+  clock_.StepWall(3600 * kNanosPerSecond);
+  EXPECT_THAT(Output([&] { return ListDevices(client, false); }),
+              AllOf(HasSubstr("offline"), Not(HasSubstr("MiB/s"))));
+}
+
+TEST_F(CommandsTest, AConflictIsToldWithItsDevice) {
+  Start();
+  Client client = Connect();
+  ASSERT_TRUE(catalog_->RecordHello("cart-1", {}, clock_.WallNs()).ok());
+  ASSERT_TRUE(
+      catalog_->RecordConflict("cart-1", {cloud::TestBoot(0xab), 7}, {}, clock_.WallNs()).ok());
+  EXPECT_THAT(Output([&] { return ListDevices(client, false); }),
+              HasSubstr("cart-1: clip 7 of boot abababab"));
+  EXPECT_THAT(Output([&] { return ListDevices(client, true); }), HasSubstr("\"conflicts\""));
+}
+
 TEST_F(CommandsTest, SaysWhatToDoAboutAMissingToken) {
   Start("a-token-of-enough-length");
   Client without = Connect();

@@ -221,5 +221,29 @@ TEST_F(ReadingTest, PagesStayFastInALargeCatalogue) {
   EXPECT_LT(best_of_three("site:store-3 media:ok", "50000"), std::chrono::milliseconds(30));
 }
 
+TEST_F(ReadingTest, ADeviceShowsItsNewestConflicts) {
+  for (const char* device : {"cart-1", "cart-2"}) {
+    ASSERT_TRUE(catalog_->RecordHello(device, {}, kNow).ok());
+  }
+  const auto conflict = [&](uint64_t sequence, int64_t unix_ns) {
+    const Sha256Digest offered = Sha256::Of(std::to_string(unix_ns));
+    ASSERT_TRUE(catalog_->RecordConflict("cart-1", {TestBoot(1), sequence}, offered, unix_ns).ok());
+  };
+  for (uint64_t i = 1; i <= 25; ++i) conflict(i, kNow + static_cast<int64_t>(i));
+  conflict(3, kNow + 1000);
+  const auto devices = catalog_->ListDevices(kNow);
+  ASSERT_TRUE(devices.ok()) << devices.status();
+  const v1::Device& device = devices->devices(0);
+  ASSERT_EQ(device.conflicts_size(), 20);
+  EXPECT_EQ(device.conflicts(0).key().sequence(), 3u);
+  EXPECT_EQ(device.conflicts(0).key().boot_id(), AsBytes(TestBoot(1)));
+  EXPECT_EQ(device.conflicts(0).times(), 2u);
+  EXPECT_EQ(device.conflicts(0).first_unix_ns(), kNow + 3);
+  EXPECT_EQ(device.conflicts(0).last_unix_ns(), kNow + 1000);
+  EXPECT_EQ(device.conflicts(0).offered_sha256(), AsBytes(Sha256::Of(std::to_string(kNow + 1000))));
+  EXPECT_EQ(device.conflicts(1).key().sequence(), 25u);
+  EXPECT_EQ(devices->devices(1).conflicts_size(), 0);
+}
+
 }  // namespace
 }  // namespace gleaner::cloud
