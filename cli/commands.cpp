@@ -59,8 +59,11 @@ absl::Status PrintJson(Client& client, std::string_view method,
   return absl::OkStatus();
 }
 
-std::string Rate(uint64_t bytes_per_s) {
-  return bytes_per_s == 0 ? "-" : HumanBytes(bytes_per_s) + "/s";
+// What an offline device last said is no rate of now.
+std::string RateOf(const v1::Device& device) {
+  const uint64_t rate = device.heartbeat().upload().rate_bytes_per_s();
+  if (rate == 0 || device.state() == v1::Device::STATE_OFFLINE) return "-";
+  return HumanBytes(rate) + "/s";
 }
 
 }  // namespace
@@ -101,12 +104,12 @@ absl::Status ListDevices(Client& client, bool json) {
                {"GAPS", true},
                {"VERSION"}});
   for (const v1::Device& device : response.devices()) {
-    table.Add(
-        {Printable(device.name()), Printable(device.site()), StateOf(device),
-         Ago(device.last_seen_unix_ns(), now_ns), fmt::format("{}", device.clips()),
-         HumanBytes(device.bytes()), fmt::format("{}", device.heartbeat().spool().pending_clips()),
-         Rate(device.heartbeat().upload().rate_bytes_per_s()),
-         fmt::format("{}", device.ledger().gaps()), Printable(device.hello().software_version())});
+    table.Add({Printable(device.name()), Printable(device.site()), StateOf(device),
+               Ago(device.last_seen_unix_ns(), now_ns), fmt::format("{}", device.clips()),
+               HumanBytes(device.bytes()),
+               fmt::format("{}", device.heartbeat().spool().pending_clips()), RateOf(device),
+               fmt::format("{}", device.ledger().gaps()),
+               Printable(device.hello().software_version())});
   }
   fmt::print("{}", table.Render());
   for (const v1::Device& device : response.devices()) {

@@ -163,8 +163,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config
   RETURN_IF_ERROR(rooms.ListenForDevices(config));
   RETURN_IF_ERROR(rooms.ServePage(config));
   rooms.WorkInBackground(config);
-  LOG_INFO("gleaner-cloud {} is ready: page at http://{}:{}/, devices at {}", Version(),
-           config.http_listen.host, rooms.http->port(), config.devices.address);
+  const ListenAddress page{config.http_listen.host, rooms.http->port()};
+  LOG_INFO("gleaner-cloud {} is ready: page at http://{}/, devices at {}", Version(),
+           page.ToString(), config.devices.address);
   return server;
 }
 

@@ -8,7 +8,6 @@
 #include "cloud/http/access.h"
 #include "common/clock.h"
 #include "common/config.h"
-#include "common/digest.h"
 #include "common/file.h"
 #include "common/status.h"
 
@@ -17,6 +16,7 @@ namespace {
 
 constexpr int64_t kSecond = kNanosPerSecond;
 constexpr size_t kMaxTokenBytes = 1024;
+constexpr int64_t kMinUploadCap = 1024;
 
 // A path in the file counts from the file's own folder.
 std::string Resolve(const std::string& path, const std::filesystem::path& folder) {
@@ -81,11 +81,14 @@ v1::Policy ReadPolicy(ConfigReader table) {
   v1::Policy policy;
   policy.set_heartbeat_interval_s(
       static_cast<uint32_t>(table.Int("heartbeat_interval_s", 10, {1, 3600})));
-  policy.set_upload_cap_bytes_per_s(
-      static_cast<uint64_t>(table.Bytes("upload_cap", 0, {.min = 1024})));
+  const int64_t cap = table.Bytes("upload_cap", 0);
+  if (cap != 0 && cap < kMinUploadCap) {
+    table.Error("upload_cap",
+                fmt::format("0 for none, or {} bytes a second or more", kMinUploadCap));
+  }
+  policy.set_upload_cap_bytes_per_s(static_cast<uint64_t>(cap));
   policy.set_capture_paused(table.Bool("capture_paused", false));
-  // The same settings have the same version on every start, so that devices aren't told again.
-  policy.set_version(Hex(AsBytes(Sha256::Of(policy.SerializeAsString()))).substr(0, 16));
+  NameVersion(&policy);
   return policy;
 }
 

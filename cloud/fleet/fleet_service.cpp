@@ -62,28 +62,16 @@ grpc::Status ToGrpc(const absl::Status& status) {
   return {static_cast<grpc::StatusCode>(status.code()), std::string(Message(status))};
 }
 
-void NameVersion(v1::Policy& policy) {
-  policy.clear_version();
-  policy.set_version(Hex(AsBytes(Sha256::Of(policy.SerializeAsString()))).substr(0, 16));
-}
-
 }  // namespace
+
+void NameVersion(v1::Policy* policy) {
+  policy->clear_version();
+  policy->set_version(Hex(AsBytes(Sha256::Of(policy->SerializeAsString()))).substr(0, 16));
+}
 
 FleetOptions::FleetOptions() {
   policy.set_heartbeat_interval_s(kDefaultIntervalSeconds);
-  NameVersion(policy);
-}
-
-FleetOptions FleetOptions::Read(ConfigReader& reader) {
-  FleetOptions options;
-  const int64_t interval_ns =
-      reader.DurationNs("heartbeat_interval", kDefaultIntervalSeconds * kNanosPerSecond,
-                        {.min = kNanosPerSecond, .max = 3600 * kNanosPerSecond});
-  options.policy.set_heartbeat_interval_s(static_cast<uint32_t>(interval_ns / kNanosPerSecond));
-  options.policy.set_upload_cap_bytes_per_s(static_cast<uint64_t>(reader.Bytes("upload_cap", 0)));
-  options.policy.set_capture_paused(reader.Bool("capture_paused", false));
-  NameVersion(options.policy);
-  return options;
+  NameVersion(&policy);
 }
 
 absl::Status CheckHello(const v1::HelloRequest& hello) {

@@ -7,21 +7,21 @@
 #include "cloud/ingest/worker_pool.h"
 #include "cloud/store/catalog.h"
 #include "common/clock.h"
-#include "common/config.h"
 #include "gleaner/v1/fleet.grpc.pb.h"
 
 namespace gleaner::cloud {
 
+// Sets `version` from the rest: the same settings have the same version on every start, so that
+// devices aren't told again.
+void NameVersion(v1::Policy* policy);
+
 struct FleetOptions {
-  // One policy for every device. `version` is filled in: it names the policy's content.
+  // One policy for every device, with its version.
   v1::Policy policy;
   // The device's name from metadata instead of the certificate: set for a plaintext listener only.
   bool trust_metadata = false;
 
   FleetOptions();
-  // Keys: heartbeat_interval ("10s"), upload_cap (bytes a second, 0 = the device's own), and
-  // capture_paused.
-  static FleetOptions Read(ConfigReader& reader);
 
   // Three heartbeat intervals: see CatalogOptions.
   int64_t offline_after_ns() const { return 3 * kNanosPerSecond * policy.heartbeat_interval_s(); }

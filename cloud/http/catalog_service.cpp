@@ -13,10 +13,12 @@ constexpr size_t kMaxCursorBytes = 256;
 constexpr size_t kMaxIdBytes = 64;
 
 grpc::Status ToGrpc(const absl::Status& status) {
-  // Internal trouble is the operator's to read, not the caller's.
-  const bool ours = absl::IsInternal(status) || absl::IsUnknown(status) || absl::IsDataLoss(status);
-  if (ours) LOG_ERROR("catalogue: {}", Message(status));
-  return {static_cast<grpc::StatusCode>(status.code()), std::string(Message(status))};
+  const auto code = static_cast<grpc::StatusCode>(status.code());
+  const bool callers = absl::IsInvalidArgument(status) || absl::IsNotFound(status);
+  if (callers) return {code, std::string(Message(status))};
+  // Trouble of our own is the operator's to read, not the caller's.
+  LOG_ERROR("catalogue: {}", Message(status));
+  return {code, "the catalogue is in trouble; the server's log says what"};
 }
 
 template <typename T>

@@ -126,6 +126,19 @@ TEST_F(ServerConfigTest, FindsAKeyThatIsNotTheCertificates) {
   EXPECT_FALSE(LoadWith("").ok());
 }
 
+TEST_F(ServerConfigTest, AnUploadCapOfZeroIsNone) {
+  const auto none = LoadWith("[policy]\nupload_cap = 0\n");
+  ASSERT_TRUE(none.ok()) << none.status();
+  EXPECT_EQ(none->fleet.policy.upload_cap_bytes_per_s(), 0u);
+  EXPECT_EQ(none->fleet.policy.version(), FleetOptions().policy.version());
+  ExpectMistake("[policy]\nupload_cap = 5\n", HasSubstr("upload_cap"));
+}
+
+TEST_F(ServerConfigTest, SilenceOfThreeHeartbeatsIsOffline) {
+  EXPECT_EQ(LoadWith("[policy]\nheartbeat_interval_s = 30\n")->fleet.offline_after_ns(),
+            90 * kNanosPerSecond);
+}
+
 TEST_F(ServerConfigTest, ThePolicysVersionFollowsItsContents) {
   const auto one = LoadWith("[policy]\nheartbeat_interval_s = 5\n");
   const auto same = LoadWith("[policy]\nheartbeat_interval_s = 5\n[log]\nlevel = \"debug\"\n");

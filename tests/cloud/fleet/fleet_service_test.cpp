@@ -142,19 +142,5 @@ TEST(FleetCheck, NamesTheFieldThatBreaksARule) {
   EXPECT_THAT(std::string(Message(CheckHeartbeat(heartbeat))), HasSubstr("policy_version"));
 }
 
-TEST(FleetOptions, TheVersionFollowsThePolicy) {
-  const auto read = [](const char* text) {
-    auto reader = *ConfigReader::Parse(text, "c.toml");
-    FleetOptions options = FleetOptions::Read(reader);
-    EXPECT_TRUE(reader.Finish().ok());
-    return options;
-  };
-  EXPECT_EQ(read("").policy.version(), FleetOptions().policy.version());
-  const FleetOptions paused = read("capture_paused = true\nheartbeat_interval = \"30s\"\n");
-  EXPECT_NE(paused.policy.version(), FleetOptions().policy.version());
-  EXPECT_TRUE(paused.policy.capture_paused());
-  EXPECT_EQ(paused.offline_after_ns(), 90 * kNanosPerSecond);
-}
-
 }  // namespace
 }  // namespace gleaner::cloud

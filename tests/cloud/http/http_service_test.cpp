@@ -200,6 +200,15 @@ TEST_F(HttpServiceTest, TheRoomThatIsLeftIsKnownWithoutTheCatalogue) {
                           Not(HasSubstr("gleaner_blob_store_free_bytes 0\n"))));
 }
 
+TEST_F(HttpServiceTest, TheCataloguesOwnTroubleIsLoggedAndNotToldToTheCaller) {
+  Start();
+  Sql(folder_ / "catalog.db", Sql::Mode::kWrite).Script("DROP TABLE tally");
+  const auto result = Call("GetSummary", "{}");
+  EXPECT_EQ(result->status, 500);
+  EXPECT_THAT(result->body, AllOf(HasSubstr("the server's log says"), Not(HasSubstr("tally"))));
+  EXPECT_EQ(Call("GetClip", R"({"id":"0123456789abcdef0123"})")->status, 404);
+}
+
 // What is logged while it lives.
 class Log {
  public:
