@@ -12,6 +12,7 @@
 extern "C" {
 #include <libavdevice/version_major.h>
 #include <libavutil/dict.h>
+#include <libavutil/time.h>
 }
 
 namespace gleaner::edge {
@@ -37,6 +38,8 @@ constexpr int kMaxSide = 8192;
 constexpr int64_t kProbeBytes = 1 << 20;
 constexpr int64_t kProbeUs = 1'000'000;
 constexpr size_t kMaxUnshown = 1024;
+// How often a V4L2 device is asked for its next frame; it keeps those that come meanwhile.
+constexpr unsigned kPollUs = 4'000;
 
 // Debian's libavdevice pulls in SDL, OpenAL and X11: only a V4L2 camera pays for that.
 absl::Status LoadDevices() {
@@ -56,7 +59,8 @@ absl::Status LoadDevices() {
 // has no DTS, and FFmpeg works them out only after a look at the frames.
 bool HeaderSuffices(const AVFormatContext& context, const AVCodecParameters& parameters) {
   const std::string_view container = context.iformat->name;
-  if (!container.starts_with("mov,") && container != "avi") {
+  const bool device = container == kV4l2Formats;
+  if (!container.starts_with("mov,") && container != "avi" && !device) {
     return false;
   }
   if (parameters.width <= 0 || parameters.height <= 0) return false;
@@ -70,6 +74,8 @@ bool HeaderSuffices(const AVFormatContext& context, const AVCodecParameters& par
     case AV_CODEC_ID_MSMPEG4V3:
     case AV_CODEC_ID_CINEPAK:
       return true;
+    case AV_CODEC_ID_RAWVIDEO:
+      return device;
     default:
       return false;
   }
@@ -105,7 +111,8 @@ bool IsReadableCodec(AVCodecID codec) {
 }
 
 absl::StatusOr<std::unique_ptr<Source>> Source::Open(SourceKind kind, const std::string& url,
-                                                     std::function<bool()> interrupted) {
+                                                     std::function<bool()> interrupted,
+                                                     const AVInputFormat* device) {
   QuietFfmpeg();
   auto source = std::unique_ptr<Source>(new Source);
   source->kind_ = kind;
@@ -134,13 +141,19 @@ absl::StatusOr<std::unique_ptr<Source>> Source::Open(SourceKind kind, const std:
       av_dict_set(&options, "allowed_media_types", "video", 0);
       break;
     case SourceKind::kV4l2:
-      RETURN_IF_ERROR(LoadDevices());
-      format = av_find_input_format("v4l2");
+      if (device == nullptr) {
+        RETURN_IF_ERROR(LoadDevices());
+        device = av_find_input_format("v4l2");
+      }
+      format = device;
       av_dict_set(&options, "format_whitelist", kV4l2Formats, 0);
       break;
   }
 
   source->context_ = avformat_alloc_context();
+  // V4L2's demuxer blocks in the driver and never asks whether it is interrupted, so it must not
+  // block at all. Others don't look at the flag.
+  if (kind == SourceKind::kV4l2) source->context_->flags |= AVFMT_FLAG_NONBLOCK;
   source->context_->interrupt_callback = {
       [](void* self) { return static_cast<Source*>(self)->Interrupted() ? 1 : 0; }, source.get()};
   const int error = avformat_open_input(&source->context_, address.c_str(), format, &options);
@@ -229,7 +242,11 @@ absl::StatusOr<AvPtr<AVPacket>> Source::Read() {
       }
       return nullptr;
     }
-    if (error == AVERROR(EAGAIN)) continue;  // V4L2: a corrupted buffer was skipped
+    if (error == AVERROR(EAGAIN)) {  // V4L2: there is no frame yet, or a corrupted one was skipped
+      if (Interrupted()) return absl::CancelledError(name_);
+      av_usleep(kPollUs);
+      continue;
+    }
     if (error == AVERROR_INVALIDDATA && kind_ == SourceKind::kFile) {
       return absl::DataLossError(fmt::format("{} is cut short or damaged", name_));
     }

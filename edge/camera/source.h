@@ -33,9 +33,10 @@ class Source {
  public:
   // `interrupted` is asked while the input blocks, from the calling thread; true ends the wait with
   // CANCELLED. INVALID_ARGUMENT: opened, but it isn't video that Gleaner reads, and never will be.
-  // Errors name the url without its password.
+  // Errors name the url without its password. `device` stands in for V4L2's demuxer in tests.
   static absl::StatusOr<std::unique_ptr<Source>> Open(SourceKind kind, const std::string& url,
-                                                      std::function<bool()> interrupted);
+                                                      std::function<bool()> interrupted,
+                                                      const AVInputFormat* device = nullptr);
   ~Source();
 
   const VideoFormat& format() const { return format_; }
