@@ -1,5 +1,6 @@
 #include "edge/camera/camera.h"
 
+#include <algorithm>
 #include <cstring>
 #include <functional>
 #include <mutex>
@@ -85,6 +86,8 @@ CameraOptions CameraOptions::Read(ConfigReader& reader) {
   return options;
 }
 
+int64_t CameraOptions::MaxSilenceNs() const { return 2 * stall_timeout_ns + 2 * kLastRetryNs; }
+
 class Camera::Impl {
  public:
   Impl(CameraOptions options, Clock& clock, PacketSink& sink)
@@ -92,7 +95,8 @@ class Camera::Impl {
         clock_(clock),
         sink_(sink),
         kind_(KindOf(options_)),
-        timeline_(kind_ != SourceKind::kFile) {
+        timeline_(kind_ == SourceKind::kFile ? Timeline::kNoMaxGap
+                                             : std::max(kMaxGapNs, options_.stall_timeout_ns)) {
     status_.source = ToString(kind_);
   }
 
@@ -114,6 +118,7 @@ class Camera::Impl {
   // The moment of `pts_ns` on the clock; waits for it where that is the pace.
   int64_t Meet(int64_t pts_ns, std::stop_token stop);
   void NotePacket(int64_t now_ns);
+  void NoteDrop();
   void SetState(CameraState state, std::string problem);
 
   const CameraOptions options_;
@@ -127,7 +132,8 @@ class Camera::Impl {
   bool anchored_ = false;        // files: anchor_ns_ is set
   int64_t anchor_ns_ = 0;        // files: monotonic time of PTS 0
   VideoFormat format_;           // as the sink knows it
-  uint64_t unplaced_ = 0;        // packets dropped because their times can't be
+  uint64_t dropped_ = 0;         // packets, because their times can't be
+  int64_t last_drop_ns_ = 0;     // 0: none that the status still speaks of
   uint64_t frames_ = 0;
   int64_t rate_since_ns_ = 0;
   uint64_t rate_frames_ = 0;
@@ -229,6 +235,7 @@ void Camera::Impl::Begin(const Source& source) {
   const int64_t gap_ns = live() && last_arrival_ns_ > 0 ? now_ns - last_arrival_ns_ : 0;
   timeline_.Begin(format.time_base, format.frames_per_s, gap_ns);
   arrival_.Reset();
+  last_drop_ns_ = 0;
   if (format_.parameters == nullptr || !SameFormat(format_, format)) {
     format_ = format;
     LOG_INFO("camera {}: {} {}×{}, {:.4g} frames/s, time base {}/{}", options_.name, format.codec,
@@ -245,12 +252,7 @@ void Camera::Impl::Begin(const Source& source) {
 void Camera::Impl::Deliver(AvPtr<AVPacket> data, std::stop_token stop) {
   const auto stamps = timeline_.Place(data->pts, data->dts, data->duration);
   if (!stamps.has_value()) {
-    if (++unplaced_ == 1) {
-      LOG_WARN(
-          "camera {}: a frame is to be shown before it can be decoded; it is left out, as "
-          "others like it will be",
-          options_.name);
-    }
+    NoteDrop();
     return;
   }
   data->pts = stamps->pts;
@@ -294,12 +296,30 @@ void Camera::Impl::NotePacket(int64_t now_ns) {
   std::lock_guard lock(mutex_);
   status_.frames = ++frames_;
   status_.last_packet_monotonic_ns = now_ns;
+  if (last_drop_ns_ > 0 && now_ns - last_drop_ns_ > kDropShownNs) {
+    last_drop_ns_ = 0;
+    status_.problem.clear();
+  }
   ++rate_frames_;
   if (const int64_t passed_ns = now_ns - rate_since_ns_; passed_ns >= kRateWindowNs) {
     status_.frames_per_s = static_cast<double>(rate_frames_) * kNanosPerSecond / passed_ns;
     rate_since_ns_ = now_ns;
     rate_frames_ = 0;
   }
+}
+
+void Camera::Impl::NoteDrop() {
+  if (++dropped_ == 1) {
+    LOG_WARN(
+        "camera {}: a frame is to be shown before it can be decoded; it is left out, as "
+        "others like it will be",
+        options_.name);
+  }
+  last_drop_ns_ = clock_.MonotonicNs();
+  std::lock_guard lock(mutex_);
+  status_.dropped = dropped_;
+  status_.problem = fmt::format(
+      "{} frames were left out: they are to be shown before they can be decoded", dropped_);
 }
 
 void Camera::Impl::SetState(CameraState state, std::string problem) {

@@ -31,6 +31,10 @@ struct CameraOptions {
   // RTSP and V4L2: no packet for this long means lost. Also how long an opening may take.
   int64_t stall_timeout_ns = 10 * kNanosPerSecond;
 
+  // How long the sink of a lost camera may hear nothing at all: opening it and waiting for a packet
+  // take at most the stall timeout each, and there is a wait before the next try.
+  int64_t MaxSilenceNs() const;
+
   // Reads one [[camera]] table; mistakes are noted in `reader`.
   static CameraOptions Read(ConfigReader& reader);
 };
@@ -46,11 +50,15 @@ class PacketSink {
   virtual void OnReconnecting() {}
 };
 
+// For how long a problem text speaks of a frame that was left out.
+inline constexpr int64_t kDropShownNs = 60 * kNanosPerSecond;
+
 enum class CameraState { kOpening, kStreaming, kReconnecting, kEnded };
 
 struct CameraStatus {
   CameraState state = CameraState::kOpening;
   uint64_t frames = 0;
+  uint64_t dropped = 0;  // frames that were left out because their times make no sense
   int64_t last_packet_monotonic_ns = 0;  // when it was read, on the clock; 0 before the first
   double frames_per_s = 0;               // over the last few seconds
   VideoFormat format;

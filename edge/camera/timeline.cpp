@@ -31,7 +31,7 @@ std::optional<Timeline::Stamps> Timeline::Place(int64_t pts, int64_t dts, int64_
   if (duration <= 0) duration = frame_ticks_;
 
   const bool back = has_dts && dts <= source_dts_;
-  const bool ahead = live_ && TicksToNs(dts - next_dts_, time_base_) > kMaxGapNs;
+  const bool ahead = TicksToNs(dts - next_dts_, time_base_) > max_gap_ns_;
   if (anchored_ && (back || ahead)) {
     gap_ = 0;
     anchored_ = false;

@@ -22,9 +22,12 @@ class Timeline {
     int64_t duration = 0;  // ≥ 1
   };
 
-  // A DTS that goes back is the source's mistake, and is closed up. So is, where `live`, one that
-  // jumps ahead by more than kMaxGapNs; a file may have so long a frame.
-  explicit Timeline(bool live) : live_(live) {}
+  // A DTS that goes back is the source's mistake, and is closed up. So is one that jumps ahead by
+  // more than `max_gap_ns`. A file may have frames of any length: kNoMaxGap. A live camera may
+  // freeze for as long as its stall timeout, and then really has such a gap; a longer one becomes a
+  // reconnect, where the gap is measured.
+  static constexpr int64_t kNoMaxGap = INT64_MAX;
+  explicit Timeline(int64_t max_gap_ns) : max_gap_ns_(max_gap_ns) {}
 
   // A run of the source begins: its first packet is placed `gap_ns` after the end of the run
   // before. `frames_per_s` (0 = unknown) says how long a frame is where packets don't.
@@ -39,7 +42,7 @@ class Timeline {
   TimeBase time_base() const { return time_base_; }
 
  private:
-  const bool live_;
+  const int64_t max_gap_ns_;
   TimeBase time_base_;
   int64_t frame_ticks_ = 1;  // what a frame lasts when nothing says it
   bool started_ = false;     // any packet has been placed
@@ -52,6 +55,7 @@ class Timeline {
   int64_t next_dts_ = 0;            // the same, for a packet without times
 };
 
+// What may be a camera's gap in any case, and how much longer than its frames a file may be.
 inline constexpr int64_t kMaxGapNs = 10'000'000'000;
 
 // Which moment of the device's clock a live camera's PTS is. The camera's clock drifts against the

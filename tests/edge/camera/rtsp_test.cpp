@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <thread>
 
@@ -97,6 +98,32 @@ TEST(RtspCamera, TriesAgainWhenAServerNeverAnswersAndSaysSoWithoutThePassword) {
   EXPECT_THAT(camera.status().problem, Not(HasSubstr("secret")));
   clock.Advance(1 * kS);
   EXPECT_TRUE(Eventually([&] { return server.connections() == 2; }));
+}
+
+TEST(RtspCamera, GivesASignAsOftenAsItsOptionsSayHoweverPatientItIs) {
+  RtspServer server({}, "", {});
+  FakeClock clock;
+  struct : PacketSink {
+    void OnFormat(const VideoFormat&) override {}
+    void OnPacket(const Packet&) override {}
+    void OnReconnecting() override { sign_ns = clock->MonotonicNs(); }
+    FakeClock* clock;
+    std::atomic<int64_t> sign_ns = 0;
+  } sink;
+  sink.clock = &clock;
+  CameraOptions options = RtspOptions(server.url());
+  options.stall_timeout_ns = 600 * kS;
+  Camera camera(options, clock, sink);
+  std::jthread thread([&](std::stop_token stop) { EXPECT_TRUE(camera.Run(stop).ok()); });
+  int64_t last_ns = clock.MonotonicNs();
+  for (int connections = 1; connections <= 3; ++connections) {
+    ASSERT_TRUE(Eventually([&] { return server.connections() == connections; }));
+    clock.Advance(601 * kS);
+    ASSERT_TRUE(Eventually([&] { return sink.sign_ns > last_ns; }));
+    EXPECT_LE(sink.sign_ns - last_ns, options.MaxSilenceNs());
+    last_ns = sink.sign_ns;
+    clock.Advance(30 * kS);  // the longest wait before a try
+  }
 }
 
 TEST(RtspCamera, TriesForEverWhenNobodyListens) {

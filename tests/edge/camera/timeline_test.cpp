@@ -11,7 +11,7 @@ constexpr int64_t kNone = AV_NOPTS_VALUE;
 constexpr int64_t kMs = 1'000'000;
 
 TEST(Timeline, LeavesTheSourcesTimesAlone) {
-  Timeline timeline(/*live=*/false);
+  Timeline timeline(Timeline::kNoMaxGap);
   timeline.Begin({1, 1000}, 25, 0);
   EXPECT_EQ(timeline.Place(7000, 7000, 40)->pts, 7000);
   EXPECT_EQ(timeline.Place(7080, 7040, 40)->pts, 7080);
@@ -19,14 +19,14 @@ TEST(Timeline, LeavesTheSourcesTimesAlone) {
 }
 
 TEST(Timeline, BringsANegativeStartToZero) {
-  Timeline timeline(false);
+  Timeline timeline(Timeline::kNoMaxGap);
   timeline.Begin({1, 1000}, 25, 0);
   EXPECT_EQ(timeline.Place(-500, -580, 40)->pts, 0);
   EXPECT_EQ(timeline.Place(-420, -540, 40)->pts, 80);
 }
 
 TEST(Timeline, CountsOnWhereTimesAreMissing) {
-  Timeline timeline(false);
+  Timeline timeline(Timeline::kNoMaxGap);
   timeline.Begin({1, 1000}, 25, 0);
   for (int i = 0; i < 5; ++i) {
     const auto stamps = timeline.Place(kNone, kNone, 0);
@@ -39,7 +39,7 @@ TEST(Timeline, CountsOnWhereTimesAreMissing) {
 }
 
 TEST(Timeline, LetsALoopFollowTheDeclaredEndOfTheFile) {
-  Timeline timeline(false);
+  Timeline timeline(Timeline::kNoMaxGap);
   timeline.Begin({1, 1000}, 25, 0);
   timeline.Place(0, 0, 40);
   timeline.Place(40, 40, 0);
@@ -52,7 +52,7 @@ TEST(Timeline, LetsALoopFollowTheDeclaredEndOfTheFile) {
 }
 
 TEST(Timeline, GoesOnInTheTicksOfANewFormatAfterAGap) {
-  Timeline timeline(true);
+  Timeline timeline(kMaxGapNs);
   timeline.Begin({1, 1000}, 25, 0);
   EXPECT_EQ(timeline.Place(5000, 5000, 40)->pts, 5000);
   timeline.Begin({1, 90'000}, 25, 2000 * kMs);
@@ -60,7 +60,7 @@ TEST(Timeline, GoesOnInTheTicksOfANewFormatAfterAGap) {
 }
 
 TEST(Timeline, ClosesUpALiveCamerasJump) {
-  Timeline timeline(true);
+  Timeline timeline(kMaxGapNs);
   timeline.Begin({1, 1000}, 25, 0);
   timeline.Place(1000, 1000, 40);
   EXPECT_EQ(timeline.Place(9'000'000, 9'000'000, 40)->pts, 1040);
@@ -70,8 +70,20 @@ TEST(Timeline, ClosesUpALiveCamerasJump) {
   EXPECT_EQ(timeline.Place(4000, 4000, 40)->pts, 4640) << "a short gap is a gap";
 }
 
+TEST(Timeline, KeepsAFreezeThatTheCameraMayMake) {
+  Timeline timeline(60'000 * kMs);
+  ArrivalClock clock;
+  timeline.Begin({1, 1000}, 25, 0);
+  const auto arrive = [&](int64_t ms) {
+    const auto stamps = timeline.Place(ms, ms, 40);
+    return clock.Map(stamps->pts * kMs, (10'000 + ms) * kMs) - 10'000 * kMs;
+  };
+  for (int64_t ms = 0; ms < 2000; ms += 40) EXPECT_EQ(arrive(ms), ms * kMs);
+  EXPECT_EQ(arrive(32'000), 32'000 * kMs) << "closed up, it would be 30 s off for days";
+}
+
 TEST(Timeline, BelievesAFilesLongFrame) {
-  Timeline timeline(false);
+  Timeline timeline(Timeline::kNoMaxGap);
   timeline.Begin({1, 1000}, 25, 0);
   timeline.Place(0, 0, 40);
   EXPECT_EQ(timeline.Place(60'000, 60'000, 40)->pts, 60'000) << "a frame a minute";
