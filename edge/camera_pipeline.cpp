@@ -4,6 +4,7 @@
 
 #include "common/log.h"
 #include "common/status.h"
+#include "fmt/format.h"
 
 namespace gleaner::edge {
 
@@ -19,6 +20,8 @@ CameraPipeline::CameraPipeline(size_t index, std::string name,
 void CameraPipeline::OnFormat(const VideoFormat& format) {
   Flush();
   transcoder_.reset();
+  damaged_ = 0;
+  damaged_at_ns_ = 0;
   SetProblem("");
   remux_ = format.Remuxable();
   for (const auto& detector : detectors_) detector->OnFormat(format);
@@ -48,7 +51,17 @@ void CameraPipeline::OnFormat(const VideoFormat& format) {
   transcoder_ = *std::move(transcoder);
 }
 
+void CameraPipeline::OnReconnecting() {
+  awaits_keyframe_ = true;
+  progress_->Made();
+}
+
 void CameraPipeline::OnPacket(const Packet& packet) {
+  if (packet.keyframe) awaits_keyframe_ = false;
+  if (awaits_keyframe_) {
+    progress_->Made();
+    return;
+  }
   if (remux_) {
     // The ring first: a firing that this packet causes finds it there.
     recorder_.OnPacket(index_, packet);
@@ -58,6 +71,8 @@ void CameraPipeline::OnPacket(const Packet& packet) {
       LOG_ERROR("camera {}: {}", name_, Message(status));
       SetProblem(std::string(Message(status)));
       transcoder_.reset();
+    } else {
+      NoteDamage(packet.monotonic_ns);
     }
   }
   uint64_t decoded = transcoded_frames_;
@@ -69,6 +84,17 @@ void CameraPipeline::OnPacket(const Packet& packet) {
 void CameraPipeline::End() {
   Flush();
   progress_->Retire();
+}
+
+void CameraPipeline::NoteDamage(int64_t now_ns) {
+  if (transcoder_->damaged() > damaged_) {
+    damaged_ = transcoder_->damaged();
+    damaged_at_ns_ = now_ns;
+    SetProblem(fmt::format("{} damaged frames were left out", damaged_));
+  } else if (damaged_at_ns_ > 0 && now_ns - damaged_at_ns_ > kDropShownNs) {
+    damaged_at_ns_ = 0;
+    SetProblem("");
+  }
 }
 
 void CameraPipeline::Flush() {

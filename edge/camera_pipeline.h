@@ -27,7 +27,7 @@ class CameraPipeline : public PacketSink {
 
   void OnFormat(const VideoFormat& format) override;
   void OnPacket(const Packet& packet) override;
-  void OnReconnecting() override { progress_->Made(); }
+  void OnReconnecting() override;
   // After the last packet: what the encoder still holds goes to the recorder, and nothing more is
   // expected.
   void End();
@@ -36,11 +36,13 @@ class CameraPipeline : public PacketSink {
 
   std::string encoder() const;
   uint64_t decoded_frames() const { return decoded_frames_.load(std::memory_order_relaxed); }
-  // Why nothing can be recorded from this camera, for people; empty when all is well.
+  // Why nothing can be recorded from this camera, or how many frames were too damaged for it in the
+  // last minute; for people. Empty when all is well.
   std::string problem() const;
 
  private:
   void Flush();
+  void NoteDamage(int64_t now_ns);
   void SetEncoder(const std::string& encoder);
   void SetProblem(std::string problem);
 
@@ -51,8 +53,11 @@ class CameraPipeline : public PacketSink {
   Recorder& recorder_;
   std::shared_ptr<Progress> progress_;
   bool remux_ = false;
+  bool awaits_keyframe_ = false;            // what comes before it refers to frames that were lost
   std::unique_ptr<Transcoder> transcoder_;  // null while remuxing, or when no encoder works
   uint64_t transcoded_frames_ = 0;
+  uint64_t damaged_ = 0;       // frames that transcoder_ has left out
+  int64_t damaged_at_ns_ = 0;  // the last of them, if problem_ still speaks of them
   std::atomic<uint64_t> decoded_frames_{0};
   mutable std::mutex mutex_;
   std::string encoder_;  // guarded by mutex_
