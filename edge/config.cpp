@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <set>
 
 #include "common/clip_key.h"
@@ -9,10 +11,14 @@
 #include "common/limits.h"
 #include "common/status.h"
 #include "edge/clip/encoder.h"
+#include "edge/trigger/detector/detector.h"
 #include "edge/upload/identity.h"
 
 namespace gleaner::edge {
 namespace {
+
+// As InitLogging takes them.
+constexpr std::array<std::string_view, 5> kLogLevels = {"trace", "debug", "info", "warn", "error"};
 
 // The device's name, from its certificate; with plaintext there is none, so the file says it.
 std::string DeviceName(ConfigReader& reader, const LinkOptions& link) {
@@ -59,6 +65,20 @@ void CheckNames(ConfigReader& reader, std::string_view table, const std::vector<
 
 }  // namespace
 
+std::string SignalName(std::string_view camera, std::string_view detector) {
+  return fmt::format("camera.{}.{}", camera, detector);
+}
+
+std::vector<std::string> SignalsOf(const std::vector<CameraOptions>& cameras) {
+  std::vector<std::string> signals;
+  for (const CameraOptions& camera : cameras) {
+    for (std::string_view detector : DetectorNames()) {
+      signals.push_back(SignalName(camera.name, detector));
+    }
+  }
+  return signals;
+}
+
 absl::StatusOr<Config> Config::Load(const std::string& path) {
   ASSIGN_OR_RETURN(ConfigReader reader, ConfigReader::Load(path));
   Config config;
@@ -70,7 +90,11 @@ absl::StatusOr<Config> Config::Load(const std::string& path) {
   if (!config.site.empty() && !IsName(config.site)) {
     reader.Error("site", "must be empty or 1 to 63 of a-z, 0-9 and -");
   }
-  config.log_level = reader.Table("log").String("level", "info");
+  ConfigReader log = reader.Table("log");
+  config.log_level = log.String("level", "info");
+  if (std::find(kLogLevels.begin(), kLogLevels.end(), config.log_level) == kLogLevels.end()) {
+    log.Error("level", fmt::format("must be one of {}", fmt::join(kLogLevels, ", ")));
+  }
 
   ConfigReader spool = reader.Table("spool");
   config.spool = SpoolOptions::Read(spool);
@@ -94,7 +118,10 @@ absl::StatusOr<Config> Config::Load(const std::string& path) {
   for (ConfigReader& camera : reader.Tables("camera")) {
     config.cameras.push_back(CameraOptions::Read(camera));
   }
-  for (ConfigReader& rule : reader.Tables("rule")) config.rules.push_back(RuleOptions::Read(rule));
+  const std::vector<std::string> signals = SignalsOf(config.cameras);
+  for (ConfigReader& rule : reader.Tables("rule")) {
+    config.rules.push_back(RuleOptions::Read(rule, signals));
+  }
   CheckNames(reader, "camera", config.cameras, kMaxCameras);
   CheckNames(reader, "rule", config.rules, kMaxRules);
   RETURN_IF_ERROR(reader.Finish());

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -14,6 +15,10 @@
 #include "edge/upload/uploader.h"
 
 namespace gleaner::edge {
+
+// "camera.<camera>.<detector>", and the names of all that there can be: what rules may read.
+std::string SignalName(std::string_view camera, std::string_view detector);
+std::vector<std::string> SignalsOf(const std::vector<CameraOptions>& cameras);
 
 struct Config {
   // The device's name: the CN of its certificate. Only a plaintext link takes it from the file.

@@ -32,8 +32,8 @@
 namespace gleaner::edge {
 namespace {
 
-// A camera that stands still this long has the watchdog end the daemon; reconnecting counts as
-// moving.
+// A camera that stands still this long, or as long as its stall timeout allows, has the watchdog
+// end the daemon; reconnecting counts as moving.
 constexpr int64_t kCameraLimitNs = 120 * kNanosPerSecond;
 constexpr int64_t kLoopLimitNs = 90 * kNanosPerSecond;
 constexpr int64_t kDrainPollNs = 50 * kNanosPerMilli;
@@ -60,10 +60,6 @@ struct Watch {
   std::unique_ptr<CameraPipeline> pipeline;
   std::unique_ptr<Camera> camera;
 };
-
-std::string SignalName(const std::string& camera, std::string_view detector) {
-  return fmt::format("camera.{}.{}", camera, detector);
-}
 
 std::string Platform() {
   utsname name{};
@@ -149,17 +145,11 @@ class Daemon {
 
  private:
   absl::Status OpenTriggers() {
-    // A detector runs only where some rule reads its signal.
-    std::vector<std::string> possible;
-    for (const CameraOptions& camera : config_.cameras) {
-      for (std::string_view detector : DetectorNames()) {
-        possible.push_back(SignalName(camera.name, detector));
-      }
-    }
     ASSIGN_OR_RETURN(engine_,
-                     TriggerEngine::Create(config_.rules, possible, [this](const Firing& firing) {
-                       recorder_->OnFiring(firing, engine_->SignalsOf(firing.rule->name));
-                     }));
+                     TriggerEngine::Create(
+                         config_.rules, SignalsOf(config_.cameras), [this](const Firing& firing) {
+                           recorder_->OnFiring(firing, engine_->SignalsOf(firing.rule->name));
+                         }));
     std::set<std::string> read;
     RecorderOptions options{.device = config_.device,
                             .site = config_.site,
@@ -178,6 +168,7 @@ class Daemon {
       const CameraOptions& camera = config_.cameras[i];
       std::vector<std::unique_ptr<Detector>> detectors;
       for (std::string_view name : DetectorNames()) {
+        // A detector runs only where some rule reads its signal.
         if (!read.contains(SignalName(camera.name, name))) continue;
         ASSIGN_OR_RETURN(auto detector, MakeDetector(name, camera.name, samples_));
         detectors.push_back(std::move(detector));
@@ -229,8 +220,9 @@ class Daemon {
   std::vector<std::jthread> StartCameras(Watchdog& watchdog) {
     std::vector<std::jthread> threads;
     for (size_t i = 0; i < watches_.size(); ++i) {
-      watches_[i].pipeline->SetProgress(
-          watchdog.Register("camera " + config_.cameras[i].name, kCameraLimitNs));
+      const CameraOptions& camera = config_.cameras[i];
+      watches_[i].pipeline->SetProgress(watchdog.Register(
+          "camera " + camera.name, std::max(kCameraLimitNs, camera.MaxSilenceNs())));
       threads.emplace_back([this, i](std::stop_token stop) { RunCamera(i, stop); });
     }
     return threads;

@@ -63,7 +63,10 @@ struct ActiveRule {
   int64_t last_ns = 0;    // newest firing
 };
 
-absl::Status CheckKnown(const Expression& expression, const std::vector<std::string>& signals) {
+// The evaluator of a rule whose expression is sound and reads nothing but `signals`.
+absl::StatusOr<Evaluator> Compile(const std::string& when,
+                                  const std::vector<std::string>& signals) {
+  ASSIGN_OR_RETURN(const Expression expression, ParseExpression(when));
   for (const std::string& name : SignalNames(expression)) {
     if (std::none_of(signals.begin(), signals.end(),
                      [&](const std::string& known) { return SignalMatches(name, known); })) {
@@ -71,12 +74,17 @@ absl::Status CheckKnown(const Expression& expression, const std::vector<std::str
           fmt::format("no signal is called {}; there are: {}", name, fmt::join(signals, ", ")));
     }
   }
-  return absl::OkStatus();
+  Evaluator evaluator(expression, signals);
+  if (const size_t reads = evaluator.reads().size(); reads > kMaxSignals) {
+    return absl::InvalidArgumentError(
+        fmt::format("reads {} signals; a rule may read {}", reads, kMaxSignals));
+  }
+  return evaluator;
 }
 
 }  // namespace
 
-RuleOptions RuleOptions::Read(ConfigReader& reader) {
+RuleOptions RuleOptions::Read(ConfigReader& reader, const std::vector<std::string>& signals) {
   RuleOptions rule;
   rule.name = reader.RequiredString("name");
   if (!rule.name.empty() && !IsName(rule.name)) {
@@ -84,8 +92,8 @@ RuleOptions RuleOptions::Read(ConfigReader& reader) {
   }
   rule.when = reader.RequiredString("when");
   if (!rule.when.empty()) {
-    if (auto parsed = ParseExpression(rule.when); !parsed.ok()) {
-      reader.Error("when", Message(parsed.status()));
+    if (auto evaluator = Compile(rule.when, signals); !evaluator.ok()) {
+      reader.Error("when", Message(evaluator.status()));
     }
   }
   rule.pre_ns = reader.DurationNs("pre", rule.pre_ns, {0, kMaxPartNs});
@@ -132,16 +140,9 @@ absl::StatusOr<std::unique_ptr<TriggerEngine>> TriggerEngine::Create(
     if (!names.insert(rule.name).second) {
       return absl::InvalidArgumentError(fmt::format("{}: there are two of this name", where));
     }
-    auto expression = ParseExpression(rule.when);
-    if (!expression.ok()) return Annotate(expression.status(), where);
-    if (absl::Status known = CheckKnown(*expression, impl.signals); !known.ok()) {
-      return Annotate(known, where);
-    }
-    impl.rules.emplace_back(&rule, Evaluator(*expression, impl.signals));
-    if (const size_t reads = impl.rules.back().evaluator.reads().size(); reads > kMaxSignals) {
-      return absl::InvalidArgumentError(
-          fmt::format("{}: reads {} signals; a rule may read {}", where, reads, kMaxSignals));
-    }
+    auto evaluator = Compile(rule.when, impl.signals);
+    if (!evaluator.ok()) return Annotate(evaluator.status(), where);
+    impl.rules.emplace_back(&rule, *std::move(evaluator));
   }
   return engine;
 }

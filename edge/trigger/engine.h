@@ -44,8 +44,9 @@ struct RuleOptions {
   int64_t max_clip_ns = 60 * kNanosPerSecond;
   uint32_t priority = 5;  // 0 to 9
 
-  // Reads one [[rule]] table; mistakes, the expression's included, are noted in `reader`.
-  static RuleOptions Read(ConfigReader& reader);
+  // Reads one [[rule]] table; mistakes are noted in `reader`, the expression's included, and that
+  // it reads what none of `signals` can be.
+  static RuleOptions Read(ConfigReader& reader, const std::vector<std::string>& signals);
 };
 
 struct Firing {

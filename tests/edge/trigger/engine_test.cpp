@@ -155,10 +155,14 @@ when = "motion >> 1"
 pre = "1h"
 max_clip = "2s"
 priority = 12
+[[rule]]
+name = "scale"
+when = "weight > 1"
 )";
   ConfigReader reader = *ConfigReader::Parse(text, "edge.toml");
   std::vector<RuleOptions> rules;
-  for (ConfigReader& table : reader.Tables("rule")) rules.push_back(RuleOptions::Read(table));
+  for (ConfigReader& table : reader.Tables("rule"))
+    rules.push_back(RuleOptions::Read(table, {"camera.a.motion"}));
   EXPECT_EQ(rules[0].pre_ns, 2000 * kMs);
   EXPECT_EQ(rules[0].post_ns, 1000 * kMs);
   EXPECT_EQ(rules[0].cooldown_ns, 0);
@@ -170,6 +174,8 @@ priority = 12
   EXPECT_THAT(errors, HasSubstr("pre"));
   EXPECT_THAT(errors, HasSubstr("must not be shorter than pre and post together"));
   EXPECT_THAT(errors, HasSubstr("priority"));
+  EXPECT_THAT(errors, HasSubstr("edge.toml:18:"));
+  EXPECT_THAT(errors, HasSubstr("no signal is called weight; there are: camera.a.motion"));
 }
 
 TEST(TriggerEngine, TakesSamplesFromManyThreads) {
