@@ -15,6 +15,8 @@
 namespace gleaner::edge {
 namespace {
 
+// One write after the other leaves a disk idle while the next is handed over.
+constexpr int kWriters = 2;
 constexpr size_t kMaxQueued = 4;
 constexpr size_t kMaxSpare = 8;
 
@@ -52,7 +54,7 @@ BlockStore::BlockStore(BlockDevice& device, std::string path, std::unique_ptr<Bl
       map_(blocks),
       session_(std::make_shared<BlockSession>()) {
   session_->file = std::move(file);
-  writer_ = std::thread([this] { WriteLoop(); });
+  for (int i = 0; i < kWriters; ++i) writers_.emplace_back([this] { WriteLoop(); });
 }
 
 BlockStore::~BlockStore() {
@@ -60,8 +62,8 @@ BlockStore::~BlockStore() {
     std::lock_guard lock(mutex_);
     stopping_ = true;
   }
-  queued_.notify_one();
-  writer_.join();
+  queued_.notify_all();
+  for (std::thread& writer : writers_) writer.join();
 }
 
 uint32_t BlockStore::blocks() const {
@@ -137,7 +139,9 @@ void BlockStore::Write(std::shared_ptr<BlockSession> session, uint32_t block, Bl
   std::unique_lock lock(mutex_);
   done_.wait(lock, [&] { return queue_.size() < kMaxQueued; });
   ++batch.in_flight_;
-  queue_.push_back({std::move(session), block, std::move(buffer), size, &batch});
+  const size_t index = batch.xxh3_.size();
+  batch.xxh3_.push_back(0);
+  queue_.push_back({std::move(session), block, std::move(buffer), size, &batch, index});
   lock.unlock();
   queued_.notify_one();
 }
@@ -199,7 +203,7 @@ void BlockStore::WriteLoop() {
       lock.lock();
       if (!status.ok()) EndSession(*job.session, status);
     }
-    job.batch->xxh3_.push_back(xxh3);
+    job.batch->xxh3_[job.index] = xxh3;
     if (!status.ok() && job.batch->error_.ok()) job.batch->error_ = status;
     if (--job.batch->in_flight_ == 0) done_.notify_all();
     if (spare_.size() < kMaxSpare) spare_.push_back(std::move(job.buffer));

@@ -1,4 +1,4 @@
-// spool.blocks: 256 KiB blocks in one file that is allocated once, and a thread that writes them.
+// spool.blocks: 256 KiB blocks in one file that is allocated once, and the threads that write them.
 #pragma once
 
 #include <condition_variable>
@@ -71,8 +71,8 @@ class BlockStore {
   // The session to write an object through, from its first block to its commit. Reopens the file
   // after a failure.
   absl::StatusOr<std::shared_ptr<BlockSession>> Session();
-  // Queues `size` bytes for `block`; the thread hashes and writes them in order and takes the
-  // buffer back. Waits while four blocks are queued.
+  // Queues `size` bytes for `block`; a thread hashes and writes them and takes the buffer back.
+  // Waits while four blocks are queued.
   void Write(std::shared_ptr<BlockSession> session, uint32_t block, BlockBuffer buffer, size_t size,
              WriteBatch& batch);
   // Waits for the batch's writes: the XXH3-64 of each block in order, or the first error of any.
@@ -89,6 +89,7 @@ class BlockStore {
     BlockBuffer buffer;
     size_t size;  // without the padding
     WriteBatch* batch;
+    size_t index;  // of the block in its batch
   };
 
   BlockStore(BlockDevice& device, std::string path, std::unique_ptr<BlockFile> file,
@@ -106,7 +107,7 @@ class BlockStore {
   std::vector<BlockBuffer> spare_;
   std::deque<Job> queue_;
   bool stopping_ = false;
-  std::thread writer_;
+  std::vector<std::thread> writers_;
 };
 
 }  // namespace gleaner::edge
