@@ -1,6 +1,5 @@
 #include "edge/camera/camera.h"
 
-#include <algorithm>
 #include <cstring>
 #include <functional>
 #include <mutex>
@@ -95,8 +94,7 @@ class Camera::Impl {
         clock_(clock),
         sink_(sink),
         kind_(KindOf(options_)),
-        timeline_(kind_ == SourceKind::kFile ? Timeline::kNoMaxGap
-                                             : std::max(kMaxGapNs, options_.stall_timeout_ns)) {
+        timeline_(kind_ == SourceKind::kFile ? Timeline::kNoMaxGap : kMaxGapNs) {
     status_.source = ToString(kind_);
   }
 
@@ -250,7 +248,9 @@ void Camera::Impl::Begin(const Source& source) {
 }
 
 void Camera::Impl::Deliver(AvPtr<AVPacket> data, std::stop_token stop) {
-  const auto stamps = timeline_.Place(data->pts, data->dts, data->duration);
+  const int64_t quiet_ns =
+      live() && last_arrival_ns_ > 0 ? clock_.MonotonicNs() - last_arrival_ns_ : 0;
+  const auto stamps = timeline_.Place(data->pts, data->dts, data->duration, quiet_ns);
   if (!stamps.has_value()) {
     NoteDrop();
     return;

@@ -24,14 +24,15 @@ void Timeline::Begin(TimeBase time_base, double frames_per_s, int64_t gap_ns) {
   next_dts_ = 0;
 }
 
-std::optional<Timeline::Stamps> Timeline::Place(int64_t pts, int64_t dts, int64_t duration) {
+std::optional<Timeline::Stamps> Timeline::Place(int64_t pts, int64_t dts, int64_t duration,
+                                                int64_t quiet_ns) {
   const bool has_dts = dts != AV_NOPTS_VALUE;
   if (dts == AV_NOPTS_VALUE) dts = pts == AV_NOPTS_VALUE ? next_dts_ : std::min(pts, next_dts_);
   if (pts == AV_NOPTS_VALUE) pts = dts;
   if (duration <= 0) duration = frame_ticks_;
 
   const bool back = has_dts && dts <= source_dts_;
-  const bool ahead = TicksToNs(dts - next_dts_, time_base_) > max_gap_ns_;
+  const bool ahead = TicksToNs(dts - next_dts_, time_base_) > max_gap_ns_ + quiet_ns;
   if (anchored_ && (back || ahead)) {
     gap_ = 0;
     anchored_ = false;

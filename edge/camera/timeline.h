@@ -23,9 +23,8 @@ class Timeline {
   };
 
   // A DTS that goes back is the source's mistake, and is closed up. So is one that jumps ahead by
-  // more than `max_gap_ns`. A file may have frames of any length: kNoMaxGap. A live camera may
-  // freeze for as long as its stall timeout, and then really has such a gap; a longer one becomes a
-  // reconnect, where the gap is measured.
+  // more than `max_gap_ns`, kMaxGapNs for a live camera. A file may have frames of any length:
+  // kNoMaxGap.
   static constexpr int64_t kNoMaxGap = INT64_MAX;
   explicit Timeline(int64_t max_gap_ns) : max_gap_ns_(max_gap_ns) {}
 
@@ -33,8 +32,9 @@ class Timeline {
   // before. `frames_per_s` (0 = unknown) says how long a frame is where packets don't.
   void Begin(TimeBase time_base, double frames_per_s, int64_t gap_ns);
   // Times may be AV_NOPTS_VALUE, the duration 0. nullopt for a packet that can't be placed: it
-  // would be shown before it can be decoded.
-  std::optional<Stamps> Place(int64_t pts, int64_t dts, int64_t duration);
+  // would be shown before it can be decoded. `quiet_ns`: for how long nothing came before it; a
+  // camera that froze may jump ahead by so much more.
+  std::optional<Stamps> Place(int64_t pts, int64_t dts, int64_t duration, int64_t quiet_ns = 0);
   // The run lasts to `end` in the source's ticks, if that is a little after its last packet: the
   // last frame of a file is shown until then.
   void EndAt(int64_t end);
@@ -55,7 +55,6 @@ class Timeline {
   int64_t next_dts_ = 0;            // the same, for a packet without times
 };
 
-// What may be a camera's gap in any case, and how much longer than its frames a file may be.
 inline constexpr int64_t kMaxGapNs = 10'000'000'000;
 
 // Which moment of the device's clock a live camera's PTS is. The camera's clock drifts against the

@@ -12,7 +12,7 @@ constexpr int64_t kOutageNs = 10'000'000'000;
 }  // namespace
 
 void PacketRing::Push(StreamPacket packet) {
-  if (!packets_.empty() &&
+  if (packet.packet.keyframe && !packets_.empty() &&
       packet.packet.monotonic_ns - newest_ns_ > std::max(span_ns_, kOutageNs)) {
     Clear();
   }

@@ -30,8 +30,8 @@ class PacketRing {
   PacketRing(int64_t span_ns, uint64_t max_bytes) : span_ns_(span_ns), max_bytes_(max_bytes) {}
 
   // A packet before the first keyframe is of no use to anybody and is dropped. So is a group that
-  // alone is larger than `max_bytes`, up to its end. A packet that comes after an outage (longer
-  // than the span, and than 10 s) finds the ring empty: nobody wants a clip to begin hours early.
+  // alone is larger than `max_bytes`, up to its end. A keyframe that comes after an outage
+  // (longer than the span, and than 10 s) finds the ring empty: no clip is to begin hours early.
   void Push(StreamPacket packet);
   void Clear();
 
