@@ -14,7 +14,7 @@ namespace gleaner::bench {
 inline constexpr size_t kClipBytes = 1 << 20;
 
 struct ClientOptions {
-  std::string kind;     // "ingest", "discard" or "put"
+  std::string kind;     // "ingest", "discard", "put" or "put_durable"
   std::string address;  // localhost:port
   std::string folder;   // certificates: ca.pem, dev-0.pem, dev-0.key, …
   int devices = 1;
@@ -41,7 +41,7 @@ const std::string& Payload();
 std::unique_ptr<Client> NewIngestClient(const ClientOptions& options, int device);
 // The same chunks on the same kind of stream, to a server that throws them away.
 std::unique_ptr<Client> NewDiscardClient(const ClientOptions& options, int device);
-// One HTTPS PUT a clip with libcurl.
-std::unique_ptr<Client> NewPutClient(const ClientOptions& options, int device);
+// One HTTPS PUT a clip with libcurl. `durable`: each file is then verified and synced.
+std::unique_ptr<Client> NewPutClient(const ClientOptions& options, int device, bool durable);
 
 }  // namespace gleaner::bench

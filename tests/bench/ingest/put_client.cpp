@@ -1,10 +1,14 @@
 #include <curl/curl.h>
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
 #include <stdexcept>
 
+#include "common/digest.h"
+#include "common/file.h"
 #include "tests/bench/ingest/clients.h"
 
 namespace gleaner::bench {
@@ -12,7 +16,8 @@ namespace {
 
 class PutClient : public Client {
  public:
-  PutClient(const ClientOptions& options, int device) : options_(options), device_(device) {}
+  PutClient(const ClientOptions& options, int device, bool durable)
+      : options_(options), device_(device), durable_(durable) {}
   ~PutClient() override {
     curl_slist_free_all(headers_);
     curl_easy_cleanup(curl_);
@@ -38,7 +43,9 @@ class PutClient : public Client {
 
   void Send() override {
     for (int clip = 0; clip < options_.clips; ++clip) {
-      Put(fmt::format("{}/{}/{}", options_.round, device_, clip), kClipBytes);
+      const std::string path = fmt::format("{}/{}/{}", options_.round, device_, clip);
+      Put(path, kClipBytes);
+      if (durable_) VerifyAndSync(options_.folder + "/www/" + path);
     }
   }
 
@@ -74,16 +81,34 @@ class PutClient : public Client {
     }
   }
 
+  void VerifyAndSync(const std::string& path) {
+    const auto file = OpenFile(path, O_RDWR);
+    if (!file.ok()) throw std::runtime_error(file.status().ToString());
+    Sha256 hash;
+    for (size_t at = 0; at < kClipBytes; at += buffer_.size()) {
+      const absl::Status read = ReadAt(file->get(), buffer_.data(), buffer_.size(), at);
+      if (!read.ok()) throw std::runtime_error(read.ToString());
+      hash.Update(buffer_);
+    }
+    static const Sha256Digest expected = Sha256::Of(Payload());
+    if (hash.Finish() != expected) throw std::runtime_error(path + " has another SHA-256");
+    if (::fdatasync(file->get()) != 0 || !SyncDirectory(path.substr(0, path.rfind('/'))).ok()) {
+      throw std::runtime_error("can't sync " + path);
+    }
+  }
+
   const ClientOptions options_;
   const int device_;
+  const bool durable_;
+  std::string buffer_ = std::string(256 << 10, '\0');
   CURL* curl_ = nullptr;
   curl_slist* headers_ = nullptr;
 };
 
 }  // namespace
 
-std::unique_ptr<Client> NewPutClient(const ClientOptions& options, int device) {
-  return std::make_unique<PutClient>(options, device);
+std::unique_ptr<Client> NewPutClient(const ClientOptions& options, int device, bool durable) {
+  return std::make_unique<PutClient>(options, device, durable);
 }
 
 }  // namespace gleaner::bench
