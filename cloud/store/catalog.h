@@ -35,8 +35,8 @@
 
 namespace gleaner::cloud {
 
-// The highest sequence number that the catalogue takes; ingest refuses more. A number a second would
-// need 136 years to get there.
+// The highest sequence number that the catalogue takes; ingest refuses more. A number a second
+// would need 136 years to get there.
 inline constexpr uint64_t kMaxSequence = 1ull << 32;
 
 // Boots of a device that the ledger keeps apart: a restart a day for eleven years.

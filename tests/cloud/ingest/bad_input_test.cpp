@@ -210,7 +210,7 @@ TEST(ManifestCheck, NamesTheFieldThatBreaksARule) {
        }},
       {"objects has",
        [](M* m) {
-         for (int i = 0; i < 8; ++i) *m->add_objects() = m->objects(1);
+         for (size_t i = 0; i < kMaxObjects; ++i) *m->add_objects() = m->objects(1);
        }},
       {"objects must", [](M* m) { m->mutable_objects()->SwapElements(0, 1); }},
       {"objects must", [](M* m) { *m->mutable_objects(1) = m->objects(0); }},
