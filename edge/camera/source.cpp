@@ -217,6 +217,9 @@ absl::Status Source::FindVideo() {
 }
 
 bool Source::Interrupted() {
+  // A device that must not block has to be waited for here: FFmpeg, while it probes one that has no
+  // frame yet, does nothing but ask.
+  if (kind_ == SourceKind::kV4l2) av_usleep(kPollUs);
   was_interrupted_ = was_interrupted_ || interrupted_();
   return was_interrupted_;
 }
@@ -244,7 +247,6 @@ absl::StatusOr<AvPtr<AVPacket>> Source::Read() {
     }
     if (error == AVERROR(EAGAIN)) {  // V4L2: there is no frame yet, or a corrupted one was skipped
       if (Interrupted()) return absl::CancelledError(name_);
-      av_usleep(kPollUs);
       continue;
     }
     if (error == AVERROR_INVALIDDATA && kind_ == SourceKind::kFile) {

@@ -10,7 +10,6 @@
 namespace gleaner::edge {
 namespace {
 
-
 constexpr int64_t kS = kNanosPerSecond;
 
 class CameraPipelineTest : public ClipRig {

@@ -403,7 +403,7 @@ struct FakeDevice {
     format.read_header = [](AVFormatContext* context) {
       AVStream* stream = avformat_new_stream(context, nullptr);
       stream->codecpar->codec_type = AVMEDIA_TYPE_VIDEO;
-      stream->codecpar->codec_id = AV_CODEC_ID_MJPEG;
+      stream->codecpar->codec_id = codec;
       stream->codecpar->width = 64;
       stream->codecpar->height = 48;
       stream->time_base = {1, 1000};
@@ -417,8 +417,10 @@ struct FakeDevice {
     };
     reads = 0;
     silent = false;
+    codec = AV_CODEC_ID_MJPEG;
   }
   AVInputFormat format{};
+  static inline AVCodecID codec;
   static inline int reads;
   static inline bool silent, blocking;
 };
@@ -446,6 +448,16 @@ TEST(V4l2Source, EndsTheWaitForASilentDeviceWhenItIsInterrupted) {
       SourceKind::kV4l2, "/dev/video9", [&] { return device.reads > 5; }, &device.format);
   ASSERT_TRUE(source.ok()) << source.status();
   EXPECT_TRUE(absl::IsCancelled((*source)->Read().status()));
+  EXPECT_EQ(device.reads, 6);
+}
+
+TEST(V4l2Source, EndsTheProbingOfASilentDeviceWhenItIsInterrupted) {
+  FakeDevice device;
+  device.codec = AV_CODEC_ID_H264;  // its header doesn't say all: a look at its frames is needed
+  device.silent = true;
+  auto source = Source::Open(
+      SourceKind::kV4l2, "/dev/video9", [&] { return device.reads > 5; }, &device.format);
+  EXPECT_TRUE(!source.ok() || absl::IsCancelled((*source)->Read().status()));
   EXPECT_EQ(device.reads, 6);
 }
 
