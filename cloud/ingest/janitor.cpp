@@ -7,7 +7,7 @@ namespace gleaner::cloud {
 
 Janitor::Janitor(Catalog& catalog, BlobStore& blobs, Clock& clock, const JanitorOptions& options)
     : catalog_(catalog), blobs_(blobs), clock_(clock), options_(options) {
-  thread_ = std::jthread([this](std::stop_token stop) {
+  thread_ = std::jthread([this](const std::stop_token& stop) {
     do {
       if (const absl::Status status = Clean(stop); !status.ok() && !stop.stop_requested()) {
         LOG_ERROR("clearing left-over uploads: {}", Message(status));
