@@ -237,6 +237,7 @@ class FileBlobStore : public BlobStore {
     if (entries == nullptr) return ErrnoStatus(errno, fmt::format("read {}", path));
     const time_t before = ::time(nullptr) - kSweepAgeSeconds;
     std::vector<BlobId> old;
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): a stream of our own
     while (const dirent* entry = ::readdir(entries.get())) {
       RETURN_IF_ERROR(CheckStop(stop));
       struct stat info;
