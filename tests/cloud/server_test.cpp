@@ -48,7 +48,7 @@ class ServerTest : public testing::Test {
     options.pem_root_certs = std::string((std::istreambuf_iterator<char>(ca)), {});
     options.pem_cert_chain = device.certificate;
     options.pem_private_key = device.key;
-    return grpc::CreateChannel(fmt::format("localhost:{}", server.grpc_port()),
+    return grpc::CreateChannel(fmt::format("127.0.0.1:{}", server.grpc_port()),
                                grpc::SslCredentials(options));
   }
   // The program's exit status and what it said.
