@@ -17,8 +17,8 @@ namespace gleaner::cloud {
 
 // The PEM files are read again every `reload_s`, so that replaced ones take effect for new
 // connections, and within the hour for all; while key and certificate don't match, new connections
-// are refused. Nothing here knows of revoked certificates: a device is
-// shut out by replacing the authority.
+// are refused. Nothing here knows of revoked certificates: a device is shut out by replacing the
+// authority.
 struct DeviceListenerOptions {
   std::string address = "0.0.0.0:7443";
   std::string ca;           // PEM file: who signs devices
