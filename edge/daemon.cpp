@@ -27,6 +27,7 @@
 #include "edge/trigger/engine.h"
 #include "edge/upload/ledger_reporter.h"
 #include "edge/upload/link.h"
+#include "edge/upload/shorten.h"
 #include "edge/upload/uploader.h"
 
 namespace gleaner::edge {
@@ -37,6 +38,8 @@ namespace {
 constexpr int64_t kCameraLimitNs = 120 * kNanosPerSecond;
 constexpr int64_t kLoopLimitNs = 90 * kNanosPerSecond;
 constexpr int64_t kDrainPollNs = 50 * kNanosPerMilli;
+// Of a rule, in Hello: 64 rules have to fit into 64 KiB.
+constexpr size_t kMaxToldExpression = 512;
 
 // Samples go to the recorder first, as evidence, and then to the rules that may fire on them.
 class SampleFanout : public SampleSink {
@@ -286,7 +289,7 @@ class Daemon {
     for (const RuleOptions& rule : engine_->rules()) {
       v1::RuleDescription* description = hello.add_rules();
       description->set_name(rule.name);
-      description->set_expression(rule.when);
+      description->set_expression(Shorten(rule.when, kMaxToldExpression));
       description->set_priority(rule.priority);
     }
     return hello;
