@@ -312,9 +312,13 @@ TEST_F(RecorderTest, DoesNotWaitForACameraThatHasEndedOrFallenSilent) {
     if (i == 60) recorder.OnFiring({&rule, cup.packets[i].monotonic_ns}, kSignals);
     if (i == 70) recorder.OnCameraEnd(1);
   }
-  while (recorder.open_clips() == 0) std::this_thread::yield();
+  // A second clip, of another rule: once it is open, the recorder has seen all that came before.
+  RuleOptions last = Rule(1 * kS, 60 * kS);
+  last.name = "last";
+  recorder.OnFiring({&last, cup.packets.back().monotonic_ns}, kSignals);
+  while (recorder.open_clips() < 2) std::this_thread::yield();
   clock_.Advance(11 * kS);
-  EXPECT_EQ(recorder.open_clips(), 1u) << "post and 10 s must pass";
+  EXPECT_EQ(recorder.open_clips(), 2u) << "post and 10 s must pass";
   clock_.Advance(1 * kS);
   WaitForCommits(1);
   const auto clips = TakeAll();

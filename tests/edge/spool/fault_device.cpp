@@ -14,7 +14,6 @@ class FaultDevice::File : public BlockFile {
   absl::StatusOr<size_t> WriteSome(uint64_t offset, std::span<const uint8_t> data) override {
     {
       std::lock_guard lock(device_.mutex_);
-      device_.uses_after_error_ += failed_ ? 1 : 0;
       if (device_.faults_.write_in > 0 && --device_.faults_.write_in == 0) {
         if (const size_t n = device_.faults_.short_write_bytes; n > 0) {
           // The real file takes whole sectors only.
@@ -41,7 +40,7 @@ class FaultDevice::File : public BlockFile {
   absl::Status Sync() override {
     {
       std::lock_guard lock(device_.mutex_);
-      device_.uses_after_error_ += failed_ ? 1 : 0;
+      device_.syncs_after_error_ += failed_ ? 1 : 0;
       if (device_.faults_.sync_in > 0 && --device_.faults_.sync_in == 0) {
         failed_ = true;
         return device_.faults_.sync_error;
@@ -84,9 +83,9 @@ int FaultDevice::opens() const {
   return opens_;
 }
 
-int FaultDevice::uses_after_error() const {
+int FaultDevice::syncs_after_error() const {
   std::lock_guard lock(mutex_);
-  return uses_after_error_;
+  return syncs_after_error_;
 }
 
 namespace {

@@ -32,15 +32,16 @@ class FaultDevice : public BlockDevice {
 
   void Set(Faults faults);
   int opens() const;
-  // Calls on a file after one of its writes or syncs has failed: there must be none.
-  int uses_after_error() const;
+  // Syncs of a file after one of its writes or syncs has failed: there must be none, for they may
+  // succeed without the bytes. (A write may follow: another thread had it in hand already.)
+  int syncs_after_error() const;
 
  private:
   class File;
   mutable std::mutex mutex_;
   Faults faults_;
   int opens_ = 0;
-  int uses_after_error_ = 0;
+  int syncs_after_error_ = 0;
 };
 
 // The negative control of the durability tests: says that it has written, and writes a few calls

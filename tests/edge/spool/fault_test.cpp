@@ -57,7 +57,7 @@ TEST_F(Faults, AFailedWriteFailsItsClipAndTheFileIsOpenedAnew) {
   EXPECT_THAT(spool->Ledger()->boots(0).tombstones(0).reason(), HasSubstr("Input/output error"));
   ASSERT_TRUE(AddTestClip(*spool, {kMiB}).ok());
   EXPECT_EQ(device_.opens(), 2);
-  EXPECT_EQ(device_.uses_after_error(), 0);
+  EXPECT_EQ(device_.syncs_after_error(), 0);
   EXPECT_EQ(*ReadObject(*spool, **spool->Next({}), 0), TestBytes(1, 0, kMiB));
 }
 
@@ -79,7 +79,7 @@ TEST_F(Faults, AFailedSyncFailsEveryClipThatWasBeingWritten) {
   ASSERT_TRUE(spool->Fail(bystander, "the disk failed").ok());
   EXPECT_EQ(spool->stats().used_bytes, 0u);
   ASSERT_TRUE(AddTestClip(*spool, {kMiB}).ok());
-  EXPECT_EQ(device_.uses_after_error(), 0);
+  EXPECT_EQ(device_.syncs_after_error(), 0);
 }
 
 TEST_F(Faults, AFileThatCannotBeOpenedAnewIsTriedAgainForTheNextClip) {
