@@ -206,7 +206,8 @@ absl::Status Camera::Impl::Stream(Source& source, std::stop_token stop) {
     }
     const int64_t now_ns = clock_.MonotonicNs();
     quiet_since_ns_ = now_ns;
-    more = packet.ok() && *packet != nullptr;
+    const absl::Status read = packet.status();
+    more = read.ok() && *packet != nullptr;
     if (live()) {
       if (more) Deliver(*std::move(packet), stop);
     } else {
@@ -221,7 +222,7 @@ absl::Status Camera::Impl::Stream(Source& source, std::stop_token stop) {
         if (stop.stop_requested()) break;
       }
     }
-    if (!more && !packet.ok()) return packet.status();
+    RETURN_IF_ERROR(read);
   }
   if (source.end() != AV_NOPTS_VALUE) timeline_.EndAt(source.end());
   return absl::OkStatus();

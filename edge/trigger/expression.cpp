@@ -239,8 +239,8 @@ struct Action<grammar::DurationText> {
     const std::string_view unit = text.substr(digits);
     const double scale = unit == "ms" ? 1 : unit == "s" ? 1e3 : 60e3;
     const double ms = ToNumber(text.substr(0, digits)).value_or(0) * scale;
-    if (!(ms >= 1 && ms <= static_cast<double>(kMaxWithinNs / kNanosPerMilli)) ||
-        std::abs(ms - std::round(ms)) > 1e-6) {
+    constexpr int64_t kMaxMs = kMaxWithinNs / kNanosPerMilli;
+    if (!(ms >= 1 && ms <= static_cast<double>(kMaxMs)) || std::abs(ms - std::round(ms)) > 1e-6) {
       Refuse(in, "a duration is 1ms to 10min, in whole milliseconds");
     }
     builder.windows_ns.push_back(std::llround(ms) * kNanosPerMilli);
