@@ -35,7 +35,7 @@ absl::Status InitLogging(std::string_view program, std::string_view level) {
         fmt::format("log level \"{}\" is not one of trace, debug, info, warn, error", level));
   }
   auto formatter = std::make_unique<spdlog::pattern_formatter>();
-  if (std::getenv("JOURNAL_STREAM") != nullptr) {
+  if (std::getenv("JOURNAL_STREAM") != nullptr) {  // NOLINT(concurrency-mt-unsafe)
     auto logger = spdlog::stderr_logger_mt(std::string(program));
     formatter->add_flag<JournalPriority>('*').set_pattern("%*%v");
     logger->set_formatter(std::move(formatter));
