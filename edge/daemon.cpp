@@ -22,12 +22,12 @@
 #include "edge/health/checked_clock.h"
 #include "edge/health/heartbeat.h"
 #include "edge/health/watchdog.h"
+#include "edge/shorten.h"
 #include "edge/spool/spool.h"
 #include "edge/trigger/detector/detector.h"
 #include "edge/trigger/engine.h"
 #include "edge/upload/ledger_reporter.h"
 #include "edge/upload/link.h"
-#include "edge/upload/shorten.h"
 #include "edge/upload/uploader.h"
 
 namespace gleaner::edge {

@@ -12,7 +12,7 @@
 #include "common/status.h"
 #include "common/version.h"
 #include "edge/health/process_usage.h"
-#include "edge/upload/shorten.h"
+#include "edge/shorten.h"
 #include "edge/upload/unary.h"
 #include "edge/upload/waker.h"
 #include "gleaner/v1/fleet.grpc.pb.h"

@@ -8,6 +8,7 @@
 #include "common/crash_point.h"
 #include "common/log.h"
 #include "common/status.h"
+#include "edge/shorten.h"
 #include "edge/spool/spool_impl.h"
 
 namespace gleaner::edge {
@@ -16,14 +17,6 @@ namespace {
 constexpr size_t kMaxReasonBytes = 256;
 // How many old clips one call expires: the recorder waits for the lock meanwhile.
 constexpr size_t kMaxExpired = 64;
-
-// At most 256 bytes, cut between characters.
-std::string Shorten(std::string_view text) {
-  if (text.size() <= kMaxReasonBytes) return std::string(text);
-  size_t end = kMaxReasonBytes;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
-  return std::string(text.substr(0, end));
-}
 
 }  // namespace
 
@@ -42,7 +35,7 @@ absl::StatusOr<ClipKey> Spool::Impl::TakeNumber(std::string_view rule, uint32_t 
                     .priority = priority,
                     .at = Now(),
                     .rule = std::string(rule),
-                    .reason = Shorten(reason)};
+                    .reason = Shorten(std::string(reason), kMaxReasonBytes)};
   RETURN_IF_ERROR(ledger_->Write([&](ClipLedger::Batch& batch) {
     batch.Take(row);
     GLEANER_CRASH_POINT("spool.number.rows_written");
@@ -65,7 +58,7 @@ absl::Status Spool::Impl::Fail(const ClipKey& key, std::string_view reason) {
         fmt::format("clip {} is not being captured", ToString(key)));
   }
   RETURN_IF_ERROR(ledger_->Write([&](ClipLedger::Batch& batch) {
-    batch.End(*id, ClipState::kFailed, Shorten(reason), Now());
+    batch.End(*id, ClipState::kFailed, Shorten(std::string(reason), kMaxReasonBytes), Now());
     GLEANER_CRASH_POINT("spool.fail.rows_written");
   }));
   GLEANER_CRASH_POINT("spool.fail.committed");
@@ -245,7 +238,7 @@ absl::Status Spool::Impl::QuarantinePending(RowId id, std::string_view reason) {
   const Moment now = Now();
   const std::vector<RowId> overflow = QuarantineOverflow(id, CountBlocks(index_.Find(id)->runs));
   RETURN_IF_ERROR(ledger_->Write([&](ClipLedger::Batch& batch) {
-    batch.End(id, ClipState::kFailed, Shorten(reason), now);
+    batch.End(id, ClipState::kFailed, Shorten(std::string(reason), kMaxReasonBytes), now);
     for (const RowId dropped : overflow) batch.DropQuarantined(dropped);
     GLEANER_CRASH_POINT("spool.quarantine.rows_written");
   }));

@@ -9,7 +9,7 @@
 #include "common/limits.h"
 #include "common/log.h"
 #include "common/status.h"
-#include "edge/upload/shorten.h"
+#include "edge/shorten.h"
 
 namespace gleaner::edge {
 namespace {

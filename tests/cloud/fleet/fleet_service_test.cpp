@@ -46,7 +46,7 @@ class FleetTest : public testing::Test {
     return stub_->Heartbeat(&context, heartbeat_, response);
   }
 
-  TestFolder folder_;
+  TemporaryFolder folder_;
   TestPki pki_;
   FakeClock clock_;
   std::unique_ptr<Catalog> catalog_ = *OpenSqliteCatalog(folder_ / "catalog.db", clock_);

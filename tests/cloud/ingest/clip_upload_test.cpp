@@ -83,7 +83,7 @@ class ClipUploadTest : public testing::Test {
     }
   }
 
-  TestFolder folder_;
+  TemporaryFolder folder_;
   FailsOnce disk_{*OpenFileBlobStore(folder_ / "blobs")};
   SentClip clip_ = MakeClip("cart-1", 1);
 };

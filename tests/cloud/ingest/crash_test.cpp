@@ -55,7 +55,7 @@ struct Outcome {
 
 // Two clips are sent to a server that dies at `crash_at`, then the rest to one that doesn't.
 Outcome CrashAndGoOn(const std::string& crash_at, const char* acknowledge) {
-  TestFolder folder;
+  TemporaryFolder folder;
   std::vector<SentClip> clips;
   for (uint64_t i = 1; i <= 2; ++i) clips.push_back(MakeClip("cart-1", i));
   Outcome outcome;

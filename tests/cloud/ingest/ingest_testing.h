@@ -6,7 +6,6 @@
 #include <grpcpp/create_channel.h>
 #include <grpcpp/server.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <algorithm>
 #include <chrono>
@@ -23,28 +22,9 @@
 #include "common/digest.h"
 #include "common/limits.h"
 #include "tests/data/pki.h"
+#include "tests/data/temporary_folder.h"
 
 namespace gleaner::cloud {
-
-// In memory where that can be: a killed process leaves the kernel's files as they are, so no test
-// here needs a disk, and syncing one is what would take the time.
-class TestFolder {
- public:
-  TestFolder() {
-    std::string name = "/dev/shm/gleaner-XXXXXX";
-    if (::mkdtemp(name.data()) == nullptr) {
-      name = (std::filesystem::temp_directory_path() / "gleaner-XXXXXX").string();
-      if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp " + name);
-    }
-    path_ = name;
-  }
-  ~TestFolder() { std::filesystem::remove_all(path_); }
-  const std::string& path() const { return path_; }
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
 
 // A clip as a device has it: manifest and the bytes of its objects.
 struct SentClip {
@@ -286,7 +266,7 @@ class IngestTest : public testing::Test {
     EXPECT_EQ(WhatIsWrong(*catalog_, *blobs_, device, clip), "");
   }
 
-  TestFolder folder_;
+  TemporaryFolder folder_;
   TestPki pki_;
   std::map<std::string, std::optional<TestPki::Identity>> identities_;
   FakeClock clock_;

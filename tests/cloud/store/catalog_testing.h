@@ -1,37 +1,16 @@
-// What the catalogue's tests share: a folder that goes away, and clips made up from a seed.
+// What the catalogue's tests share: clips made up from a seed.
 #pragma once
 
 #include <fmt/format.h>
-#include <stdlib.h>
 
-#include <filesystem>
 #include <memory>
 #include <string>
 
 #include "cloud/store/catalog.h"
 #include "common/clock.h"
+#include "tests/data/temporary_folder.h"
 
 namespace gleaner::cloud {
-
-// In memory where that can be: a killed process leaves the kernel's files as they are, so no test
-// here needs a disk, and syncing one is what would take the time.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = "/dev/shm/gleaner-XXXXXX";
-    if (::mkdtemp(name.data()) == nullptr) {
-      name = (std::filesystem::temp_directory_path() / "gleaner-XXXXXX").string();
-      if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp " + name);
-    }
-    path_ = name;
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  const std::string& path() const { return path_; }
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
 
 inline BootId TestBoot(uint8_t n) {
   BootId boot{};
