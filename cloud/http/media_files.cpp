@@ -1,7 +1,6 @@
 #include "cloud/http/media_files.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <charconv>
@@ -17,7 +16,7 @@ namespace gleaner::cloud {
 namespace {
 
 constexpr uint64_t kPieceBytes = 256 << 10;
-constexpr size_t kMaxThumbnailBytes = 1 << 20;
+constexpr uint64_t kMaxThumbnailBytes = 1 << 20;
 constexpr size_t kIdDigits = 20;
 
 // What a path asks for.
@@ -105,11 +104,9 @@ absl::StatusOr<Source> Find(Catalog& catalog, BlobStore& blobs, const Target& ta
     }
     case Target::What::kThumbnail: {
       ASSIGN_OR_RETURN(const BlobId blob, catalog.FindThumbnail(target.clip_id, target.index));
-      ASSIGN_OR_RETURN(const Fd file, blobs.Open(blob));
-      struct stat info {};
-      if (::fstat(file.get(), &info) != 0) return ErrnoStatus(errno, "fstat of a thumbnail");
-      std::string bytes(std::min<size_t>(info.st_size, kMaxThumbnailBytes), '\0');
-      RETURN_IF_ERROR(ReadAt(file.get(), bytes.data(), bytes.size(), 0));
+      ASSIGN_OR_RETURN(const uint64_t size, blobs.SizeOf(blob));
+      std::string bytes;
+      RETURN_IF_ERROR(blobs.Read(blob, 0, std::min(size, kMaxThumbnailBytes), &bytes));
       return InHand(std::move(bytes));
     }
     case Target::What::kObject:

@@ -10,22 +10,26 @@
 
 namespace gleaner::cloud {
 
-ClipUpload::ClipUpload(UploadRow row, v1::ClipManifest manifest)
-    : row_(std::move(row)),
+ClipUpload::ClipUpload(BlobStore& blobs, UploadRow row, v1::ClipManifest manifest)
+    : blobs_(blobs),
+      row_(std::move(row)),
       manifest_(std::move(manifest)),
       objects_(static_cast<size_t>(manifest_.objects_size())),
       xxh3_(XXH3_createState()) {}
 
+ClipUpload::~ClipUpload() {
+  if (told_) return;
+  for (const BlobId& blob : row_.blobs) (void)blobs_.Remove(blob);
+}
+
 absl::StatusOr<std::unique_ptr<ClipUpload>> ClipUpload::Create(BlobStore& blobs, UploadRow row,
                                                                v1::ClipManifest manifest) {
-  auto upload = std::unique_ptr<ClipUpload>(new ClipUpload(std::move(row), std::move(manifest)));
+  auto upload =
+      std::unique_ptr<ClipUpload>(new ClipUpload(blobs, std::move(row), std::move(manifest)));
   upload->row_.blobs.clear();
   for (int i = 0; i < upload->manifest_.objects_size(); ++i) {
     auto writer = blobs.Create(upload->manifest_.objects(i).size_bytes());
-    if (!writer.ok()) {
-      for (const BlobId& made : upload->row_.blobs) (void)blobs.Remove(made);
-      return writer.status();
-    }
+    RETURN_IF_ERROR(writer.status());
     upload->row_.blobs.push_back((*writer)->id());
     upload->objects_[static_cast<size_t>(i)].writer = *std::move(writer);
   }
@@ -33,25 +37,25 @@ absl::StatusOr<std::unique_ptr<ClipUpload>> ClipUpload::Create(BlobStore& blobs,
 }
 
 absl::StatusOr<std::unique_ptr<ClipUpload>> ClipUpload::Resume(BlobStore& blobs, UploadRow row,
-                                                               v1::ClipManifest manifest,
-                                                               bool* changed) {
-  *changed = false;
+                                                               v1::ClipManifest manifest) {
   if (row.blobs.size() != static_cast<size_t>(manifest.objects_size())) {
     return absl::InternalError(fmt::format("the catalogue names {} blobs for {} objects",
                                            row.blobs.size(), manifest.objects_size()));
   }
-  auto upload = std::unique_ptr<ClipUpload>(new ClipUpload(std::move(row), std::move(manifest)));
+  auto upload =
+      std::unique_ptr<ClipUpload>(new ClipUpload(blobs, std::move(row), std::move(manifest)));
+  upload->told_ = true;
   for (int i = 0; i < upload->manifest_.objects_size(); ++i) {
     const auto index = static_cast<size_t>(i);
     auto writer = blobs.Resume(upload->row_.blobs[index]);
     if (absl::IsNotFound(writer.status())) {
       writer = blobs.Create(upload->manifest_.objects(i).size_bytes());
       if (writer.ok()) upload->row_.blobs[index] = (*writer)->id();
-      *changed = true;
+      upload->row_.begun = false;
     }
     RETURN_IF_ERROR(writer.status());
     upload->objects_[index].writer = *std::move(writer);
-    RETURN_IF_ERROR(upload->ReadBack(blobs, i));
+    RETURN_IF_ERROR(upload->ReadBack(i));
   }
   // What was read may so far be in the kernel's memory alone. If it can't be made durable, the
   // blobs go: the kernel tells of a failed write once, and the next attempt would believe it.
@@ -62,24 +66,22 @@ absl::StatusOr<std::unique_ptr<ClipUpload>> ClipUpload::Resume(BlobStore& blobs,
   return upload;
 }
 
-absl::Status ClipUpload::ReadBack(BlobStore& blobs, int index) {
+absl::Status ClipUpload::ReadBack(int index) {
   const v1::ClipObject& described = manifest_.objects(index);
   Object& object = objects_[static_cast<size_t>(index)];
   std::string block;
   for (const uint64_t expected : described.block_xxh3()) {
     const uint64_t size = std::min<uint64_t>(kBlockBytes, described.size_bytes() - object.received);
-    const absl::Status read = blobs.Read(object.writer->id(), object.received, size, &block);
-    if (absl::IsOutOfRange(read)) break;  // the cut was before the room was reserved
+    const absl::Status read = blobs_.Read(object.writer->id(), object.received, size, &block);
+    if (absl::IsNotFound(read)) break;  // nothing of it came to the disk
     RETURN_IF_ERROR(read);
     if (Xxh3(block) != expected) break;
     object.sha256.Update(block);
-    object.received += size;
+    object.hashed = object.received += size;
   }
   unsynced_bytes_ += object.received;
-  if (object.received == described.size_bytes()) {
-    // Blocks that match and a digest that doesn't: the device must send it all again.
-    if (const absl::Status verified = Verify(index); !absl::IsDataLoss(verified)) return verified;
-  }
+  // Blocks that match and a digest that doesn't: the device must send it all again.
+  if (object.hashed == described.size_bytes()) (void)Verify(object, described);
   return absl::OkStatus();
 }
 
@@ -89,7 +91,14 @@ std::vector<uint64_t> ClipUpload::durable_offsets() const {
   return offsets;
 }
 
-bool ClipUpload::complete() const {
+bool ClipUpload::received() const {
+  for (size_t i = 0; i < objects_.size(); ++i) {
+    if (objects_[i].received < manifest_.objects(static_cast<int>(i)).size_bytes()) return false;
+  }
+  return true;
+}
+
+bool ClipUpload::verified() const {
   return std::all_of(objects_.begin(), objects_.end(),
                      [](const Object& object) { return object.verified; });
 }
@@ -133,22 +142,32 @@ absl::Status ClipUpload::Write(const ChunkRequest& chunk) {
   if (chunk.offset < object.received) return absl::OkStatus();
   RETURN_IF_ERROR(
       object.writer->WriteAt(chunk.offset, chunk.data.data(), static_cast<int>(chunk.data.size())));
-  for (const iovec& part : chunk.data) object.sha256.Update(part.iov_base, part.iov_len);
   object.received += size;
   unsynced_bytes_ += size;
-  return object.received == described.size_bytes() ? Verify(static_cast<int>(chunk.object))
-                                                   : absl::OkStatus();
+  return absl::OkStatus();
 }
 
-absl::Status ClipUpload::Verify(int index) {
-  Object& object = objects_[static_cast<size_t>(index)];
-  if (AsBytes(object.sha256.Finish()) == manifest_.objects(index).sha256()) {
-    object.verified = true;
-    return absl::OkStatus();
+std::vector<uint32_t> ClipUpload::Hash() {
+  std::vector<uint32_t> wrong;
+  for (size_t i = 0; i < objects_.size(); ++i) {
+    Object& object = objects_[i];
+    if (object.hashed == object.received) continue;
+    for (const iovec& part : object.writer->Held(object.hashed)) {
+      object.sha256.Update(part.iov_base, part.iov_len);
+    }
+    object.hashed = object.received;
+    const v1::ClipObject& described = manifest_.objects(static_cast<int>(i));
+    if (object.hashed == described.size_bytes() && !Verify(object, described)) {
+      wrong.push_back(static_cast<uint32_t>(i));
+    }
   }
-  object.received = object.durable = 0;
-  return absl::DataLossError(fmt::format(
-      "object {} differs from the manifest's SHA-256, though each block matches", index));
+  return wrong;
+}
+
+bool ClipUpload::Verify(Object& object, const v1::ClipObject& described) {
+  object.verified = AsBytes(object.sha256.Finish()) == described.sha256();
+  if (!object.verified) object.received = object.hashed = object.durable = 0;
+  return object.verified;
 }
 
 absl::Status ClipUpload::Sync(std::vector<Advance>* advances) {
@@ -161,6 +180,19 @@ absl::Status ClipUpload::Sync(std::vector<Advance>* advances) {
   }
   unsynced_bytes_ = 0;
   return absl::OkStatus();
+}
+
+absl::Status ClipUpload::Begin(Catalog& catalog) {
+  if (row_.begun) return absl::OkStatus();
+  told_ = true;
+  RETURN_IF_ERROR(catalog.BeginUpload(row_));
+  row_.begun = true;
+  return absl::OkStatus();
+}
+
+absl::Status ClipUpload::Commit(Catalog& catalog, int64_t unix_ns) {
+  told_ = true;
+  return catalog.CommitClip(row_, manifest_, unix_ns);
 }
 
 }  // namespace gleaner::cloud

@@ -2,12 +2,14 @@
 // hash to. Knows nothing of streams and leases.
 //
 // Offsets move in two steps: `received` after a write, `durable` after a sync; only `durable` is
-// ever told to anyone. After a restart nothing is remembered but the manifest and the blobs' names:
-// what is durable is found by reading the blobs back, as the longest prefix of blocks that match
-// the manifest's XXH3. So no chunk needs a commit of its own: one at the offer, one at the end.
+// ever told to anyone, and only once the catalogue knows the upload (Begin). After a restart
+// nothing is remembered but the manifest and the blobs' names: what is durable is found by reading
+// the blobs back, as the longest prefix of blocks that match the manifest's XXH3. So no chunk needs
+// a commit of its own: one before the first progress, one at the end, and a clip that is whole
+// before there is progress to tell of needs only that.
 //
-// Each object's SHA-256 is computed as its chunks come, so that the receipt needs no second
-// reading.
+// Each object's SHA-256 is computed from what is held in memory for the next sync, so that the
+// receipt needs no second reading.
 #pragma once
 
 #include <xxhash.h>
@@ -26,19 +28,18 @@
 
 namespace gleaner::cloud {
 
-// Used by one thread at a time; every method may block on the disk.
+// Used by one thread at a time. All but Write may block on the disk. The stores outlive it.
 class ClipUpload {
  public:
-  // A new upload: reserves room for every object. Not yet in the catalogue: begin it with row().
-  // RESOURCE_EXHAUSTED when the store is full.
+  // A new upload: reserves room for every object. RESOURCE_EXHAUSTED when the store is full.
   static absl::StatusOr<std::unique_ptr<ClipUpload>> Create(BlobStore& blobs, UploadRow row,
                                                             v1::ClipManifest manifest);
   // Goes on with one that the catalogue knows, after reading back what is there and syncing it. If
-  // blobs were lost with a power cut, row() has new ones in their place and `*changed` is set:
-  // begin the upload again with it.
+  // blobs were lost with a power cut, it has new ones in their place and has yet to begin.
   static absl::StatusOr<std::unique_ptr<ClipUpload>> Resume(BlobStore& blobs, UploadRow row,
-                                                            v1::ClipManifest manifest,
-                                                            bool* changed);
+                                                            v1::ClipManifest manifest);
+  // The blobs of an upload that the catalogue was never told of go with it.
+  ~ClipUpload();
 
   const UploadRow& row() const { return row_; }
   const v1::ClipManifest& manifest() const { return manifest_; }
@@ -46,47 +47,58 @@ class ClipUpload {
   uint64_t durable_offset(uint32_t object) const { return objects_[object].durable; }
   // Written but not yet synced.
   uint64_t unsynced_bytes() const { return unsynced_bytes_; }
-  // Every byte of every object is here and has its digest.
-  bool complete() const;
+  // Every byte of every object is here.
+  bool received() const;
+  // And each object has its digest.
+  bool verified() const;
 
-  // Checks and writes a chunk.
+  // Checks a chunk and takes it into memory.
   //   INVALID_ARGUMENT     breaks the protocol: no such object, an offset or a size that can't be
   //   FAILED_PRECONDITION  lies beyond what was received
-  //   DATA_LOSS            differs from its own or the manifest's checksum and was not written; or
-  //                        was the last of an object whose SHA-256 then differs, all of which is
-  //                        forgotten
+  //   DATA_LOSS            differs from its own or the manifest's checksum and was not taken
   //   anything else        the store failed: the upload can't go on
   // A chunk below what was received is checked and skipped.
   absl::Status Write(const ChunkRequest& chunk);
+
+  // Hashes what was received since the last time, and returns the objects that are whole and have
+  // another SHA-256 than the manifest says, though each block matches: all of them is forgotten.
+  std::vector<uint32_t> Hash();
 
   struct Advance {
     uint32_t object;
     uint64_t durable_offset;
   };
-  // Makes what was received durable; `advances` (may be null) gets the objects that moved. After an
-  // error the blobs must go (see BlobWriter::Sync).
+  // Makes what was received, and hashed, durable; `advances` (may be null) gets the objects that
+  // moved. After an error the blobs must go (see BlobWriter::Sync).
   absl::Status Sync(std::vector<Advance>* advances);
+  // The catalogue knows the upload when this returns OK; cheap from the second time on.
+  absl::Status Begin(Catalog& catalog);
+  // The upload becomes a clip. It must be verified and synced. Errors as Catalog::CommitClip.
+  absl::Status Commit(Catalog& catalog, int64_t unix_ns);
 
  private:
   struct Object {
     std::unique_ptr<BlobWriter> writer;
     Sha256 sha256;
     uint64_t received = 0;
+    uint64_t hashed = 0;
     uint64_t durable = 0;
     bool verified = false;
   };
 
-  ClipUpload(UploadRow row, v1::ClipManifest manifest);
-  absl::Status ReadBack(BlobStore& blobs, int index);
-  // Ends an object whose last byte has come; DATA_LOSS, and back to 0, if its digest differs.
-  absl::Status Verify(int index);
+  ClipUpload(BlobStore& blobs, UploadRow row, v1::ClipManifest manifest);
+  absl::Status ReadBack(int index);
+  // Ends an object that is hashed whole; false, and back to 0, if its digest differs.
+  bool Verify(Object& object, const v1::ClipObject& described);
   uint64_t Xxh3Of(const std::vector<iovec>& parts);
 
   struct FreeXxh3 {
     void operator()(XXH3_state_t* state) const { XXH3_freeState(state); }
   };
 
+  BlobStore& blobs_;
   UploadRow row_;
+  bool told_ = false;  // the catalogue, or it may have been: a failed commit can still be there
   const v1::ClipManifest manifest_;
   std::vector<Object> objects_;
   uint64_t unsynced_bytes_ = 0;

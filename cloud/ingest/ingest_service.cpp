@@ -34,6 +34,7 @@ IngestOptions IngestOptions::Read(ConfigReader& reader) {
   options.uploads_per_device =
       reader.Int("uploads_per_device", options.uploads_per_device, {.min = 1, .max = 1 << 20});
   options.reserved_per_device = reader.Bytes("reserved_per_device", options.reserved_per_device);
+  options.buffered_bytes = reader.Bytes("buffered_bytes", options.buffered_bytes);
   options.free_bytes_floor = reader.Bytes("free_floor", options.free_bytes_floor);
   return options;
 }

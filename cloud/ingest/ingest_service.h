@@ -10,22 +10,23 @@
 // crash_point.h):
 //   an offer                 ingest.offer_checked
 //   room for its objects     ingest.blobs_created
-//   the manifest, durable    ingest.offer_durable
 //   → Grant                  ingest.granted
-//   a chunk into its blob    ingest.chunk_written
-//   fdatasync                ingest.synced
+//   a chunk, in memory       ingest.chunk_written
+//   its blob, fdatasync      ingest.synced
+//   once: the manifest, durable, names the blobs   ingest.offer_durable
 //   → Progress               ingest.progress_sent
 //   the last chunk           ingest.last_chunk_written
-//   fdatasync                ingest.all_synced
+//   its blob, fdatasync      ingest.all_synced
 //   the clip, one commit     (catalog.before_commit, catalog.after_commit)  ingest.clip_committed
 //   → Receipt                ingest.receipt_sent
-// A cut or a crash at any of them leaves either an upload that resumes, or a clip that is whole;
-// the device learns which when it offers again.
+// A cut or a crash at any of them leaves an upload that resumes, or one of which nothing was told
+// and which begins again, or a clip that is whole; the device learns which when it offers again.
 //
-// Threads: gRPC's call the reactors, which move messages, and hash a chunk and copy it into the
-// page cache when nothing of its clip is before it; all that waits for disk or database runs on a
-// pool, the work of one clip in order, of several clips side by side. At most a few chunks a stream
-// are in memory: reading goes on only when one of them is done.
+// Threads: gRPC's call the reactors, which move messages, and hash a chunk and copy it when nothing
+// of its clip is before it; all that waits for disk or database runs on a pool, the work of one
+// clip in order, of several clips side by side. Memory is bounded twice: a stream is read on only
+// while few of its chunks are on their way to the disk, and what waits in memory for more of its
+// clip is bounded for all streams together.
 #pragma once
 
 #include <grpcpp/support/byte_buffer.h>
@@ -59,8 +60,11 @@ struct IngestOptions {
   // A clip under way of which nothing was heard for so long gives its place on the stream to
   // another.
   int64_t lane_silence_ns = 60 * kNanosPerSecond;
-  // Chunks a stream that may be in memory at once.
+  // Chunks of a stream that may be on their way to the disk at once.
   int64_t chunks_in_memory = 4;
+  // Bytes of all streams that may wait in memory for more of their clip, so that it is written and
+  // synced at once; beyond that each chunk is written as it comes.
+  int64_t buffered_bytes = 64ll << 20;
   // New clips wait when they would leave less room on the disk.
   int64_t free_bytes_floor = 1ll << 30;
   // The device's name from metadata instead of the certificate: set for a plaintext listener only.
@@ -70,7 +74,7 @@ struct IngestOptions {
   // before the sync. Not to be had by configuration.
   bool acknowledge_early_for_test = false;
 
-  // Keys: workers, uploads_per_stream, uploads_per_device, reserved_per_device,
+  // Keys: workers, uploads_per_stream, uploads_per_device, reserved_per_device, buffered_bytes,
   // free_floor.
   static IngestOptions Read(ConfigReader& reader);
 };

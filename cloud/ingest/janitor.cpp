@@ -19,19 +19,13 @@ Janitor::Janitor(Catalog& catalog, BlobStore& blobs, Clock& clock, const Janitor
 absl::Status Janitor::Clean(const std::stop_token& stop) {
   ASSIGN_OR_RETURN(const uint64_t uploads,
                    catalog_.DropUploadsBefore(clock_.WallNs() - options_.keep_uploads_ns));
-  // An error of the catalogue must never look like "nothing names it".
-  absl::Status failed;
-  const auto is_named = [&](const BlobId& id) {
-    if (!failed.ok()) return true;
-    const auto named = catalog_.NamesBlob(id);
-    if (!named.ok()) failed = named.status();
-    return !named.ok() || *named;
-  };
-  ASSIGN_OR_RETURN(const uint64_t blobs, blobs_.Sweep(is_named, stop));
-  if (uploads + blobs > 0) {
-    LOG_INFO("cleared {} uploads that never ended and {} blobs that nothing names", uploads, blobs);
+  ASSIGN_OR_RETURN(
+      const uint64_t bytes,
+      blobs_.Sweep([&](std::string_view prefix) { return catalog_.FindBlobs(prefix); }, stop));
+  if (uploads + bytes > 0) {
+    LOG_INFO("cleared {} uploads that never ended and {} bytes that nothing names", uploads, bytes);
   }
-  return failed;
+  return absl::OkStatus();
 }
 
 }  // namespace gleaner::cloud

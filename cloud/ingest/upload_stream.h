@@ -4,8 +4,8 @@
 // Each clip under way has a lane, in which its offers, chunks, syncs and its commit run one after
 // the other; lanes run side by side, so that one clip's commit doesn't hold up the next one's
 // chunks and many commits share a transaction. Whatever waits for disk or database runs on the
-// worker pool. A chunk, which is only hashed and copied into the page cache, is done with on the
-// thread that read it, unless its lane is busy. A lease names a lane; offering a clip again gives
+// worker pool. A chunk, which is only hashed and copied, is done with on the thread that read it,
+// unless its lane is busy. A lease names a lane; offering a clip again gives
 // its lane a new lease, and the old one leads nowhere.
 #pragma once
 
@@ -55,9 +55,10 @@ class UploadStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc
     // Touched by the strand's tasks only.
     std::unique_ptr<ClipUpload> upload;
     // Guarded by the stream's mutex_.
-    uint64_t lease = 0;    // 0: none
-    int offers = 0;        // posted and not yet run
-    int64_t heard_ns = 0;  // when its last message came
+    uint64_t lease = 0;          // 0: none
+    int offers = 0;              // posted and not yet run
+    int64_t heard_ns = 0;        // when its last message came
+    uint64_t unnamed_bytes = 0;  // reserved for an upload that the catalogue doesn't know yet
   };
   using LanePtr = std::shared_ptr<Lane>;
   // What a refusal says beyond its status.
@@ -89,13 +90,17 @@ class UploadStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc
   void TakeOffer(const v1::Offer& offer);
   void RunOffer(const LanePtr& lane, UploadRow row, v1::ClipManifest manifest);
   absl::Status BeginOrResume(const LanePtr& lane, UploadRow row, v1::ClipManifest manifest);
-  absl::Status CheckRoom(uint64_t size_bytes);
+  absl::Status CheckRoom(const LanePtr& lane, uint64_t size_bytes);
   void Grant(const LanePtr& lane);
   void RunChunk(const LanePtr& lane, uint64_t lease, ChunkRequest chunk);
   void RefuseChunk(const LanePtr& lane, uint64_t lease, uint32_t object,
                    const absl::Status& status);
-  void SyncAndTell(const LanePtr& lane);
-  void Complete(const LanePtr& lane);
+  // Objects that turn out to have another digest are refused, from their start.
+  void Hash(const LanePtr& lane, uint64_t lease);
+  // What was received is durable and has a name; false if the upload ended instead.
+  bool MakeDurable(const LanePtr& lane, std::vector<ClipUpload::Advance>* advances);
+  void SyncAndTell(const LanePtr& lane, uint64_t lease);
+  void Complete(const LanePtr& lane, uint64_t lease);
   void SendReceipt(const UploadRow& row, int64_t committed_unix_ns, bool duplicate);
   // The lane's clip is done with, one way or the other.
   void EndLane(const LanePtr& lane);
@@ -130,7 +135,7 @@ class UploadStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc
   bool done_ = false;      // OnDone came
   grpc::Status finish_status_;
   std::function<void()> drained_;
-  int64_t messages_ = 0;  // in memory: read, and not yet written to a blob
+  int64_t messages_ = 0;  // read, and neither copied to wait for more nor on the disk
   int64_t tasks_ = 0;     // posted and not yet done
   grpc::ByteBuffer in_;
   std::deque<grpc::ByteBuffer> out_;  // the front one is being written while writing_

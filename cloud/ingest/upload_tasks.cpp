@@ -101,7 +101,7 @@ void UploadStream::RunOffer(const LanePtr& lane, UploadRow row, v1::ClipManifest
   }
   const absl::Status begun = BeginOrResume(lane, std::move(row), std::move(manifest));
   if (!begun.ok()) return GiveUp(lane, begun);
-  if (lane->upload->complete()) return Complete(lane);
+  if (lane->upload->verified()) return Complete(lane, 0);
   Grant(lane);
 }
 
@@ -109,11 +109,10 @@ absl::Status UploadStream::BeginOrResume(const LanePtr& lane, UploadRow row,
                                          v1::ClipManifest manifest) {
   ASSIGN_OR_RETURN(std::optional<UploadRow> known, core_.catalog.FindUpload(device_, row.key));
   if (known && known->manifest_sha256 == row.manifest_sha256) {
-    bool changed = false;
-    auto upload = ClipUpload::Resume(core_.blobs, *known, std::move(manifest), &changed);
+    auto upload = ClipUpload::Resume(core_.blobs, *known, std::move(manifest));
     RETURN_IF_ERROR(upload.status());
     lane->upload = *std::move(upload);
-    return changed ? core_.catalog.BeginUpload(lane->upload->row()) : absl::OkStatus();
+    return lane->upload->Begin(core_.catalog);
   }
   if (known) {
     // A clip that was never committed has been made anew under the same number. What the device has
@@ -125,22 +124,25 @@ absl::Status UploadStream::BeginOrResume(const LanePtr& lane, UploadRow row,
     for (const BlobId& blob : known->blobs) (void)core_.blobs.Remove(blob);
   }
   for (const v1::ClipObject& object : manifest.objects()) row.size_bytes += object.size_bytes();
-  RETURN_IF_ERROR(CheckRoom(row.size_bytes));
-  ASSIGN_OR_RETURN(auto upload,
+  RETURN_IF_ERROR(CheckRoom(lane, row.size_bytes));
+  ASSIGN_OR_RETURN(lane->upload,
                    ClipUpload::Create(core_.blobs, std::move(row), std::move(manifest)));
   GLEANER_CRASH_POINT("ingest.blobs_created");
-  if (const absl::Status begun = core_.catalog.BeginUpload(upload->row()); !begun.ok()) {
-    for (const BlobId& blob : upload->row().blobs) (void)core_.blobs.Remove(blob);
-    return begun;
-  }
-  GLEANER_CRASH_POINT("ingest.offer_durable");
-  lane->upload = std::move(upload);
   return absl::OkStatus();
 }
 
-absl::Status UploadStream::CheckRoom(uint64_t size_bytes) {
+absl::Status UploadStream::CheckRoom(const LanePtr& lane, uint64_t size_bytes) {
   const IngestOptions& options = core_.options;
-  ASSIGN_OR_RETURN(const UploadTotal held, core_.catalog.SumUploads(device_));
+  ASSIGN_OR_RETURN(UploadTotal held, core_.catalog.SumUploads(device_));
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& [key, other] : lanes_) {
+      if (other == lane || other->unnamed_bytes == 0) continue;
+      ++held.count;
+      held.bytes += other->unnamed_bytes;
+    }
+    lane->unnamed_bytes = size_bytes;
+  }
   if (held.count >= static_cast<uint64_t>(options.uploads_per_device) ||
       (held.count > 0 &&
        held.bytes + size_bytes > static_cast<uint64_t>(options.reserved_per_device))) {
@@ -190,24 +192,35 @@ void UploadStream::RunChunk(const LanePtr& lane, uint64_t lease, ChunkRequest ch
   const bool more_follows = chunk.more_follows;
   const bool repeated = written.ok() && chunk.offset < lane->upload->durable_offset(object);
   chunk = {};
-  const bool complete = lane->upload->complete();
+  const bool complete = lane->upload->received();
   if (complete) {
     GLEANER_CRASH_POINT("ingest.last_chunk_written");
   } else {
     GLEANER_CRASH_POINT("ingest.chunk_written");
   }
   if (written.ok()) core_.counters.bytes_total += lane->upload->unsynced_bytes() - before;
-  ReleaseMessage();
   // What follows may wait for the disk, and nothing of this clip comes before it.
   std::function<void()> rest;
   if (!written.ok()) {
     rest = [=, this] { RefuseChunk(lane, lease, object, written); };
   } else if (complete) {
-    rest = [this, lane] { Complete(lane); };
-  } else if (!more_follows || lane->upload->unsynced_bytes() >= kSyncBytes) {
-    rest = [this, lane] { SyncAndTell(lane); };
+    rest = [this, lane, lease] { Complete(lane, lease); };
+  } else if (!more_follows || lane->upload->unsynced_bytes() >= kSyncBytes ||
+             core_.blobs.BytesInMemory() > static_cast<uint64_t>(core_.options.buffered_bytes)) {
+    rest = [this, lane, lease] { SyncAndTell(lane, lease); };
   }
-  if (rest && (rest = BeginTask(std::move(rest)))) lane->strand->Continue(std::move(rest));
+  if (rest) {
+    // The chunk is in memory until the disk has it.
+    rest = BeginTask([this, rest = std::move(rest)] {
+      rest();
+      ReleaseMessage();
+    });
+  }
+  if (rest) {
+    lane->strand->Continue(std::move(rest));
+  } else {
+    ReleaseMessage();
+  }
   if (repeated) {
     // A device that sends what is durable already waits to hear so.
     v1::UploadResponse response;
@@ -223,28 +236,46 @@ void UploadStream::RefuseChunk(const LanePtr& lane, uint64_t lease, uint32_t obj
   if (!absl::IsFailedPrecondition(status) && !absl::IsDataLoss(status)) {
     return GiveUp(lane, status);
   }
+  Hash(lane, lease);
   // The offset that the refusal names is a promise, too.
-  if (const absl::Status synced = lane->upload->Sync(nullptr); !synced.ok()) {
-    return Discard(lane, synced);
-  }
+  if (!MakeDurable(lane, nullptr)) return;
   SendRefusal(
       lane->key, status,
       {.lease = lease, .object = object, .durable_offset = lane->upload->durable_offset(object)});
 }
 
-void UploadStream::SyncAndTell(const LanePtr& lane) {
-  uint64_t lease = 0;
-  {
-    std::lock_guard lock(mutex_);
-    lease = lane->lease;
+void UploadStream::Hash(const LanePtr& lane, uint64_t lease) {
+  for (const uint32_t object : lane->upload->Hash()) {
+    SendRefusal(
+        lane->key,
+        absl::DataLossError(fmt::format(
+            "object {} differs from the manifest's SHA-256, though each block matches", object)),
+        {.lease = lease, .object = object});
   }
-  if (lane->upload == nullptr || lane->upload->unsynced_bytes() == 0) return;
-  std::vector<ClipUpload::Advance> advances;
-  if (const absl::Status synced = lane->upload->Sync(&advances); !synced.ok()) {
-    return Discard(lane, synced);
+}
+
+bool UploadStream::MakeDurable(const LanePtr& lane, std::vector<ClipUpload::Advance>* advances) {
+  if (const absl::Status synced = lane->upload->Sync(advances); !synced.ok()) {
+    Discard(lane, synced);
+    return false;
   }
   GLEANER_CRASH_POINT("ingest.synced");
-  if (lease == 0) return;  // fenced: the next grant says what is durable
+  if (const absl::Status begun = lane->upload->Begin(core_.catalog); !begun.ok()) {
+    GiveUp(lane, begun);
+    return false;
+  }
+  GLEANER_CRASH_POINT("ingest.offer_durable");
+  std::lock_guard lock(mutex_);
+  lane->unnamed_bytes = 0;
+  return true;
+}
+
+void UploadStream::SyncAndTell(const LanePtr& lane, uint64_t lease) {
+  if (lane->upload == nullptr || lane->upload->unsynced_bytes() == 0) return;
+  Hash(lane, lease);
+  std::vector<ClipUpload::Advance> advances;
+  if (!MakeDurable(lane, &advances)) return;
+  if (!HoldsLease(*lane, lease)) return;  // fenced: the next grant says what is durable
   for (const ClipUpload::Advance& advance : advances) {
     v1::UploadResponse response;
     response.mutable_progress()->set_lease(lease);
@@ -255,7 +286,9 @@ void UploadStream::SyncAndTell(const LanePtr& lane) {
   GLEANER_CRASH_POINT("ingest.progress_sent");
 }
 
-void UploadStream::Complete(const LanePtr& lane) {
+void UploadStream::Complete(const LanePtr& lane, uint64_t lease) {
+  Hash(lane, lease);
+  if (!lane->upload->verified()) return SyncAndTell(lane, lease);
   const int64_t now = core_.clock.WallNs();
   const UploadRow& row = lane->upload->row();
   if (core_.options.acknowledge_early_for_test) {
@@ -266,7 +299,7 @@ void UploadStream::Complete(const LanePtr& lane) {
     return Discard(lane, synced);
   }
   GLEANER_CRASH_POINT("ingest.all_synced");
-  const absl::Status committed = core_.catalog.CommitClip(row, lane->upload->manifest(), now);
+  const absl::Status committed = lane->upload->Commit(core_.catalog, now);
   if (absl::IsFailedPrecondition(committed)) {
     // The ledger said that the device gave the clip up, and yet it comes: from the start, then.
     return GiveUp(lane, absl::AbortedError("the upload was forgotten; offer again"));
@@ -294,6 +327,7 @@ void UploadStream::SendReceipt(const UploadRow& row, int64_t committed_unix_ns, 
 void UploadStream::EndLane(const LanePtr& lane) {
   lane->upload.reset();
   std::lock_guard lock(mutex_);
+  lane->unnamed_bytes = 0;
   EndLeaseLocked(*lane);
   ForgetLaneLocked(lane);
 }

@@ -42,7 +42,7 @@ inline constexpr uint64_t kMaxSequence = 1ull << 32;
 // Boots of a device that the ledger keeps apart: a restart a day for eleven years.
 inline constexpr uint64_t kMaxBoots = 4096;
 
-// An upload that has begun: the manifest is durable, its objects are on their way.
+// A clip on its way in.
 struct UploadRow {
   std::string device;
   ClipKey key;
@@ -51,6 +51,9 @@ struct UploadRow {
   std::vector<BlobId> blobs;  // one an object, in the manifest's order
   uint64_t size_bytes = 0;    // of all objects
   int64_t begun_unix_ns = 0;
+  // BeginUpload has made it durable. One that comes to its end before anything of it was told
+  // needs no row of its own: CommitClip writes all.
+  bool begun = false;
 };
 
 struct UploadTotal {
@@ -99,7 +102,8 @@ class Catalog {
   virtual absl::Status BeginUpload(const UploadRow& upload) = 0;
   // The upload becomes a clip: manifest indexed, objects named, upload row gone, all in one
   // transaction. OK without any change if exactly this clip is committed already;
-  // FAILED_PRECONDITION if there is no such upload (any more), or it has other blobs by now.
+  // FAILED_PRECONDITION if an upload that has begun is there no more, or one that hasn't is there,
+  // or it has other blobs by now.
   virtual absl::Status CommitClip(const UploadRow& upload, const v1::ClipManifest& manifest,
                                   int64_t committed_unix_ns) = 0;
   // Forgets an upload; its blobs become rubbish. OK if there is none.
@@ -145,8 +149,9 @@ class Catalog {
                                                size_t index) = 0;
   virtual absl::StatusOr<BlobId> FindThumbnail(std::string_view clip_id, size_t index) = 0;
   virtual absl::StatusOr<ManifestRow> FindManifest(std::string_view clip_id) = 0;
-  // True while anything refers to the blob: an upload under way, a clip, a thumbnail.
-  virtual absl::StatusOr<bool> NamesBlob(const BlobId& blob) = 0;
+  // Every blob that something refers to (an upload under way, a clip, a thumbnail) and whose id
+  // begins with `prefix`, in ascending order: see BlobStore::Sweep.
+  virtual absl::StatusOr<std::vector<BlobId>> FindBlobs(std::string_view prefix) = 0;
   // For /readyz: can it commit?
   virtual absl::Status Check() = 0;
 };

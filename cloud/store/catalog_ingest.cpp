@@ -34,7 +34,39 @@ std::vector<BlobId> BlobsOf(Sql& sql, uint64_t manifest) {
   return blobs;
 }
 
-void InsertClip(Sql& sql, const Held& held, const UploadRow& upload,
+uint64_t InsertManifest(Sql& sql, const UploadRow& upload) {
+  uint64_t number = 0;
+  sql.Query(
+      "INSERT INTO manifest (device, boot_id, sequence, sha256, begun_ns, bytes) VALUES "
+      "(:device, :boot, :sequence, :sha256, :begun, :bytes) RETURNING number",
+      In(upload.device, HexOf(upload.key.boot_id), upload.key.sequence,
+         HexOf(upload.manifest_sha256), upload.begun_unix_ns, Bytes{upload.manifest}),
+      Out(number), [] {});
+  for (size_t i = 0; i < upload.blobs.size(); ++i) {
+    sql.Run("INSERT INTO object (manifest, position, blob) VALUES (:manifest, :position, :blob)",
+            In(number, i, upload.blobs[i]));
+  }
+  return number;
+}
+
+// The manifest of an upload that ends: written at its beginning, or now.
+absl::StatusOr<uint64_t> ManifestOf(Sql& sql, const UploadRow& upload,
+                                    const std::optional<Held>& held) {
+  if (held.has_value() != upload.begun) {
+    return absl::FailedPreconditionError(fmt::format(
+        "there is {} upload of clip {} under way", held ? "another" : "no", ToString(upload.key)));
+  }
+  if (!held) return InsertManifest(sql, upload);
+  // Not that of an upload that was begun anew meanwhile.
+  if (held->sha256 != HexOf(upload.manifest_sha256) || BlobsOf(sql, held->number) != upload.blobs) {
+    return absl::FailedPreconditionError(
+        fmt::format("the upload of clip {} was begun anew", ToString(upload.key)));
+  }
+  sql.Run("DELETE FROM upload WHERE manifest = :manifest", In(held->number));
+  return held->number;
+}
+
+void InsertClip(Sql& sql, uint64_t number, const UploadRow& upload,
                 const v1::ClipManifest& manifest, int64_t committed_unix_ns) {
   uint64_t size = 0;
   bool has_preview = false;
@@ -56,7 +88,7 @@ void InsertClip(Sql& sql, const Held& held, const UploadRow& upload,
       "media_state, media_problem, decoded_frames, thumbnails) VALUES (:id, :manifest, :device, "
       ":site, :rule, :camera, :boot, :sequence, :fired, :committed, :duration, :size, :frames, "
       ":width, :height, :preview, :priority, :media, '', 0, 0) RETURNING arrival",
-      In(ClipId(upload.device, upload.key), held.number, upload.device, manifest.site(),
+      In(ClipId(upload.device, upload.key), number, upload.device, manifest.site(),
          manifest.trigger().rule(), first.camera(), boot, upload.key.sequence,
          manifest.fired_at().wall_unix_ns(), committed_unix_ns, duration, size, first.frame_count(),
          first.width(), first.height(), has_preview, manifest.trigger().priority(), media),
@@ -102,7 +134,7 @@ absl::StatusOr<std::optional<CommittedRow>> SqliteCatalog::FindCommitted(std::st
 absl::StatusOr<std::optional<UploadRow>> SqliteCatalog::FindUpload(std::string_view device,
                                                                    const ClipKey& key) {
   return Reading([&](Sql& sql) -> absl::StatusOr<std::optional<UploadRow>> {
-    UploadRow row{.device = std::string(device), .key = key};
+    UploadRow row{.device = std::string(device), .key = key, .begun = true};
     uint64_t number = 0;
     std::string sha256;
     BytesOut bytes{&row.manifest};
@@ -136,17 +168,7 @@ absl::Status SqliteCatalog::BeginUpload(const UploadRow& upload) {
       }
       ForgetUpload(sql, held->number);
     }
-    uint64_t number = 0;
-    sql.Query(
-        "INSERT INTO manifest (device, boot_id, sequence, sha256, begun_ns, bytes) VALUES "
-        "(:device, :boot, :sequence, :sha256, :begun, :bytes) RETURNING number",
-        In(upload.device, HexOf(upload.key.boot_id), upload.key.sequence,
-           HexOf(upload.manifest_sha256), upload.begun_unix_ns, Bytes{upload.manifest}),
-        Out(number), [] {});
-    for (size_t i = 0; i < upload.blobs.size(); ++i) {
-      sql.Run("INSERT INTO object (manifest, position, blob) VALUES (:manifest, :position, :blob)",
-              In(number, i, upload.blobs[i]));
-    }
+    const uint64_t number = InsertManifest(sql, upload);
     sql.Run(
         "INSERT INTO upload (manifest, device, begun_ns, size_bytes) VALUES (:manifest, :device, "
         ":begun, :size)",
@@ -159,18 +181,11 @@ absl::Status SqliteCatalog::CommitClip(const UploadRow& upload, const v1::ClipMa
                                        int64_t committed_unix_ns) {
   RETURN_IF_ERROR(Write([&](Sql& sql) -> absl::Status {
     const auto held = FindManifestOf(sql, upload.device, upload.key);
-    if (!held || held->sha256 != HexOf(upload.manifest_sha256)) {
-      return absl::FailedPreconditionError(
-          fmt::format("there is no upload of clip {} under way", ToString(upload.key)));
+    if (held && held->committed && held->sha256 == HexOf(upload.manifest_sha256)) {
+      return absl::OkStatus();
     }
-    if (held->committed) return absl::OkStatus();
-    // Not those of an upload that was begun anew meanwhile.
-    if (BlobsOf(sql, held->number) != upload.blobs) {
-      return absl::FailedPreconditionError(
-          fmt::format("the upload of clip {} was begun anew", ToString(upload.key)));
-    }
-    sql.Run("DELETE FROM upload WHERE manifest = :manifest", In(held->number));
-    InsertClip(sql, *held, upload, manifest, committed_unix_ns);
+    ASSIGN_OR_RETURN(const uint64_t number, ManifestOf(sql, upload, held));
+    InsertClip(sql, number, upload, manifest, committed_unix_ns);
     const std::string boot = HexOf(upload.key.boot_id);
     if (!Settle(sql, upload.device, boot, upload.key.sequence)) {
       RemoveTombstone(sql, upload.device, boot, upload.key.sequence);

@@ -156,14 +156,16 @@ absl::StatusOr<ManifestRow> SqliteCatalog::FindManifest(std::string_view clip_id
   });
 }
 
-absl::StatusOr<bool> SqliteCatalog::NamesBlob(const BlobId& blob) {
-  return Reading([&](Sql& sql) -> absl::StatusOr<bool> {
-    bool named = false;
+absl::StatusOr<std::vector<BlobId>> SqliteCatalog::FindBlobs(std::string_view prefix) {
+  return Reading([&](Sql& sql) -> absl::StatusOr<std::vector<BlobId>> {
+    const std::string end = std::string(prefix) + "g";  // after every name in hex
+    std::vector<BlobId> blobs;
+    BlobId blob;
     sql.Query(
-        "SELECT EXISTS (SELECT 1 FROM object WHERE blob = :a) OR EXISTS (SELECT 1 FROM thumbnail "
-        "WHERE blob = :b)",
-        In(blob, blob), Out(named), [] {});
-    return named;
+        "SELECT blob FROM object WHERE blob >= :a AND blob < :b UNION SELECT blob FROM thumbnail "
+        "WHERE blob >= :c AND blob < :d ORDER BY blob",
+        In(prefix, end, prefix, end), Out(blob), [&] { blobs.push_back(blob); });
+    return blobs;
   });
 }
 

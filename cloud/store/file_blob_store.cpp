@@ -9,256 +9,381 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <climits>
-#include <vector>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <utility>
 
+#include "cloud/store/blob_place.h"
 #include "cloud/store/blob_store.h"
+#include "cloud/store/buffer_pool.h"
+#include "cloud/store/segment.h"
 #include "common/digest.h"
 #include "common/status.h"
 
 namespace gleaner::cloud {
 namespace {
 
-constexpr size_t kIdLetters = 32;
-constexpr int kFolders = 256;
+constexpr uint64_t kBufferBytes = BufferPool::kBufferBytes;
 constexpr time_t kSweepAgeSeconds = 3600;
-
-bool IsBlobId(std::string_view id) {
-  return id.size() == kIdLetters &&
-         id.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
-
-absl::Status CheckId(const BlobId& id) {
-  return IsBlobId(id) ? absl::OkStatus()
-                      : absl::InvalidArgumentError(fmt::format("\"{}\" is no blob's name", id));
-}
-
-int FolderOf(const BlobId& id) { return std::stoi(id.substr(0, 2), nullptr, 16); }
-std::string FolderName(int folder) { return fmt::format("{:02x}", folder); }
-
-// ENOSPC and EDQUOT by the name the interface promises.
-absl::Status WriteError(int error, std::string_view what) {
-  const absl::Status status = ErrnoStatus(error, what);
-  return error == ENOSPC || error == EDQUOT ? absl::ResourceExhaustedError(status.message())
-                                            : status;
-}
 
 absl::Status CheckStop(const std::stop_token& stop) {
   return stop.stop_requested() ? absl::CancelledError("the server is stopping") : absl::OkStatus();
 }
 
+// Holds what was written since the last sync, from the disk block in which it begins.
 class FileBlobWriter : public BlobWriter {
  public:
-  // `folder` outlives the writer. `folder_synced`: the directory entry is known to be durable.
-  FileBlobWriter(BlobId id, Fd file, int folder, bool folder_synced)
-      : id_(std::move(id)),
-        file_(std::move(file)),
-        folder_(folder),
-        folder_synced_(folder_synced) {}
+  FileBlobWriter(BlobPlace place, std::shared_ptr<Segment> segment, BufferPool& pool)
+      : place_(std::move(place)), id_(place_.id()), segment_(std::move(segment)), pool_(pool) {}
 
   const BlobId& id() const override { return id_; }
 
   absl::Status WriteAt(uint64_t offset, const struct iovec* parts, int count) override {
     RETURN_IF_ERROR(failed_);
-    std::vector<iovec> left(parts, parts + count);
-    size_t first = 0;
-    while (first < left.size()) {
-      const int batch = static_cast<int>(std::min<size_t>(left.size() - first, IOV_MAX));
-      const ssize_t n =
-          ::pwritev(file_.get(), left.data() + first, batch, static_cast<off_t>(offset));
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return WriteError(errno, fmt::format("write blob {} at {}", id_, offset));
-      offset += static_cast<uint64_t>(n);
-      size_t done = static_cast<size_t>(n);
-      while (first < left.size() && done >= left[first].iov_len) done -= left[first++].iov_len;
-      if (first < left.size()) {
-        left[first].iov_base = static_cast<char*>(left[first].iov_base) + done;
-        left[first].iov_len -= done;
-      }
+    uint64_t size = 0;
+    for (int i = 0; i < count; ++i) size += parts[i].iov_len;
+    if (offset > place_.size || size > place_.size - offset) {
+      return absl::OutOfRangeError(
+          fmt::format("blob {} has {} bytes, not {} from {}", id_, place_.size, size, offset));
     }
+    RETURN_IF_ERROR(GoTo(offset));
+    for (int i = 0; i < count; ++i) Append(static_cast<char*>(parts[i].iov_base), parts[i].iov_len);
     return absl::OkStatus();
+  }
+
+  std::vector<iovec> Held(uint64_t offset) const override {
+    std::vector<iovec> parts;
+    for (size_t i = 0; i < buffers_.size(); ++i) {
+      const uint64_t begin = start_ + i * kBufferBytes;
+      const uint64_t end = std::min(begin + kBufferBytes, end_);
+      const uint64_t skip = std::max(begin, offset) - begin;
+      if (begin + skip < end) parts.push_back({buffers_[i].get() + skip, end - begin - skip});
+    }
+    return parts;
   }
 
   absl::Status Sync() override {
     RETURN_IF_ERROR(failed_);
-    if (::fdatasync(file_.get()) != 0) {
-      return failed_ = WriteError(errno, fmt::format("fdatasync blob {}", id_));
-    }
-    if (!folder_synced_) {
-      if (::fsync(folder_) != 0) {
-        return failed_ = WriteError(errno, fmt::format("fsync the folder of blob {}", id_));
-      }
-      folder_synced_ = true;
-    }
-    return absl::OkStatus();
+    failed_ = Flush();
+    if (failed_.ok()) failed_ = segment_->Sync();
+    return failed_ = Annotate(failed_, fmt::format("blob {}", id_));
   }
 
  private:
+  absl::Status GoTo(uint64_t offset) {
+    if (!buffers_.empty() && offset > end_) {
+      return absl::InternalError(fmt::format("blob {} written at {} after {}", id_, offset, end_));
+    }
+    if (!buffers_.empty() && offset >= start_) {
+      end_ = offset;
+      buffers_.resize((end_ - start_ + kBufferBytes - 1) / kBufferBytes);
+      return absl::OkStatus();
+    }
+    buffers_.clear();
+    start_ = end_ = offset - offset % kDiskBlockBytes;
+    if (start_ == offset) return absl::OkStatus();
+    buffers_.push_back(pool_.Take());
+    RETURN_IF_ERROR(segment_->Read(place_.offset + start_, buffers_.back().get(), kDiskBlockBytes));
+    end_ = offset;
+    return absl::OkStatus();
+  }
+
+  void Append(const char* data, size_t size) {
+    while (size > 0) {
+      const uint64_t held = end_ - start_;
+      if (held == buffers_.size() * kBufferBytes) buffers_.push_back(pool_.Take());
+      const size_t at = held % kBufferBytes;
+      const size_t take = std::min<size_t>(size, kBufferBytes - at);
+      std::memcpy(buffers_.back().get() + at, data, take);
+      data += take;
+      size -= take;
+      end_ += take;
+    }
+  }
+
+  absl::Status Flush() {
+    if (buffers_.empty()) return absl::OkStatus();
+    uint64_t left = RoundUpToDiskBlock(end_ - start_);
+    std::memset(buffers_.back().get() + (end_ - start_ - 1) % kBufferBytes + 1, 0,
+                left - (end_ - start_));
+    std::vector<iovec> parts;
+    for (const BufferPool::Buffer& buffer : buffers_) {
+      parts.push_back({buffer.get(), std::min<uint64_t>(left, kBufferBytes)});
+      left -= parts.back().iov_len;
+    }
+    RETURN_IF_ERROR(
+        segment_->Write(place_.offset + start_, parts.data(), static_cast<int>(parts.size())));
+    buffers_.clear();
+    return absl::OkStatus();
+  }
+
+  const BlobPlace place_;
   const BlobId id_;
-  Fd file_;
-  const int folder_;
-  bool folder_synced_;
+  const std::shared_ptr<Segment> segment_;
+  BufferPool& pool_;
+  // The blob's bytes [start_, end_), start_ at a disk block; empty or as many as these need.
+  std::vector<BufferPool::Buffer> buffers_;
+  uint64_t start_ = 0, end_ = 0;
   absl::Status failed_;
 };
 
 class FileBlobStore : public BlobStore {
  public:
-  static absl::StatusOr<std::unique_ptr<BlobStore>> Make(const std::string& directory) {
+  static absl::StatusOr<std::unique_ptr<BlobStore>> Make(const std::string& directory,
+                                                         const FileBlobOptions& options) {
     RETURN_IF_ERROR(MakeDirectories(directory));
-    auto store = std::unique_ptr<FileBlobStore>(new FileBlobStore);
-    store->directory_ = directory;
-    ASSIGN_OR_RETURN(store->root_, OpenFile(directory, O_RDONLY | O_DIRECTORY));
-    for (int i = 0; i < kFolders; ++i) {
-      const std::string path = directory + "/" + FolderName(i);
-      if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
-        return ErrnoStatus(errno, fmt::format("mkdir {}", path));
-      }
-      ASSIGN_OR_RETURN(store->folders_[static_cast<size_t>(i)],
-                       OpenFile(path, O_RDONLY | O_DIRECTORY));
-    }
-    // Once, so that no blob's Sync needs to think of its folder's own entry.
-    if (::fsync(store->root_.get()) != 0) {
-      return ErrnoStatus(errno, fmt::format("fsync {}", directory));
-    }
+    auto store = std::unique_ptr<FileBlobStore>(new FileBlobStore(directory, options));
+    ASSIGN_OR_RETURN(store->directory_, OpenFile(directory, O_RDONLY | O_DIRECTORY));
     return store;
+  }
+  ~FileBlobStore() override {
+    std::lock_guard lock(mutex_);
+    SealLocked();
   }
 
   absl::StatusOr<std::unique_ptr<BlobWriter>> Create(uint64_t size) override {
-    std::array<uint8_t, kIdLetters / 2> random;
-    if (RAND_bytes(random.data(), static_cast<int>(random.size())) != 1) {
-      return absl::InternalError("no random numbers for a blob's name");
+    const uint64_t room = std::max(RoundUpToDiskBlock(size), kDiskBlockBytes);
+    std::lock_guard lock(mutex_);
+    const bool large = room > options_.segment_bytes / 4;
+    if (active_ == nullptr || options_.segment_bytes - used_ < room) {
+      if (large) return CreateAloneLocked(size, room);
+      auto next = MakeSegmentLocked(options_.segment_bytes);
+      // A disk that is nearly full may still have room for this one.
+      if (absl::IsResourceExhausted(next.status())) return CreateAloneLocked(size, room);
+      if (!next.ok()) return next.status();
+      SealLocked();
+      active_ = *std::move(next);
     }
-    BlobId id = Hex({reinterpret_cast<const char*>(random.data()), random.size()});
-    const int folder = Folder(id);
-    Fd file(::openat(folder, id.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-    if (!file.valid()) return WriteError(errno, fmt::format("create blob {}", id));
-    int reserved = 0;
-    do {
-      reserved = ::fallocate(file.get(), 0, 0, static_cast<off_t>(size));
-    } while (reserved != 0 && errno == EINTR);
-    if (reserved != 0) {
-      const int error = errno;
-      ::unlinkat(folder, id.c_str(), 0);
-      return WriteError(error, fmt::format("reserve {} bytes for a blob", size));
-    }
-    return std::make_unique<FileBlobWriter>(std::move(id), std::move(file), folder,
-                                            /*folder_synced=*/false);
+    BlobPlace place{
+        .segment = active_->name(), .offset = std::exchange(used_, used_ + room), .size = size};
+    return std::make_unique<FileBlobWriter>(std::move(place), active_, pool_);
   }
 
   absl::StatusOr<std::unique_ptr<BlobWriter>> Resume(const BlobId& id) override {
-    RETURN_IF_ERROR(CheckId(id));
-    Fd file(::openat(Folder(id), id.c_str(), O_RDWR | O_CLOEXEC));
-    if (!file.valid()) return OpenError(errno, id);
-    // Whether an earlier run came to sync the folder isn't known: the next Sync does it again.
-    return std::make_unique<FileBlobWriter>(id, std::move(file), Folder(id),
-                                            /*folder_synced=*/false);
+    ASSIGN_OR_RETURN(BlobPlace place, PlaceOf(id));
+    std::lock_guard lock(mutex_);
+    std::shared_ptr<Segment> segment = open_[place.segment].lock();
+    if (segment == nullptr) {
+      auto opened = Segment::Open(path_, place.segment);
+      if (!opened.ok()) {
+        open_.erase(place.segment);
+        return OpenError(opened.status(), id);
+      }
+      open_[place.segment] = segment = *std::move(opened);
+    }
+    return std::make_unique<FileBlobWriter>(std::move(place), std::move(segment), pool_);
   }
 
   absl::Status Read(const BlobId& id, uint64_t offset, uint64_t size, std::string* out) override {
-    ASSIGN_OR_RETURN(Fd file, Open(id));
-    struct stat info;
-    if (::fstat(file.get(), &info) != 0) return ErrnoStatus(errno, fmt::format("stat blob {}", id));
-    const auto length = static_cast<uint64_t>(info.st_size);
-    if (offset > length || size > length - offset) {
+    BlobPlace place;
+    ASSIGN_OR_RETURN(const Fd file, OpenAt(id, O_RDONLY, &place));
+    if (offset > place.size || size > place.size - offset) {
       return absl::OutOfRangeError(
-          fmt::format("blob {} has {} bytes, not {} from {}", id, length, size, offset));
+          fmt::format("blob {} has {} bytes, not {} from {}", id, place.size, size, offset));
     }
     out->resize(size);
-    return Annotate(ReadAt(file.get(), out->data(), size, offset), fmt::format("blob {}", id));
+    return Annotate(ReadAt(file.get(), out->data(), size, place.offset + offset),
+                    fmt::format("blob {}", id));
+  }
+
+  absl::StatusOr<uint64_t> SizeOf(const BlobId& id) override {
+    BlobPlace place;
+    RETURN_IF_ERROR(OpenAt(id, O_RDONLY, &place).status());
+    return place.size;
   }
 
   absl::StatusOr<Fd> Open(const BlobId& id) override {
-    RETURN_IF_ERROR(CheckId(id));
-    Fd file(::openat(Folder(id), id.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!file.valid()) return OpenError(errno, id);
-    return file;
+    BlobPlace place;
+    ASSIGN_OR_RETURN(const Fd file, OpenAt(id, O_RDONLY, &place));
+    // Nameless, and gone with its last descriptor; before the kernel has written it, mostly.
+    ASSIGN_OR_RETURN(const Fd copy, OpenFile(path_, O_RDWR | O_TMPFILE));
+    auto from = static_cast<off_t>(place.offset);
+    for (uint64_t left = place.size; left > 0;) {
+      const ssize_t n = ::copy_file_range(file.get(), &from, copy.get(), nullptr, left, 0);
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return DiskError(errno, fmt::format("copy blob {}", id));
+      if (n == 0) return absl::DataLossError(fmt::format("blob {} is cut short", id));
+      left -= static_cast<uint64_t>(n);
+    }
+    return OpenFile(fmt::format("/proc/self/fd/{}", copy.get()), O_RDONLY);
   }
 
   absl::Status Remove(const BlobId& id) override {
-    RETURN_IF_ERROR(CheckId(id));
-    // Not synced: a removal that a crash undoes leaves rubbish, which a sweep finds.
-    if (::unlinkat(Folder(id), id.c_str(), 0) != 0 && errno != ENOENT) {
-      return ErrnoStatus(errno, fmt::format("remove blob {}", id));
-    }
+    BlobPlace place;
+    const auto file = OpenAt(id, O_RDWR, &place);
+    if (absl::IsNotFound(file.status())) return absl::OkStatus();
+    RETURN_IF_ERROR(file.status());
+    RETURN_IF_ERROR(Punch(file->get(), place.offset, place.end(), place.segment));
+    RemoveIfEmpty(file->get(), place.segment);
     return absl::OkStatus();
   }
 
-  absl::StatusOr<uint64_t> Sweep(const std::function<bool(const BlobId&)>& is_named,
-                                 const std::stop_token& stop) override {
-    std::vector<BlobId> unnamed;
+  absl::StatusOr<uint64_t> Sweep(const NamedBlobs& named, const std::stop_token& stop) override {
+    struct Rubbish {
+      std::string segment;
+      std::vector<std::pair<uint64_t, uint64_t>> runs;  // [begin, end), in bytes
+    };
+    std::vector<Rubbish> found;
     bool any_named = false;
-    for (int i = 0; i < kFolders; ++i) {
-      ASSIGN_OR_RETURN(const std::vector<BlobId> old, OldBlobs(i, stop));
-      for (const BlobId& id : old) {
-        RETURN_IF_ERROR(CheckStop(stop));
-        if (is_named(id)) {
-          any_named = true;
-        } else {
-          unnamed.push_back(id);
-        }
+    ASSIGN_OR_RETURN(const std::vector<std::string> segments, QuietSegments(stop));
+    for (const std::string& segment : segments) {
+      RETURN_IF_ERROR(CheckStop(stop));
+      ASSIGN_OR_RETURN(const std::vector<BlobId> blobs, named(segment));
+      any_named = any_named || !blobs.empty();
+      Rubbish rubbish{.segment = segment};
+      uint64_t at = 0;
+      for (const BlobId& id : blobs) {
+        ASSIGN_OR_RETURN(const BlobPlace place, PlaceOf(id));
+        if (place.offset > at) rubbish.runs.emplace_back(at, place.offset);
+        at = std::max(at, place.end());
       }
+      rubbish.runs.emplace_back(at, UINT64_MAX);
+      found.push_back(std::move(rubbish));
     }
-    if (!unnamed.empty() && !any_named) {
-      return absl::FailedPreconditionError(fmt::format(
-          "the catalogue names none of the {} objects in {}: is it the right catalogue? Nothing "
-          "was removed",
-          unnamed.size(), directory_));
+    if (!found.empty() && !any_named) {
+      return absl::FailedPreconditionError(
+          fmt::format("the catalogue names nothing of the {} files in {}: is it the right "
+                      "catalogue? Nothing was removed",
+                      found.size(), path_));
     }
-    uint64_t removed = 0;
-    for (const BlobId& id : unnamed) {
+    uint64_t freed = 0;
+    for (const Rubbish& rubbish : found) {
       if (stop.stop_requested()) break;
-      RETURN_IF_ERROR(Remove(id));
-      ++removed;
+      const auto file = OpenFile(PathOf(rubbish.segment), O_RDWR);
+      if (absl::IsNotFound(file.status())) continue;
+      RETURN_IF_ERROR(file.status());
+      struct stat before, after;
+      if (::fstat(file->get(), &before) != 0) {
+        return ErrnoStatus(errno, fmt::format("stat {}", PathOf(rubbish.segment)));
+      }
+      for (const auto& [begin, end] : rubbish.runs) {
+        const uint64_t last = std::min<uint64_t>(end, static_cast<uint64_t>(before.st_size));
+        if (begin < last) RETURN_IF_ERROR(Punch(file->get(), begin, last, rubbish.segment));
+      }
+      if (::fstat(file->get(), &after) == 0 && after.st_blocks < before.st_blocks) {
+        freed += static_cast<uint64_t>(before.st_blocks - after.st_blocks) * 512;
+      }
+      RemoveIfEmpty(file->get(), rubbish.segment);
     }
-    return removed;
+    return freed;
   }
 
   absl::StatusOr<uint64_t> FreeBytes() override {
     struct statvfs info;
-    if (::fstatvfs(root_.get(), &info) != 0) {
-      return ErrnoStatus(errno, fmt::format("statvfs {}", directory_));
+    if (::fstatvfs(directory_.get(), &info) != 0) {
+      return ErrnoStatus(errno, fmt::format("statvfs {}", path_));
     }
     return static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
   }
 
+  uint64_t BytesInMemory() const override { return pool_.bytes_in_use(); }
+
  private:
-  FileBlobStore() = default;
+  FileBlobStore(std::string path, const FileBlobOptions& options)
+      : path_(std::move(path)), options_(options) {}
 
-  int Folder(const BlobId& id) const { return folders_[static_cast<size_t>(FolderOf(id))].get(); }
+  std::string PathOf(const std::string& segment) const { return path_ + "/" + segment; }
 
-  static absl::Status OpenError(int error, const BlobId& id) {
-    return error == ENOENT ? absl::NotFoundError(fmt::format("no blob {}", id))
-                           : ErrnoStatus(error, fmt::format("open blob {}", id));
+  static absl::Status OpenError(const absl::Status& status, const BlobId& id) {
+    return absl::IsNotFound(status) ? absl::NotFoundError(fmt::format("no blob {}", id)) : status;
   }
 
-  absl::StatusOr<std::vector<BlobId>> OldBlobs(int folder, const std::stop_token& stop) {
-    const std::string path = directory_ + "/" + FolderName(folder);
-    std::unique_ptr<DIR, int (*)(DIR*)> entries(::opendir(path.c_str()), &::closedir);
-    if (entries == nullptr) return ErrnoStatus(errno, fmt::format("read {}", path));
+  // The segment that `id` lies in. NOT_FOUND also where the blob was punched out of it.
+  absl::StatusOr<Fd> OpenAt(const BlobId& id, int flags, BlobPlace* place) const {
+    ASSIGN_OR_RETURN(*place, PlaceOf(id));
+    auto file = OpenFile(PathOf(place->segment), flags);
+    if (!file.ok()) return OpenError(file.status(), id);
+    const off_t data = ::lseek(file->get(), static_cast<off_t>(place->offset), SEEK_DATA);
+    const bool none = data < 0 ? errno == ENXIO : static_cast<uint64_t>(data) >= place->end();
+    if (none && place->size > 0) return OpenError(absl::NotFoundError(""), id);
+    return file;
+  }
+
+  absl::StatusOr<std::shared_ptr<Segment>> MakeSegmentLocked(uint64_t bytes) {
+    std::array<uint8_t, kSegmentNameLetters / 2> random;
+    if (RAND_bytes(random.data(), static_cast<int>(random.size())) != 1) {
+      return absl::InternalError("no random numbers for a segment's name");
+    }
+    const std::string name = Hex({reinterpret_cast<const char*>(random.data()), random.size()});
+    ASSIGN_OR_RETURN(auto segment, Segment::Make(path_, name, bytes));
+    std::erase_if(open_, [](const auto& entry) { return entry.second.expired(); });
+    open_[name] = segment;
+    return segment;
+  }
+
+  absl::StatusOr<std::unique_ptr<BlobWriter>> CreateAloneLocked(uint64_t size, uint64_t room) {
+    ASSIGN_OR_RETURN(auto segment, MakeSegmentLocked(room));
+    BlobPlace place{.segment = segment->name(), .offset = 0, .size = size};
+    return std::make_unique<FileBlobWriter>(std::move(place), std::move(segment), pool_);
+  }
+
+  // No more blobs go into the active segment; what it has left is given back. A crash leaves that
+  // to the sweep.
+  void SealLocked() {
+    if (active_ != nullptr) (void)active_->Truncate(used_);
+    active_ = nullptr;
+    used_ = 0;
+  }
+
+  bool InUseLocked(const std::string& segment) const {
+    const auto found = open_.find(segment);
+    return found != open_.end() && !found->second.expired();
+  }
+
+  static absl::Status Punch(int file, uint64_t begin, uint64_t end, const std::string& segment) {
+    if (::fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(begin),
+                    static_cast<off_t>(end - begin)) == 0) {
+      return absl::OkStatus();
+    }
+    return DiskError(errno, fmt::format("free [{}, {}) of {}", begin, end, segment));
+  }
+
+  // Not synced: a removal that a crash undoes leaves rubbish, which a sweep finds.
+  void RemoveIfEmpty(int file, const std::string& segment) {
+    struct stat info;
+    if (::fstat(file, &info) != 0 || info.st_blocks != 0) return;
+    std::lock_guard lock(mutex_);
+    if (!InUseLocked(segment)) ::unlink(PathOf(segment).c_str());
+  }
+
+  // In which nobody writes, and nobody has for an hour.
+  absl::StatusOr<std::vector<std::string>> QuietSegments(const std::stop_token& stop) {
+    std::unique_ptr<DIR, int (*)(DIR*)> entries(::opendir(path_.c_str()), &::closedir);
+    if (entries == nullptr) return ErrnoStatus(errno, fmt::format("read {}", path_));
     const time_t before = ::time(nullptr) - kSweepAgeSeconds;
-    std::vector<BlobId> old;
+    std::vector<std::string> quiet;
     // NOLINTNEXTLINE(concurrency-mt-unsafe): a stream of our own
     while (const dirent* entry = ::readdir(entries.get())) {
       RETURN_IF_ERROR(CheckStop(stop));
       struct stat info;
-      if (!IsBlobId(entry->d_name) ||
+      if (!IsSegmentName(entry->d_name) ||
           ::fstatat(::dirfd(entries.get()), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) {
         continue;  // not ours, or gone meanwhile
       }
-      if (info.st_mtime < before) old.emplace_back(entry->d_name);
+      std::lock_guard lock(mutex_);
+      if (info.st_mtime < before && !InUseLocked(entry->d_name)) quiet.emplace_back(entry->d_name);
     }
-    return old;
+    return quiet;
   }
 
-  std::string directory_;
-  Fd root_;
-  std::array<Fd, kFolders> folders_;
+  const std::string path_;
+  const FileBlobOptions options_;
+  Fd directory_;
+  BufferPool pool_;
+
+  std::mutex mutex_;
+  std::shared_ptr<Segment> active_;  // new blobs go here, from used_ on
+  uint64_t used_ = 0;
+  // Alive while anybody writes there.
+  std::map<std::string, std::weak_ptr<Segment>> open_;
 };
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<BlobStore>> OpenFileBlobStore(const std::string& directory) {
-  return FileBlobStore::Make(directory);
+absl::StatusOr<std::unique_ptr<BlobStore>> OpenFileBlobStore(const std::string& directory,
+                                                             const FileBlobOptions& options) {
+  return FileBlobStore::Make(directory, options);
 }
 
 }  // namespace gleaner::cloud

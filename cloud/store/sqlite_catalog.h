@@ -59,7 +59,7 @@ class SqliteCatalog : public Catalog {
                                        size_t index) override;
   absl::StatusOr<BlobId> FindThumbnail(std::string_view clip_id, size_t index) override;
   absl::StatusOr<ManifestRow> FindManifest(std::string_view clip_id) override;
-  absl::StatusOr<bool> NamesBlob(const BlobId& blob) override;
+  absl::StatusOr<std::vector<BlobId>> FindBlobs(std::string_view prefix) override;
   absl::Status Check() override;
 
  private:

@@ -22,6 +22,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -135,15 +136,18 @@ Measured Turn(const std::string& program, const Way& way, ClientOptions options,
   return {.mb_s = bytes / 1e6 / seconds, .cpu_s_per_gb = (cpu + server_cpu) / (bytes / 1e9)};
 }
 
-// Gives the room back, but not the files' inodes: ext4 without a journal looks at every inode that
-// was freed within the last minute before it gives one out, and would charge one turn's deletions
-// to the next.
+// Gives the room back, but not the inodes of nginx's files: ext4 without a journal looks at every
+// inode that was freed within the last minute before it gives one out, and would charge one turn's
+// deletions to the next. Our last segment is still written to.
 void Clear(const std::string& folder) {
-  for (const char* part : {"/blobs", "/www"}) {
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder + part)) {
-      if (entry.is_regular_file()) std::filesystem::resize_file(entry.path(), 0);
-    }
+  namespace fs = std::filesystem;
+  for (const auto& entry : fs::recursive_directory_iterator(folder + "/www")) {
+    if (entry.is_regular_file()) fs::resize_file(entry.path(), 0);
   }
+  std::vector<fs::directory_entry> segments(fs::directory_iterator(folder + "/blobs"), {});
+  std::sort(segments.begin(), segments.end(),
+            [](const auto& a, const auto& b) { return a.last_write_time() < b.last_write_time(); });
+  for (size_t i = 0; i + 1 < segments.size(); ++i) fs::remove(segments[i].path());
   ::sync();
 }
 

@@ -2,12 +2,15 @@
 
 #include <gmock/gmock.h>
 
+#include "cloud/store/blob_place.h"
 #include "tests/cloud/ingest/ingest_testing.h"
 
 namespace gleaner::cloud {
 namespace {
 
 using testing::Each;
+using testing::ElementsAre;
+using testing::IsEmpty;
 
 // As the kernel is after a failed write-back: the next sync of a blob that went through here fails
 // once, and later ones succeed although the bytes never reached the disk.
@@ -26,6 +29,7 @@ class FailsOnce {
     absl::Status WriteAt(uint64_t offset, const struct iovec* parts, int count) override {
       return real->WriteAt(offset, parts, count);
     }
+    std::vector<iovec> Held(uint64_t offset) const override { return real->Held(offset); }
     absl::Status Sync() override {
       if (std::exchange(store.fail_next, false)) return absl::DataLossError("the disk says no");
       return real->Sync();
@@ -51,10 +55,11 @@ class FailsOnce {
     }
     absl::StatusOr<Fd> Open(const BlobId& id) override { return real->Open(id); }
     absl::Status Remove(const BlobId& id) override { return real->Remove(id); }
-    absl::StatusOr<uint64_t> Sweep(const std::function<bool(const BlobId&)>& is_named,
-                                   const std::stop_token& stop) override {
-      return real->Sweep(is_named, stop);
+    absl::StatusOr<uint64_t> SizeOf(const BlobId& id) override { return real->SizeOf(id); }
+    absl::StatusOr<uint64_t> Sweep(const NamedBlobs& named, const std::stop_token& stop) override {
+      return real->Sweep(named, stop);
     }
+    uint64_t BytesInMemory() const override { return real->BytesInMemory(); }
     absl::StatusOr<uint64_t> FreeBytes() override { return real->FreeBytes(); }
     std::unique_ptr<BlobStore> real;
     bool fail_next = false;
@@ -83,7 +88,16 @@ class ClipUploadTest : public testing::Test {
     }
   }
 
+  // As before progress is told of.
+  UploadRow MakeDurable(ClipUpload& upload) {
+    EXPECT_THAT(upload.Hash(), IsEmpty());
+    EXPECT_TRUE(upload.Sync(nullptr).ok());
+    EXPECT_TRUE(upload.Begin(*catalog_).ok());
+    return *catalog_->FindUpload("cart-1", clip_.key()).value();
+  }
+
   TemporaryFolder folder_;
+  std::unique_ptr<Catalog> catalog_ = *OpenSqliteCatalog(folder_ / "catalog.db", RealClock());
   FailsOnce disk_{*OpenFileBlobStore(folder_ / "blobs")};
   SentClip clip_ = MakeClip("cart-1", 1);
 };
@@ -91,30 +105,77 @@ class ClipUploadTest : public testing::Test {
 TEST_F(ClipUploadTest, ResumesAtWhatWasWrittenAndIsNowDurable) {
   auto upload = *ClipUpload::Create(disk_.store(), Row(), clip_.manifest);
   WriteAll(*upload);
-  const UploadRow row = upload->row();
+  const UploadRow row = MakeDurable(*upload);
   upload.reset();
-  bool changed = false;
-  const auto again = ClipUpload::Resume(disk_.store(), row, clip_.manifest, &changed);
+  const auto again = ClipUpload::Resume(disk_.store(), row, clip_.manifest);
   ASSERT_TRUE(again.ok());
-  EXPECT_FALSE(changed);
-  EXPECT_TRUE((*again)->complete());
+  EXPECT_TRUE((*again)->row().begun);
+  EXPECT_TRUE((*again)->verified());
 }
 
 TEST_F(ClipUploadTest, BelievesNoByteAfterASyncThatFailed) {
   auto upload = *ClipUpload::Create(disk_.store(), Row(), clip_.manifest);
   WriteAll(*upload);
-  const UploadRow row = upload->row();
+  const UploadRow row = MakeDurable(*upload);
   upload.reset();
-  bool changed = false;
   disk_.FailNextSync();
-  EXPECT_TRUE(
-      absl::IsDataLoss(ClipUpload::Resume(disk_.store(), row, clip_.manifest, &changed).status()));
-  // The pages are still in memory, each block matches, and a sync would now succeed.
-  const auto again = ClipUpload::Resume(disk_.store(), row, clip_.manifest, &changed);
+  EXPECT_TRUE(absl::IsDataLoss(ClipUpload::Resume(disk_.store(), row, clip_.manifest).status()));
+  // Each block that is there matches, and a sync would now succeed.
+  const auto again = ClipUpload::Resume(disk_.store(), row, clip_.manifest);
   ASSERT_TRUE(again.ok());
-  EXPECT_TRUE(changed);
   EXPECT_THAT((*again)->durable_offsets(), Each(0));
-  EXPECT_FALSE((*again)->complete());
+  EXPECT_FALSE((*again)->received());
+}
+
+TEST_F(ClipUploadTest, BeginsAgainWithNewBlobsForThoseThatWereLost) {
+  auto upload = *ClipUpload::Create(disk_.store(), Row(), clip_.manifest);
+  WriteAll(*upload);
+  const UploadRow row = MakeDurable(*upload);
+  upload.reset();
+  std::filesystem::remove(folder_ / ("blobs/" + PlaceOf(row.blobs[1])->segment));
+  const auto store = *OpenFileBlobStore(folder_ / "blobs");
+  const auto again = ClipUpload::Resume(*store, row, clip_.manifest);
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_FALSE((*again)->row().begun);
+  EXPECT_NE((*again)->row().blobs, row.blobs);
+  ASSERT_TRUE((*again)->Begin(*catalog_).ok());
+  EXPECT_EQ((*catalog_->FindUpload("cart-1", row.key))->blobs, (*again)->row().blobs);
+}
+
+TEST_F(ClipUploadTest, AnUploadThatTheCatalogueWasNeverToldOfTakesItsBlobsWithIt) {
+  auto upload = *ClipUpload::Create(disk_.store(), Row(), clip_.manifest);
+  WriteAll(*upload);
+  EXPECT_THAT(upload->Hash(), IsEmpty());
+  ASSERT_TRUE(upload->Sync(nullptr).ok());
+  const std::vector<BlobId> blobs = upload->row().blobs;
+  EXPECT_TRUE(disk_.store().SizeOf(blobs[1]).ok());
+  upload.reset();
+  for (const BlobId& blob : blobs) {
+    EXPECT_TRUE(absl::IsNotFound(disk_.store().SizeOf(blob).status()));
+  }
+}
+
+TEST_F(ClipUploadTest, ForgetsAnObjectThatIsReadBackWithAnotherDigest) {
+  auto upload = *ClipUpload::Create(disk_.store(), Row(), clip_.manifest);
+  WriteAll(*upload);
+  const UploadRow row = MakeDurable(*upload);
+  upload.reset();
+  clip_.manifest.mutable_objects(1)->set_sha256(std::string(32, 'x'));
+  const auto again = ClipUpload::Resume(disk_.store(), row, clip_.manifest);
+  ASSERT_TRUE(again.ok());
+  EXPECT_THAT((*again)->durable_offsets(), ElementsAre(clip_.objects[0].size(), 0));
+}
+
+TEST_F(ClipUploadTest, ForgetsAnObjectThatHasAnotherDigestThoughEachBlockMatches) {
+  clip_.manifest.mutable_objects(1)->set_sha256(std::string(32, 'x'));
+  clip_.Seal();
+  auto upload = *ClipUpload::Create(disk_.store(), Row(), clip_.manifest);
+  WriteAll(*upload);
+  EXPECT_TRUE(upload->received());
+  EXPECT_THAT(upload->Hash(), ElementsAre(1));
+  EXPECT_FALSE(upload->received());
+  ASSERT_TRUE(upload->Sync(nullptr).ok());
+  EXPECT_THAT(upload->durable_offsets(), ElementsAre(clip_.objects[0].size(), 0));
 }
 
 }  // namespace

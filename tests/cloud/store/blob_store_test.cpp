@@ -1,28 +1,49 @@
 #include "cloud/store/blob_store.h"
 
+#include <fcntl.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <utime.h>
 
 #include <filesystem>
 #include <set>
+#include <thread>
 
+#include "cloud/store/blob_place.h"
 #include "common/status.h"
 #include "tests/cloud/store/catalog_testing.h"
 
 namespace gleaner::cloud {
 namespace {
 
+constexpr uint64_t kSegmentBytes = 1 << 20;
+constexpr uint64_t kDisk = kDiskBlockBytes;
+
 class BlobStoreTest : public testing::Test {
  protected:
-  BlobStoreTest() : store_(*OpenFileBlobStore(folder_ / "blobs")) {}
+  BlobStoreTest() { Open(); }
 
+  void Open() {
+    store_.reset();
+    store_ = *OpenFileBlobStore(folder_ / "blobs", {.segment_bytes = kSegmentBytes});
+  }
   static absl::Status Write(BlobWriter& writer, uint64_t offset, std::string text) {
     iovec part{text.data(), text.size()};
     return writer.WriteAt(offset, &part, 1);
   }
-  std::string PathOf(const BlobId& id) const {
-    return folder_ / ("blobs/" + id.substr(0, 2) + "/" + id);
+  std::string PathOf(const BlobId& id) const { return folder_ / ("blobs/" + PlaceOf(id)->segment); }
+  struct stat FileOf(const BlobId& id) const {
+    struct stat info {};
+    EXPECT_EQ(::stat(PathOf(id).c_str(), &info), 0) << id;
+    return info;
+  }
+  size_t Files() const {
+    size_t files = 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_.path())) {
+      files += entry.is_regular_file() ? 1 : 0;
+    }
+    return files;
   }
   BlobId Make(const std::string& text) {
     auto writer = *store_->Create(text.size());
@@ -30,9 +51,29 @@ class BlobStoreTest : public testing::Test {
     EXPECT_TRUE(writer->Sync().ok());
     return writer->id();
   }
-  void MakeOld(const BlobId& id) const {
+  std::string Read(const BlobId& id) {
+    std::string out;
+    const auto size = store_->SizeOf(id);
+    if (!size.ok()) return size.status().ToString();
+    const absl::Status read = store_->Read(id, 0, *size, &out);
+    return read.ok() ? out : read.ToString();
+  }
+  // As if the store had been closed two hours ago.
+  void MakeOld() {
+    Open();
     const utimbuf times{::time(nullptr) - 7200, ::time(nullptr) - 7200};
-    ASSERT_EQ(::utime(PathOf(id).c_str(), &times), 0);
+    for (const auto& entry : std::filesystem::directory_iterator(folder_ / "blobs")) {
+      ASSERT_EQ(::utime(entry.path().c_str(), &times), 0);
+    }
+  }
+  static NamedBlobs Naming(std::set<BlobId> all) {
+    return [all = std::move(all)](std::string_view prefix) {
+      std::vector<BlobId> found;
+      for (const BlobId& id : all) {
+        if (id.starts_with(prefix)) found.push_back(id);
+      }
+      return found;
+    };
   }
 
   TemporaryFolder folder_;
@@ -62,27 +103,72 @@ TEST_F(BlobStoreTest, WritesMorePartsThanOneSystemCallTakes) {
   for (char& byte : bytes) parts.push_back({&byte, 1});
   auto writer = *store_->Create(bytes.size());
   ASSERT_TRUE(writer->WriteAt(0, parts.data(), static_cast<int>(parts.size())).ok());
-  std::string out;
-  ASSERT_TRUE(store_->Read(writer->id(), 0, bytes.size(), &out).ok());
-  EXPECT_EQ(out, bytes);
+  ASSERT_TRUE(writer->Sync().ok());
+  EXPECT_EQ(Read(writer->id()), bytes);
 }
 
-TEST_F(BlobStoreTest, ReservesTheRoomAtOnce) {
-  auto writer = *store_->Create(1 << 20);
-  struct stat info;
-  ASSERT_EQ(::stat(PathOf(writer->id()).c_str(), &info), 0);
-  EXPECT_EQ(info.st_size, 1 << 20);
-  EXPECT_GE(info.st_blocks * 512, 1 << 20);
+TEST_F(BlobStoreTest, HoldsWhatWasWrittenInMemoryUntilTheSync) {
+  const std::string bytes(300'000, 'x');
+  auto writer = *store_->Create(bytes.size());
+  ASSERT_TRUE(Write(*writer, 0, bytes).ok());
+  EXPECT_TRUE(absl::IsNotFound(store_->SizeOf(writer->id()).status()));
+  EXPECT_GE(store_->BytesInMemory(), bytes.size());
+  std::string held;
+  for (const iovec& part : writer->Held(5)) {
+    held.append(static_cast<const char*>(part.iov_base), part.iov_len);
+  }
+  EXPECT_EQ(held, bytes.substr(5));
+  ASSERT_TRUE(writer->Sync().ok());
+  EXPECT_EQ(store_->BytesInMemory(), 0u);
+  EXPECT_TRUE(writer->Held(0).empty());
+  EXPECT_EQ(Read(writer->id()), bytes);
+}
+
+TEST_F(BlobStoreTest, WritesAgainFromWhereItIsTold) {
+  auto writer = *store_->Create(10);
+  ASSERT_TRUE(Write(*writer, 0, "abcdefgh").ok());
+  ASSERT_TRUE(Write(*writer, 3, "XY").ok());
+  ASSERT_TRUE(writer->Sync().ok());
+  ASSERT_TRUE(Write(*writer, 1, "123456789").ok());
+  ASSERT_TRUE(writer->Sync().ok());
+  EXPECT_EQ(Read(writer->id()), "a123456789");
+  EXPECT_TRUE(absl::IsOutOfRange(Write(*writer, 8, "abc")));
+}
+
+TEST_F(BlobStoreTest, ManyBlobsShareAFileWhoseRoomIsReservedAtOnce) {
+  std::vector<BlobId> blobs;
+  for (int i = 0; i < 100; ++i) blobs.push_back(Make(fmt::format("blob {}", i)));
+  EXPECT_EQ(Files(), 1u);
+  EXPECT_EQ(FileOf(blobs[0]).st_size, static_cast<off_t>(kSegmentBytes));
+  EXPECT_GE(FileOf(blobs[0]).st_blocks * 512, static_cast<off_t>(kSegmentBytes));
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(Read(blobs[i]), fmt::format("blob {}", i));
+}
+
+TEST_F(BlobStoreTest, ABlobThatWouldFillASegmentHasAFileOfItsOwn) {
+  const BlobId small = Make("small");
+  const std::string bytes(kSegmentBytes + 5, 'x');
+  const BlobId large = Make(bytes);
+  EXPECT_NE(PathOf(small), PathOf(large));
+  EXPECT_EQ(FileOf(large).st_size, static_cast<off_t>(kSegmentBytes + kDisk));
+  EXPECT_EQ(Read(large), bytes);
+  EXPECT_EQ(PathOf(Make("another")), PathOf(small));
+}
+
+TEST_F(BlobStoreTest, AFullSegmentGivesBackWhatItHasLeft) {
+  const std::string fifth(kSegmentBytes / 5, 'x');
+  std::vector<BlobId> blobs;
+  for (int i = 0; i < 5; ++i) blobs.push_back(Make(fifth));
+  EXPECT_EQ(PathOf(blobs[3]), PathOf(blobs[0]));
+  EXPECT_NE(PathOf(blobs[4]), PathOf(blobs[0]));
+  EXPECT_EQ(FileOf(blobs[0]).st_size, static_cast<off_t>(4 * RoundUpToDiskBlock(fifth.size())));
+  store_.reset();
+  EXPECT_EQ(FileOf(blobs[4]).st_size, static_cast<off_t>(RoundUpToDiskBlock(fifth.size())));
 }
 
 TEST_F(BlobStoreTest, RefusesABlobLargerThanTheDiskAndLeavesNothing) {
   const uint64_t too_much = *store_->FreeBytes() * 2 + (1ull << 40);
   EXPECT_TRUE(absl::IsResourceExhausted(store_->Create(too_much).status()));
-  size_t files = 0;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_.path())) {
-    files += entry.is_regular_file() ? 1 : 0;
-  }
-  EXPECT_EQ(files, 0u);
+  EXPECT_EQ(Files(), 0u);
 }
 
 TEST_F(BlobStoreTest, ResumesAfterTheStoreWasOpenedAgain) {
@@ -93,7 +179,7 @@ TEST_F(BlobStoreTest, ResumesAfterTheStoreWasOpenedAgain) {
     ASSERT_TRUE(writer->Sync().ok());
     id = writer->id();
   }
-  store_ = *OpenFileBlobStore(folder_ / "blobs");
+  Open();
   auto writer = *store_->Resume(id);
   ASSERT_TRUE(Write(*writer, 3, "def").ok());
   ASSERT_TRUE(writer->Sync().ok());
@@ -113,48 +199,128 @@ TEST_F(BlobStoreTest, KnowsNoBlobThatIsNotThereAndNoNameFromOutside) {
   }
 }
 
-TEST_F(BlobStoreTest, SweepsOnlyWhatIsOldAndUnnamed) {
-  const BlobId named = Make("named"), old = Make("old"), fresh = Make("new");
-  MakeOld(named);
-  MakeOld(old);
-  std::set<BlobId> asked;
-  const auto removed = store_->Sweep([&](const BlobId& id) {
-    asked.insert(id);
-    return id == named;
-  });
-  ASSERT_TRUE(removed.ok()) << removed.status();
-  EXPECT_EQ(*removed, 1u);
-  EXPECT_EQ(asked, (std::set<BlobId>{named, old}));
-  EXPECT_TRUE(store_->Open(named).ok());
-  EXPECT_TRUE(store_->Open(fresh).ok());
-  EXPECT_TRUE(absl::IsNotFound(store_->Open(old).status()));
+TEST_F(BlobStoreTest, AWorkerSeesItsBlobAndNothingElse) {
+  const BlobId other = Make("secret"), mine = Make("mine"), after = Make("also secret");
+  const auto file = store_->Open(mine);
+  ASSERT_TRUE(file.ok()) << file.status();
+  char bytes[100];
+  EXPECT_EQ(::read(file->get(), bytes, sizeof bytes), 4);
+  EXPECT_EQ(std::string(bytes, 4), "mine");
+  EXPECT_LT(::write(file->get(), "x", 1), 0);
+  EXPECT_EQ(Files(), 1u) << "the copy has no name";
 }
 
-TEST_F(BlobStoreTest, ASweepThatIsStoppedRemovesNothing) {
-  const BlobId named = Make("named"), a = Make("a"), b = Make("b");
-  for (const BlobId& id : {named, a, b}) MakeOld(id);
+TEST_F(BlobStoreTest, WhatIsRemovedGivesItsRoomBackAndItsNeighboursStay) {
+  const std::string bytes(100'000, 'x');
+  const BlobId a = Make(bytes), b = Make(bytes), c = Make(bytes);
+  const auto before = FileOf(a).st_blocks;
+  ASSERT_TRUE(store_->Remove(b).ok());
+  EXPECT_LE(FileOf(a).st_blocks * 512 + 100'000, before * 512);
+  EXPECT_TRUE(absl::IsNotFound(store_->SizeOf(b).status()));
+  EXPECT_TRUE(absl::IsNotFound(store_->Open(b).status()));
+  EXPECT_EQ(Read(a), bytes);
+  EXPECT_EQ(Read(c), bytes);
+  Open();  // nobody writes there any more
+  ASSERT_TRUE(store_->Remove(a).ok());
+  ASSERT_TRUE(store_->Remove(c).ok());
+  EXPECT_EQ(Files(), 0u);
+}
+
+TEST_F(BlobStoreTest, SweepsOnlyWhatIsOldAndUnnamed) {
+  const std::string bytes(50'000, 'x');
+  const BlobId rubbish = Make(bytes), named = Make(bytes), more = Make(bytes);
+  MakeOld();
+  const BlobId fresh = Make(bytes);
+  const auto freed = store_->Sweep(Naming({named}));
+  ASSERT_TRUE(freed.ok()) << freed.status();
+  EXPECT_GE(*freed, 2 * bytes.size());
+  EXPECT_LE(*freed, 2 * RoundUpToDiskBlock(bytes.size()));
+  EXPECT_EQ(Read(named), bytes);
+  EXPECT_EQ(Read(fresh), bytes);
+  for (const BlobId& id : {rubbish, more}) {
+    EXPECT_TRUE(absl::IsNotFound(store_->Open(id).status()));
+  }
+  EXPECT_EQ(*store_->Sweep(Naming({named})), 0u);
+}
+
+TEST_F(BlobStoreTest, SweepsNothingWhereSomebodyStillWrites) {
+  const BlobId named = Make("named");
+  auto writer = *store_->Create(5);
+  ASSERT_TRUE(Write(*writer, 0, "later").ok());
+  const utimbuf times{::time(nullptr) - 7200, ::time(nullptr) - 7200};
+  ASSERT_EQ(::utime(PathOf(named).c_str(), &times), 0);
+  ASSERT_TRUE(store_->Sweep(Naming({named})).ok());
+  ASSERT_TRUE(writer->Sync().ok());
+  EXPECT_EQ(Read(writer->id()), "later");
+}
+
+TEST_F(BlobStoreTest, SweepsAwayFilesInWhichNothingIsNamed) {
+  const BlobId named = Make("named");
+  const BlobId alone = Make(std::string(kSegmentBytes, 'x'));
+  MakeOld();
+  ASSERT_TRUE(store_->Sweep(Naming({named})).ok());
+  EXPECT_EQ(Files(), 1u);
+  EXPECT_EQ(Read(named), "named");
+}
+
+TEST_F(BlobStoreTest, WhatACrashLeftOfASegmentIsGivenBackByTheSweep) {
+  const BlobId named = Make("named");
+  store_.reset();
+  std::filesystem::remove(PathOf(named));
+  // As it was before it was closed: with all its room.
+  const Fd file = *OpenFile(PathOf(named), O_RDWR | O_CREAT);
+  ASSERT_EQ(::fallocate(file.get(), 0, 0, kSegmentBytes), 0);
+  ASSERT_TRUE(WriteAt(file.get(), "named", 5, 0).ok());
+  MakeOld();
+  const auto freed = store_->Sweep(Naming({named}));
+  ASSERT_TRUE(freed.ok()) << freed.status();
+  EXPECT_EQ(*freed, kSegmentBytes - kDisk);
+  EXPECT_EQ(Read(named), "named");
+}
+
+TEST_F(BlobStoreTest, ASweepThatIsStoppedClearsNothing) {
+  const BlobId named = Make("named"), a = Make("a");
+  const BlobId b = Make(std::string(kSegmentBytes, 'b'));
+  MakeOld();
   std::stop_source stop;
   int asked = 0;
-  const auto removed = store_->Sweep(
-      [&](const BlobId& id) {
+  const auto freed = store_->Sweep(
+      [&](std::string_view prefix) {
         ++asked;
         stop.request_stop();
-        return id == named;
+        return Naming({named})(prefix);
       },
       stop.get_token());
-  EXPECT_TRUE(absl::IsCancelled(removed.status())) << removed.status();
+  EXPECT_TRUE(absl::IsCancelled(freed.status())) << freed.status();
   EXPECT_EQ(asked, 1);
   for (const BlobId& id : {named, a, b}) EXPECT_TRUE(store_->Open(id).ok());
 }
 
-TEST_F(BlobStoreTest, SweepsNothingForACatalogueThatKnowsNoneOfIt) {
+TEST_F(BlobStoreTest, SweepsNothingForACatalogueThatKnowsNoneOfItOrFails) {
   const BlobId a = Make("a"), b = Make("b");
-  MakeOld(a);
-  MakeOld(b);
-  const auto removed = store_->Sweep([](const BlobId&) { return false; });
-  EXPECT_TRUE(absl::IsFailedPrecondition(removed.status()));
-  EXPECT_TRUE(store_->Open(a).ok());
-  EXPECT_TRUE(store_->Open(b).ok());
+  MakeOld();
+  EXPECT_TRUE(absl::IsFailedPrecondition(store_->Sweep(Naming({})).status()));
+  const auto failing = [](std::string_view) -> absl::StatusOr<std::vector<BlobId>> {
+    return absl::UnavailableError("locked");
+  };
+  EXPECT_TRUE(absl::IsUnavailable(store_->Sweep(failing).status()));
+  EXPECT_EQ(Read(a), "a");
+  EXPECT_EQ(Read(b), "b");
+}
+
+TEST_F(BlobStoreTest, ManyWritersShareSyncsAndEachHasItsOwnBytes) {
+  std::vector<std::jthread> threads;
+  std::vector<std::vector<BlobId>> made(8);
+  for (size_t t = 0; t < made.size(); ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 20; ++i) made[t].push_back(Make(fmt::format("{} of {}", i, t)));
+    });
+  }
+  threads.clear();
+  Open();
+  for (size_t t = 0; t < made.size(); ++t) {
+    for (int i = 0; i < 20; ++i) EXPECT_EQ(Read(made[t][i]), fmt::format("{} of {}", i, t));
+  }
 }
 
 }  // namespace

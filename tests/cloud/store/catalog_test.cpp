@@ -1,7 +1,7 @@
 #include "cloud/store/catalog.h"
 
 #include <fcntl.h>
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <sys/wait.h>
@@ -18,6 +18,9 @@
 
 namespace gleaner::cloud {
 namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
 
 constexpr int64_t kNow = 1'700'000'000 * kNanosPerSecond;
 
@@ -76,6 +79,44 @@ TEST_F(CatalogTest, AClipIsNotCommittedWithBlobsThatAnotherBeginningReplaced) {
   EXPECT_TRUE(catalog_->CommitClip(clip.upload, clip.manifest, 77).ok());
 }
 
+TEST_F(CatalogTest, AClipThatIsWholeBeforeItsUploadHasBegunIsCommittedAtOnce) {
+  TestClip clip = MakeTestClip({});
+  clip.upload.begun = false;
+  ASSERT_TRUE(catalog_->CommitClip(clip.upload, clip.manifest, 77).ok());
+  ASSERT_TRUE(catalog_->CommitClip(clip.upload, clip.manifest, 78).ok());
+  Open();
+  EXPECT_EQ((*catalog_->FindCommitted("cart-1", clip.upload.key))->committed_unix_ns, 77);
+  EXPECT_EQ(catalog_->GetSummary(kNow)->clips(), 1u);
+  EXPECT_EQ(catalog_->FindManifest(ClipId("cart-1", clip.upload.key))->bytes, clip.upload.manifest);
+  EXPECT_THAT(*catalog_->FindBlobs(clip.upload.blobs[1]), ElementsAre(clip.upload.blobs[1]));
+}
+
+TEST_F(CatalogTest, AClipDoesNotTakeThePlaceOfAnUploadThatItKnowsNothingOf) {
+  TestClip clip = MakeTestClip({});
+  ASSERT_TRUE(catalog_->BeginUpload(clip.upload).ok());
+  clip.upload.begun = false;
+  clip.upload.blobs[0] = std::string(32, 'e');
+  EXPECT_TRUE(absl::IsFailedPrecondition(catalog_->CommitClip(clip.upload, clip.manifest, 77)));
+  TestClip other = MakeTestClip({.note = "made anew"});
+  other.upload.begun = false;
+  EXPECT_TRUE(absl::IsFailedPrecondition(catalog_->CommitClip(other.upload, other.manifest, 77)));
+  EXPECT_EQ(catalog_->GetSummary(kNow)->clips(), 0u);
+}
+
+TEST_F(CatalogTest, FindsTheBlobsOfASegmentInTheirOrder) {
+  TestClip clip = MakeTestClip({});
+  clip.upload.blobs = {"00000000000a" + std::string(20, '7'),
+                       "00000000000a" + std::string(20, '1')};
+  ASSERT_TRUE(catalog_->BeginUpload(clip.upload).ok());
+  TestClip other = MakeTestClip({.sequence = 2});
+  other.upload.blobs = {"00000000000b" + std::string(20, '0'),
+                        "000000000009" + std::string(20, 'f')};
+  ASSERT_TRUE(CommitTestClip(*catalog_, other).ok());
+  EXPECT_THAT(*catalog_->FindBlobs("00000000000a"),
+              ElementsAre(clip.upload.blobs[1], clip.upload.blobs[0]));
+  EXPECT_THAT(*catalog_->FindBlobs("00000000000c"), IsEmpty());
+}
+
 TEST_F(CatalogTest, CommittingTwiceIsOneClip) {
   const TestClip clip = MakeTestClip({});
   ASSERT_TRUE(CommitTestClip(*catalog_, clip).ok());
@@ -88,9 +129,9 @@ TEST_F(CatalogTest, CommittingTwiceIsOneClip) {
 TEST_F(CatalogTest, ADroppedUploadCannotBeCommittedAndNamesNothing) {
   const TestClip clip = MakeTestClip({});
   ASSERT_TRUE(catalog_->BeginUpload(clip.upload).ok());
-  EXPECT_TRUE(*catalog_->NamesBlob(clip.upload.blobs[0]));
+  EXPECT_THAT(*catalog_->FindBlobs(clip.upload.blobs[0]), ElementsAre(clip.upload.blobs[0]));
   ASSERT_TRUE(catalog_->DropUpload("cart-1", clip.upload.key).ok());
-  EXPECT_FALSE(*catalog_->NamesBlob(clip.upload.blobs[0]));
+  EXPECT_THAT(*catalog_->FindBlobs(clip.upload.blobs[0]), IsEmpty());
   EXPECT_TRUE(absl::IsFailedPrecondition(catalog_->CommitClip(clip.upload, clip.manifest, kNow)));
   EXPECT_TRUE(catalog_->DropUpload("cart-1", clip.upload.key).ok());
 }
@@ -100,7 +141,7 @@ TEST_F(CatalogTest, DroppingAnUploadNeverTouchesAClip) {
   ASSERT_TRUE(CommitTestClip(*catalog_, clip).ok());
   ASSERT_TRUE(catalog_->DropUpload("cart-1", clip.upload.key).ok());
   EXPECT_EQ(*catalog_->DropUploadsBefore(kNow * 2), 0u);
-  EXPECT_TRUE(*catalog_->NamesBlob(clip.upload.blobs[0]));
+  EXPECT_THAT(*catalog_->FindBlobs(clip.upload.blobs[0]), ElementsAre(clip.upload.blobs[0]));
   EXPECT_TRUE(catalog_->FindCommitted("cart-1", clip.upload.key)->has_value());
 }
 
@@ -111,7 +152,7 @@ TEST_F(CatalogTest, BeginningAgainReplacesTheBlobs) {
   clip.upload.blobs[1] = BlobId(32, 'f');
   ASSERT_TRUE(catalog_->BeginUpload(clip.upload).ok());
   EXPECT_EQ((*catalog_->FindUpload("cart-1", clip.upload.key))->blobs, clip.upload.blobs);
-  EXPECT_FALSE(*catalog_->NamesBlob(old));
+  EXPECT_THAT(*catalog_->FindBlobs(old), IsEmpty());
   EXPECT_EQ(catalog_->SumUploads("cart-1")->count, 1u);
 }
 
@@ -176,7 +217,7 @@ TEST_F(CatalogTest, MediaIsPendingUntilItIsRecordedAndMayBeRecordedAgain) {
   ASSERT_TRUE(catalog_->RecordMedia(id, check, first).ok());
   EXPECT_EQ(catalog_->PendingMedia(10)->size(), 1u);
   EXPECT_EQ(*catalog_->FindThumbnail(id, 1), first[1]);
-  EXPECT_TRUE(*catalog_->NamesBlob(first[0]));
+  EXPECT_THAT(*catalog_->FindBlobs("1"), ElementsAre(first[0]));
   EXPECT_EQ(catalog_->GetSummary(kNow)->media_failed(), 1u);
   EXPECT_EQ(catalog_->GetClip(id)->summary().media().problem(), check.problem());
   EXPECT_EQ(catalog_->GetClip(id)->summary().media().thumbnails(), 2u);
@@ -184,7 +225,7 @@ TEST_F(CatalogTest, MediaIsPendingUntilItIsRecordedAndMayBeRecordedAgain) {
   check.set_state(v1::MediaCheck::STATE_OK);
   check.clear_problem();
   ASSERT_TRUE(catalog_->RecordMedia(id, check, {BlobId(32, '3')}).ok());
-  EXPECT_FALSE(*catalog_->NamesBlob(first[0]));
+  EXPECT_THAT(*catalog_->FindBlobs("1"), IsEmpty());
   EXPECT_EQ(catalog_->GetSummary(kNow)->media_failed(), 0u);
   EXPECT_EQ(catalog_->GetSummary(kNow)->media_ok(), 1u);
   EXPECT_TRUE(absl::IsNotFound(catalog_->RecordMedia("0123", check, {})));

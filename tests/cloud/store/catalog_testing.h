@@ -74,6 +74,7 @@ inline TestClip MakeTestClip(const TestClipOptions& options) {
   clip.upload.manifest = manifest.SerializeAsString();
   clip.upload.manifest_sha256 = Sha256::Of(clip.upload.manifest);
   clip.upload.begun_unix_ns = options.fired_ns;
+  clip.upload.begun = true;  // tests call BeginUpload first
   return clip;
 }
 
