@@ -61,8 +61,10 @@ Capture::Capture(CaptureOptions options, ClipKey key, std::unique_ptr<ClipWriter
 
 absl::StatusOr<bool> Capture::Extend(int64_t firing_ns) {
   const bool overlaps = firing_ns - options_.rule.pre_ns < end_ns_;
-  if (!overlaps || firing_ns >= limit_ns() || firings_.size() == kMaxFirings) return false;
-  firings_.push_back(std::max(firing_ns, firings_.back()));
+  if (!overlaps || firing_ns >= limit_ns()) return false;
+  const int64_t newest_ns = std::max(firing_ns, firings_.back());
+  if (firings_.size() == kMaxFirings) firings_.pop_back();  // the list is bounded, not the clip
+  firings_.push_back(newest_ns);
   end_ns_ = std::max(end_ns_, std::min(firing_ns + options_.rule.post_ns, limit_ns()));
   for (Track& track : tracks_) RETURN_IF_ERROR(track.Extend(end_ns_));
   return true;

@@ -77,10 +77,10 @@ class Capture {
   const int64_t opened_ns_;  // on the clock
   const int64_t start_ns_;   // requested; never before the boot, which is 0
   int64_t end_ns_;
-  std::vector<int64_t> firings_;
-  std::vector<Track> tracks_;  // one a camera
-  std::vector<bool> ended_;    // by camera
-  size_t preview_camera_ = 0;  // where the preview is taken from, if it has a frame
+  std::vector<int64_t> firings_;  // the first ones and the newest
+  std::vector<Track> tracks_;     // one a camera
+  std::vector<bool> ended_;       // by camera
+  size_t preview_camera_ = 0;     // where the preview is taken from, if it has a frame
   bool preview_tried_ = false;
   std::string preview_;  // JPEG; empty while there is none
   std::vector<Object> objects_;

@@ -197,6 +197,30 @@ TEST_F(RecorderTest, ClosesAClipAtItsGreatestLengthHoweverOftenTheRuleFires) {
   CheckVideo(clips[0]);
 }
 
+TEST_F(RecorderTest, GrowsAClipByMoreFiringsThanItsManifestLists) {
+  const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
+  Recorder recorder(Options({"front"}, 1 * kS), *spool_, clock_);
+  RuleOptions rule = Rule(1 * kS, 5 * kS);
+  rule.max_clip_ns = 600 * kS;
+  recorder.OnFormat(0, cup.format, "remux");
+  for (int64_t i = 0; i < 410; ++i) {  // a keyframe a second
+    Packet packet = cup.packets[0];
+    packet.pts = packet.dts = i * 26'777;
+    packet.monotonic_ns = kStart + i * kS;
+    recorder.OnPacket(0, packet);
+    if (i < 400) recorder.OnFiring({&rule, packet.monotonic_ns, i > 0}, kSignals);
+  }
+  recorder.Finish();
+  const auto clips = TakeAll();
+  ASSERT_EQ(clips.size(), 1u);
+  const v1::ClipManifest& manifest = clips[0].manifest;
+  EXPECT_EQ(manifest.requested().end_monotonic_ns(), kStart + (399 + 5) * kS);
+  ASSERT_EQ(manifest.trigger().firing_monotonic_ns_size(), 256);
+  EXPECT_EQ(manifest.trigger().firing_monotonic_ns(0), kStart);
+  EXPECT_EQ(manifest.trigger().firing_monotonic_ns(254), kStart + 254 * kS);
+  EXPECT_EQ(manifest.trigger().firing_monotonic_ns(255), kStart + 399 * kS);
+}
+
 TEST_F(RecorderTest, GivesEachRuleItsOwnClip) {
   const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
   Recorder recorder(Options({"front"}, 1 * kS), *spool_, clock_);
