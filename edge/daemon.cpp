@@ -165,6 +165,9 @@ class Daemon {
     }
     for (const CameraOptions& camera : config_.cameras) options.cameras.push_back(camera.name);
     recorder_ = std::make_unique<Recorder>(options, *spool_, clock_);
+    recorder_->SetClipGone([this](const std::string& rule, int64_t monotonic_ns) {
+      engine_->OnClipGone(rule, monotonic_ns);
+    });
     samples_.Connect(recorder_.get(), engine_.get());
 
     for (size_t i = 0; i < config_.cameras.size(); ++i) {

@@ -88,6 +88,9 @@ class Recorder::Impl {
     std::lock_guard lock(mutex_);
     alive_ = std::move(alive);
   }
+  void SetClipGone(std::function<void(const std::string&, int64_t)> gone) {
+    clip_gone_ = std::move(gone);
+  }
 
  private:
   struct CameraState {
@@ -102,6 +105,11 @@ class Recorder::Impl {
   void Handle(FiringEvent& firing);
   void Handle(PacketEvent& packet);
   void Handle(EndEvent& end);
+  // An extending firing has found no clip.
+  void NoClip(const FiringEvent& firing) const {
+    // A suppressed activity is one number, as long as it is suppressed.
+    if (clip_gone_ && !firing.paused) clip_gone_(firing.rule.name, firing.fired_at.monotonic_ns());
+  }
   // Every open clip that is done, or every one.
   void CommitDone(bool stopping);
   void Commit(Capture& clip, bool stopped);
@@ -114,6 +122,7 @@ class Recorder::Impl {
   const RecorderOptions options_;
   Spool& spool_;
   Clock& clock_;
+  std::function<void(const std::string&, int64_t)> clip_gone_;
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;      // something to do for the worker
@@ -197,9 +206,13 @@ void Recorder::Impl::OnFiring(const Firing& firing, const std::vector<std::strin
   event.fired_at.set_wall_uncertainty_ns(clock_.WallUncertaintyNs());
   event.signals = signals;
   {
-    std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     if (finishing_) return;
-    if (firing.extends && !listening_) return;
+    event.paused = paused_;
+    if (firing.extends && !listening_) {
+      lock.unlock();
+      return NoClip(event);
+    }
     if (!firing.extends && !overflowed_) {
       // The rings as they are now: by the time the worker comes to it they will have moved on. Once
       // packets were lost the clip can only fail, and must not hold on to any.
@@ -207,7 +220,6 @@ void Recorder::Impl::OnFiring(const Firing& firing, const std::vector<std::strin
         event.rings.push_back(state.ring.From(firing.monotonic_ns - firing.rule->pre_ns));
       }
     }
-    event.paused = paused_;
     listening_ = true;
     inbox_.push_back(std::move(event));
   }
@@ -278,10 +290,10 @@ void Recorder::Impl::Handle(FiringEvent& firing) {
     if (!extended.ok()) {
       Fail((*clip)->key(), extended.status());
       clips_.erase(clip);
-      return;
+      return;  // its next firing hears of it
     }
   }
-  if (firing.extends) return;
+  if (firing.extends) return NoClip(firing);
   if (firing.paused.has_value()) {
     auto key = spool_.TakeSuppressed(firing.rule.name, *firing.paused);
     if (!key.ok()) NoNumber(firing.rule.name, key.status());
@@ -428,6 +440,9 @@ void Recorder::OnCameraEnd(size_t camera) { impl_->OnCameraEnd(camera); }
 void Recorder::Finish() { impl_->Finish(); }
 uint64_t Recorder::open_clips() const { return impl_->open_clips(); }
 std::string Recorder::problem() const { return impl_->problem(); }
+void Recorder::SetClipGone(std::function<void(const std::string&, int64_t)> gone) {
+  impl_->SetClipGone(std::move(gone));
+}
 void Recorder::SetAlive(std::function<void()> alive) { impl_->SetAlive(std::move(alive)); }
 
 }  // namespace gleaner::edge

@@ -60,6 +60,11 @@ class Recorder {
   // While paused: the number ends SUPPRESSED. `signals`: what the rule reads, for evidence; the
   // preview is taken from the camera of the first one.
   void OnFiring(const Firing& firing, const std::vector<std::string>& signals);
+  // `gone` is called for each extending firing that finds no clip (it ended early: its cameras'
+  // format changed, it failed, …), so that the rule doesn't wait for one that isn't there. Not
+  // while paused. On the recorder's thread or on the firing's, with no lock held. Set it before
+  // firings come.
+  void SetClipGone(std::function<void(const std::string& rule, int64_t monotonic_ns)> gone);
   void SetPaused(bool paused, std::string reason);
   void SetPolicyVersion(std::string version);
 

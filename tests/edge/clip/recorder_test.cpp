@@ -562,6 +562,82 @@ TEST_F(RecorderTest, EndsATrackWhereTheCameraChangesItsFormat) {
   EXPECT_THAT(clips[0].manifest.shortfall(), HasSubstr("the camera's format changed"));
 }
 
+// A rule that is true all the time, with the engine and the recorder wired as in the daemon.
+class TrueRule : public ClipRig {
+ protected:
+  void SetUp() override {
+    ClipRig::SetUp();
+    RuleOptions rule = Rule(1 * kS, 1 * kS);
+    rule.cooldown_ns = 3 * kS;
+    rule.max_clip_ns = 60 * kS;
+    engine_ = *TriggerEngine::Create({rule}, kSignals, [this](const Firing& firing) {
+      if (!firing.extends) opened_ns_.push_back(firing.monotonic_ns);
+      last_ns_ = firing.monotonic_ns;
+      recorder_->OnFiring(firing, kSignals);
+    });
+    recorder_ = std::make_unique<Recorder>(Options({"front"}, 1 * kS), *spool_, clock_);
+    recorder_->SetClipGone([this](const std::string& name, int64_t monotonic_ns) {
+      engine_->OnClipGone(name, monotonic_ns);
+      ++gone_;
+    });
+  }
+  void Feed(const Packet& packet) {
+    recorder_->OnPacket(0, packet);
+    engine_->OnSample({kSignals[0], packet.monotonic_ns, 1});
+  }
+  // Until the rule tries to extend a clip that isn't there, and hears of it.
+  void FeedUntilGone(const std::vector<Packet>& packets, size_t* next) {
+    for (const int64_t before_ns = last_ns_; last_ns_ == before_ns; ++*next) Feed(packets[*next]);
+    while (gone_ == 0) std::this_thread::yield();
+  }
+
+  std::unique_ptr<TriggerEngine> engine_;
+  std::unique_ptr<Recorder> recorder_;
+  std::vector<int64_t> opened_ns_;
+  int64_t last_ns_ = 0;
+  std::atomic<int> gone_ = 0;
+};
+
+TEST_F(TrueRule, OpensTheNextClipAfterItsCooldownWhenTheFormatCutTheFirst) {
+  const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
+  const Recording box = ReadFootage(Footage("box.mp4"), kStart + 5 * kS);
+  recorder_->OnFormat(0, cup.format, "remux");
+  for (size_t i = 0; i < 130; ++i) Feed(cup.packets[i]);
+  recorder_->OnFormat(0, box.format, "remux");
+  recorder_->OnPacket(0, box.packets[0]);
+  WaitForCommits(1);
+  while (recorder_->open_clips() > 0) std::this_thread::yield();
+  size_t next = 1;
+  FeedUntilGone(box.packets, &next);
+  const int64_t cut_ns = last_ns_;
+  while (next < box.packets.size() && box.packets[next].monotonic_ns < cut_ns + 4 * kS) {
+    Feed(box.packets[next++]);
+  }
+  recorder_->Finish();
+  ASSERT_EQ(opened_ns_.size(), 2u);
+  EXPECT_NEAR(opened_ns_[1], cut_ns + 3 * kS, kS / 10);
+  EXPECT_EQ(TakeAll().size(), 2u);
+}
+
+TEST_F(TrueRule, OpensAClipAfterItsCooldownWhenAPauseIsLifted) {
+  const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
+  recorder_->OnFormat(0, cup.format, "remux");
+  recorder_->SetPaused(true, "paused by policy p-4");
+  size_t next = 0;
+  while (next < 60) Feed(cup.packets[next++]);
+  while (spool_->stats().suppressed_total == 0) std::this_thread::yield();
+  EXPECT_EQ(opened_ns_.size(), 1u) << "one activity, one number";
+  recorder_->SetPaused(false, "");
+  FeedUntilGone(cup.packets, &next);
+  const int64_t heard_ns = last_ns_;
+  while (next < cup.packets.size()) Feed(cup.packets[next++]);
+  recorder_->Finish();
+  ASSERT_EQ(opened_ns_.size(), 2u);
+  EXPECT_NEAR(opened_ns_[1], heard_ns + 3 * kS, kS / 10);
+  EXPECT_EQ(TakeAll().size(), 1u);
+  EXPECT_EQ(spool_->stats().suppressed_total, 1u);
+}
+
 TEST_F(RecorderTest, SuppressesFiringsWhilePaused) {
   const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
   Recorder recorder(Options({"front"}, 1 * kS), *spool_, clock_);
