@@ -97,6 +97,7 @@ absl::Status ClipLedger::Connect() {
       }
       db_->exec("PRAGMA journal_mode = WAL");  // if growing was cut short
       page_bytes_ = static_cast<uint64_t>(Pragma(*db_, "page_size"));
+      pages_ = static_cast<uint64_t>(Pragma(*db_, "page_count"));
       free_pages_ = static_cast<uint64_t>(Pragma(*db_, "freelist_count"));
       ReserveLog();
       return absl::OkStatus();

@@ -244,7 +244,7 @@ TEST_F(Damage, ALargerQuotaGrowsTheLedgerTooAlsoWhenGrowingWasCutShort) {
     return std::filesystem::file_size(LedgerPath(options_.directory));
   };
   EXPECT_EQ(ledger_bytes() / kMiB, 4u);
-  options_.quota_bytes = 512 * kMiB;
+  options_.quota_bytes = 256 * kMiB;
   {
     const auto spool = Open();
     EXPECT_EQ(ledger_bytes() / kMiB, 8u);
@@ -277,6 +277,11 @@ TEST_F(Damage, StatusTellsWhatTheSpoolHoldsWhileTheDaemonRuns) {
   ASSERT_TRUE(status.ok()) << status.status();
   EXPECT_EQ(status->quota_bytes, 4 * kMiB);
   EXPECT_EQ(status->used_bytes, 3 * kBlockBytes);
+  EXPECT_EQ(status->ledger_bytes / kMiB, 4u);
+  EXPECT_EQ(status->ledger_bytes, spool->stats().ledger_bytes);
+  EXPECT_EQ(status->ledger_used_bytes, spool->stats().ledger_used_bytes);
+  EXPECT_GT(status->ledger_used_bytes, 0u);
+  EXPECT_LT(status->ledger_used_bytes, 100'000u);
   EXPECT_EQ(status->capturing, 1u);
   EXPECT_EQ(status->pending_clips, 2u);
   EXPECT_EQ(status->pending_bytes, spool->stats().pending_bytes);
