@@ -22,8 +22,6 @@ constexpr int kCheckpointFrames = 2000;
 constexpr uint64_t kLogBytes = 8 << 20;
 // Pages that commits of new data leave to the commits that clean up.
 constexpr uint64_t kReservedPages = 128;
-// Above this a start-up looks at the ledger's rows only, not at every page.
-constexpr uint64_t kQuickCheckBytes = 64 << 20;
 constexpr int kBusyMs = 5000;
 
 bool Lost(const absl::Status& status) { return absl::IsUnavailable(status); }
@@ -148,9 +146,12 @@ void ClipLedger::ReserveLog() {
 absl::Status ClipLedger::Check() {
   try {
     const int64_t used = Pragma(*db_, "page_count") - Pragma(*db_, "freelist_count");
-    if (static_cast<uint64_t>(used * Pragma(*db_, "page_size")) <= kQuickCheckBytes) {
+    if (static_cast<uint64_t>(used * Pragma(*db_, "page_size")) <= options_.quick_check_bytes) {
       const std::string found = db_->execAndGet("PRAGMA quick_check(1)").getString();
       if (found != "ok") return absl::DataLossError(found);
+    } else {
+      ReadClips(*db_, [](const ClipRow&) {});
+      ReadParts(*db_, [](const PartRow&) {});
     }
     ReadSpoolId(*db_);
     ReadCounters(*db_);

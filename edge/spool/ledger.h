@@ -21,6 +21,8 @@ namespace gleaner::edge {
 struct LedgerOptions {
   std::string path;
   uint64_t size_bytes = 0;  // what it reserves when it is opened; it never grows beyond
+  // Above this a start-up looks at the ledger's rows only, not at every page.
+  uint64_t quick_check_bytes = 64 << 20;
   // For tests only: what SQLite calls synchronous, and a VFS that fails on command.
   std::string synchronous = "FULL";
   std::string vfs;

@@ -22,6 +22,7 @@ namespace gleaner::edge {
 // What tests put in the place of the real thing.
 struct SpoolInternals {
   BlockDevice* device = &PosixBlockDevice();
+  uint64_t quick_check_bytes = LedgerOptions().quick_check_bytes;
   std::string synchronous = "FULL";
   std::string vfs;
 

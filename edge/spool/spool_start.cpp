@@ -161,6 +161,7 @@ absl::Status Spool::Impl::Start(std::string_view kernel_boot_id, const SpoolInte
   GLEANER_CRASH_POINT("spool.create.blocks_reserved");
   ASSIGN_OR_RETURN(ledger_, ClipLedger::Open({.path = LedgerPath(options_.directory),
                                               .size_bytes = LedgerBytes(options_.quota_bytes),
+                                              .quick_check_bytes = internals.quick_check_bytes,
                                               .synchronous = internals.synchronous,
                                               .vfs = internals.vfs}));
   std::string spool_id;

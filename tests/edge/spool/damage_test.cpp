@@ -75,6 +75,23 @@ TEST_F(Damage, AnUnreadableLedgerIsSetAsideAndTheDaemonStarts) {
   EXPECT_THAT(kept, ::testing::UnorderedElementsAre("spool.db.corrupt-3", "spool.db.corrupt-4"));
 }
 
+TEST_F(Damage, ALargeLedgerThatIsDamagedInARowsPageIsSetAsideToo) {
+  Fill();
+  int64_t page = 0;
+  {
+    SQLite::Database db(LedgerPath(options_.directory), SQLite::OPEN_READWRITE);
+    db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    page = db.execAndGet("SELECT rootpage FROM sqlite_master WHERE name = 'part'").getInt64();
+  }
+  Overwrite(LedgerPath(options_.directory), static_cast<uint64_t>(page - 1) * 1024,
+            std::string(1024, 'x'));
+  const auto spool = SpoolInternals::Open(options_, clock_, kTestBoot, {.quick_check_bytes = 0});
+  ASSERT_TRUE(spool.ok()) << spool.status();
+  EXPECT_EQ((*spool)->stats().pending_clips, 0u);
+  EXPECT_TRUE(std::filesystem::exists(LedgerPath(options_.directory) + ".corrupt-1"));
+  EXPECT_TRUE(AddTestClip(**spool, {700'000}).ok());
+}
+
 TEST_F(Damage, AnEmptyLedgerFileIsSetAside) {
   Fill();
   std::filesystem::remove(LedgerPath(options_.directory) + "-wal");
