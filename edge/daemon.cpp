@@ -181,7 +181,7 @@ class Daemon {
       }
       Watch watch;
       watch.pipeline = std::make_unique<CameraPipeline>(i, camera.name, std::move(detectors),
-                                                        config_.encoders, *recorder_);
+                                                        config_.encoders, *recorder_, clock_);
       watch.camera = std::make_unique<Camera>(camera, clock_, *watch.pipeline);
       watches_.push_back(std::move(watch));
     }
