@@ -326,6 +326,7 @@ void Recorder::Impl::Handle(FiringEvent& firing) {
   options.rule = std::move(firing.rule);
   options.signals = std::move(firing.signals);
   options.fired_at = firing.fired_at;
+  options.after_max_bytes = options_.ring_max_bytes;
   auto clip =
       std::make_unique<Capture>(std::move(options), *key, *std::move(writer), clock_.MonotonicNs());
   for (size_t camera = 0; camera < firing.rings.size(); ++camera) {

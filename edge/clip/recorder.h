@@ -5,7 +5,9 @@
 // opened over all cameras from the pre-roll rings, packets are written into the spool's objects as
 // they come (at most one fragment of video a camera is in memory), later firings of the same rule
 // whose windows overlap move the end, and when every camera has passed the end, the preview, the
-// samples and the manifest are added and the clip is committed. Rules don't share clips.
+// samples and the manifest are added and the clip is committed. While one camera is waited for, at
+// most 10 s beyond the end, what the others send is held for a firing that moves the end: as much
+// as a ring holds, a clip and camera. Rules don't share clips.
 //
 // Threads: cameras and rules only put packets and firings into an inbox, under a short lock. All
 // that touches the disk happens on one thread of the recorder's own, so that no camera waits for

@@ -342,7 +342,7 @@ TEST_F(RecorderTest, DoesNotWaitForACameraThatHasEndedOrFallenSilent) {
   recorder.OnFiring({&last, cup.packets.back().monotonic_ns}, kSignals);
   while (recorder.open_clips() < 2) std::this_thread::yield();
   clock_.Advance(11 * kS);
-  EXPECT_EQ(recorder.open_clips(), 2u) << "post and 10 s must pass";
+  EXPECT_EQ(recorder.open_clips(), 2u) << "10 s must pass after the end";
   clock_.Advance(1 * kS);
   WaitForCommits(1);
   const auto clips = TakeAll();
@@ -353,6 +353,80 @@ TEST_F(RecorderTest, DoesNotWaitForACameraThatHasEndedOrFallenSilent) {
   EXPECT_THAT(shortfall, Not(HasSubstr("camera front:")));
   EXPECT_FALSE(clips[0].manifest.truncated());
   for (int n : {0, 1, 2}) CheckVideo(clips[0], n);
+}
+
+TEST_F(RecorderTest, WaitsTenSecondsAfterTheEndForACameraThatFellSilentJustBeforeIt) {
+  const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
+  Recorder recorder(Options({"front", "silent"}, 1 * kS), *spool_, clock_);
+  const RuleOptions rule = Rule(1 * kS, 40 * kS);
+  for (size_t camera : {0, 1}) recorder.OnFormat(camera, cup.format, "remux");
+  for (size_t i = 0; i < 60; ++i) {
+    for (size_t camera : {0, 1}) recorder.OnPacket(camera, cup.packets[i]);
+  }
+  const int64_t fired_ns = cup.packets[59].monotonic_ns;
+  recorder.OnFiring({&rule, fired_ns}, kSignals);
+  while (recorder.open_clips() < 1) std::this_thread::yield();
+  clock_.Advance(39 * kS);
+  recorder.OnPacket(1, cup.packets[60]);
+  Packet last = cup.packets[90];  // a keyframe
+  last.pts = last.dts += 60 * 26'777;
+  last.monotonic_ns += 60 * kS;
+  recorder.OnPacket(0, last);
+  clock_.Advance(10 * kS);
+  EXPECT_EQ(recorder.open_clips(), 1u);
+  clock_.Advance(2 * kS);
+  WaitForCommits(1);
+  const auto clips = TakeAll();
+  ASSERT_EQ(clips.size(), 1u);
+  EXPECT_THAT(clips[0].manifest.shortfall(), HasSubstr("camera silent: the camera fell silent"));
+}
+
+TEST_F(RecorderTest, HoldsNoMoreThanARingOfWhatComesWhileAnotherCameraIsWaitedFor) {
+  const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
+  RecorderOptions options = Options({"front", "silent"}, 1 * kS);
+  options.ring_max_bytes = 1 << 20;
+  Recorder recorder(options, *spool_, clock_);
+  const RuleOptions rule = Rule(1 * kS, 8 * kS);
+  for (size_t camera : {0, 1}) recorder.OnFormat(camera, cup.format, "remux");
+  std::vector<Packet> sent;
+  for (int64_t round = 0; round < 10; ++round) {
+    for (const Packet& original : cup.packets) {
+      Packet packet = original;
+      packet.pts += round * 241'000;
+      packet.dts += round * 241'000;
+      packet.monotonic_ns += round * 9 * kS;
+      packet.data = std::shared_ptr<const AVPacket>(av_packet_clone(original.data.get()),
+                                                    [](const AVPacket* data) {
+                                                      auto* mine = const_cast<AVPacket*>(data);
+                                                      av_packet_free(&mine);
+                                                    });
+      recorder.OnPacket(0, packet);
+      sent.push_back(packet);
+      if (sent.size() == 60) recorder.OnFiring({&rule, packet.monotonic_ns}, kSignals);
+    }
+  }
+  recorder.OnFormat(0, ReadFootage(Footage("box.mp4"), kStart).format, "remux");  // drops the ring
+  const auto held_bytes = [&] {
+    uint64_t bytes = 0;
+    for (const Packet& packet : sent) bytes += packet.data.use_count() > 1 ? packet.size_bytes : 0;
+    return bytes;
+  };
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (held_bytes() > options.ring_max_bytes && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::yield();
+  }
+  EXPECT_LE(held_bytes(), options.ring_max_bytes);
+
+  // A firing that moves the end gets what was kept, and the clip says that more is missing.
+  const int64_t end_ns = sent[59].monotonic_ns + 8 * kS;
+  recorder.OnFiring({&rule, end_ns - kS / 10, /*extends=*/true}, kSignals);
+  recorder.Finish();
+  const auto clips = TakeAll();
+  ASSERT_EQ(clips.size(), 1u);
+  CheckVideo(clips[0]);
+  EXPECT_GT(clips[0].manifest.delivered().end_monotonic_ns(), end_ns + 3 * kS);
+  EXPECT_THAT(clips[0].manifest.shortfall(),
+              HasSubstr("camera front: the clip grew later than its packets could be held"));
 }
 
 TEST_F(RecorderTest, KeepsWhatThereIsWhenTheDaemonStops) {
