@@ -323,12 +323,12 @@ class Daemon {
   std::string Problem() const {
     const LedgerStats ledger = ledger_->stats();
     if (!ledger.problem.empty()) return ledger.problem;
+    if (std::string problem = recorder_->problem(); !problem.empty()) return problem;
     const SpoolStats spool = spool_->stats();
     if (spool.quarantined > 0) {
       return fmt::format("{} clips are quarantined: look with gleaner-edge status",
                          spool.quarantined);
     }
-    if (std::string problem = recorder_->problem(); !problem.empty()) return problem;
     for (const v1::CameraHealth& camera : Cameras()) {
       if (!camera.problem().empty()) {
         return fmt::format("camera {}: {}", camera.name(), camera.problem());

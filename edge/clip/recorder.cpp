@@ -32,6 +32,8 @@ constexpr std::chrono::milliseconds kTick(100);
 constexpr std::chrono::seconds kIdle(10);
 // How long a camera waits for room in the inbox before packets are lost.
 constexpr std::chrono::seconds kMaxWait(2);
+// Longer than the longest interval of heartbeats, so that one of them tells of it.
+constexpr int64_t kUnnumberedShownNs = 3700 * kNanosPerSecond;
 // Each has a block and a fragment a camera in memory.
 constexpr size_t kMaxOpenClips = 16;
 
@@ -82,7 +84,8 @@ class Recorder::Impl {
   uint64_t open_clips() const { return open_clips_.load(std::memory_order_relaxed); }
   std::string problem() const {
     std::lock_guard lock(mutex_);
-    return problem_;
+    const bool told = clock_.MonotonicNs() - unnumbered_ns_ > kUnnumberedShownNs;
+    return unnumbered_ == 0 || told ? problem_ : no_number_;
   }
   void SetAlive(std::function<void()> alive) {
     std::lock_guard lock(mutex_);
@@ -136,6 +139,9 @@ class Recorder::Impl {
   std::optional<std::string> paused_;  // why
   std::string policy_version_;
   std::string problem_;
+  uint64_t unnumbered_ = 0;    // firings without a number
+  int64_t unnumbered_ns_ = 0;  // when the last of them came
+  std::string no_number_;      // what there is to say of them
   std::function<void()> alive_;
 
   std::mutex history_mutex_;
@@ -148,7 +154,6 @@ class Recorder::Impl {
 
   std::vector<std::unique_ptr<Capture>> clips_;  // the worker's
   std::vector<bool> ended_;                      // the worker's
-  uint64_t unnumbered_ = 0;                      // the worker's: firings without a number
   std::thread worker_;
 };
 
@@ -404,8 +409,11 @@ void Recorder::Impl::Fail(const ClipKey& key, const absl::Status& status) {
 
 void Recorder::Impl::NoNumber(const std::string& rule, const absl::Status& status) {
   LOG_ERROR("rule {} fired but the spool gives no number: {}", rule, Message(status));
-  SetProblem(fmt::format("{} firings were lost, the last of rule {}: the spool gives no number: {}",
-                         ++unnumbered_, rule, Message(status)));
+  std::lock_guard lock(mutex_);
+  unnumbered_ns_ = clock_.MonotonicNs();
+  no_number_ =
+      fmt::format("{} firings were lost, the last of rule {}: the spool gives no number: {}",
+                  ++unnumbered_, rule, Message(status));
 }
 
 void Recorder::Impl::SetProblem(std::string problem) {

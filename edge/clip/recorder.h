@@ -79,7 +79,8 @@ class Recorder {
 
   // Clips being captured.
   uint64_t open_clips() const;
-  // What was lost last, for people; empty once a clip has been committed since.
+  // What was lost last, for people; empty once a clip has been committed since. Firings that got no
+  // number are told of for a good hour, whatever comes after: nothing else ever tells of them.
   std::string problem() const;
   // `alive` is called on the recorder's thread while that makes progress, at least every ten
   // seconds. It must not block.
