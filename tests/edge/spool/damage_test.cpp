@@ -2,6 +2,8 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -204,6 +206,25 @@ TEST_F(Damage, FsckFindsAFlippedBitAndRepairQuarantinesTheClip) {
   EXPECT_TRUE(Fsck(options_.directory)->ok());
   EXPECT_EQ(Fsck(options_.directory)->quarantined, 1u);
   EXPECT_EQ(Open()->stats().pending_clips, 2u);
+}
+
+TEST_F(Damage, RepairByRootLeavesFilesThatTheFoldersOwnerCanWrite) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give files away";
+  Fill();
+  constexpr uid_t kOwner = 12'345;
+  ASSERT_EQ(::chown(options_.directory.c_str(), kOwner, kOwner), 0);
+  for (const auto& entry : std::filesystem::directory_iterator(options_.directory)) {
+    ASSERT_EQ(::chown(entry.path().c_str(), kOwner, kOwner), 0);
+  }
+  std::filesystem::remove(options_.directory + "/spool.lock");
+  Overwrite(LedgerPath(options_.directory), 0, std::string(4096, 'x'));
+  ASSERT_TRUE(Fsck(options_.directory, true).ok());
+  for (const auto& entry : std::filesystem::directory_iterator(options_.directory)) {
+    struct stat file {};
+    ASSERT_EQ(::stat(entry.path().c_str(), &file), 0);
+    EXPECT_EQ(file.st_uid, kOwner) << entry.path();
+    EXPECT_EQ(file.st_gid, kOwner) << entry.path();
+  }
 }
 
 TEST_F(Damage, FsckComparesTheManifestWithTheObjects) {
