@@ -34,7 +34,10 @@ int64_t Pragma(SQLite::Database& db, const char* name) {
 
 absl::StatusOr<std::unique_ptr<ClipLedger>> ClipLedger::Open(const LedgerOptions& options) {
   std::unique_ptr<ClipLedger> ledger(new ClipLedger(options));
-  if (!std::filesystem::exists(options.path)) {
+  std::error_code error;
+  const bool there = std::filesystem::exists(options.path, error);
+  if (error) return ErrnoStatus(error.value(), options.path);
+  if (!there) {
     RETURN_IF_ERROR(CreateLedger(options.path, options.size_bytes, LedgersSetAside(options.path)));
   }
   absl::Status status = ledger->Connect();

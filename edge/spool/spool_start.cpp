@@ -146,7 +146,8 @@ absl::Status Spool::Impl::Start(std::string_view kernel_boot_id, const SpoolInte
         fmt::format("when_full is \"evict\" or \"stop\", not \"{}\"", options_.when_full));
   }
   const std::filesystem::path directory(options_.directory);
-  const bool made = !std::filesystem::exists(directory);
+  std::error_code error;  // MakeDirectories says it
+  const bool made = !std::filesystem::exists(directory, error);
   RETURN_IF_ERROR(MakeDirectories(options_.directory));
   // Or the whole spool is gone after a power cut. A service may create in a folder that it may not
   // open: then its entry is as durable as its owner made it.

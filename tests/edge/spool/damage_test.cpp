@@ -248,6 +248,15 @@ TEST_F(Damage, FsckReportsAnUnreadableLedger) {
   EXPECT_THAT(report->ToText(), HasSubstr("the next start sets it aside"));
 }
 
+TEST_F(Damage, AFolderThatCannotBeLookedIntoIsAnErrorThatSaysSo) {
+  options_.directory += "/" + std::string(300, 'x');  // longer than a name may be
+  EXPECT_THAT(Spool::Open(options_, clock_, kTestBoot).status().ToString(),
+              HasSubstr("File name too long"));
+  EXPECT_THAT(ReadStatus(options_.directory).status().ToString(), HasSubstr("File name too long"));
+  EXPECT_THAT(Fsck(options_.directory).status().ToString(), HasSubstr("File name too long"));
+  EXPECT_THAT(Fsck(options_.directory, true).status().ToString(), HasSubstr("File name too long"));
+}
+
 TEST_F(Damage, AMissingManifestRowIsFoundWhenTheClipIsHandedOut) {
   Fill();
   const auto spool = Open();
