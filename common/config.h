@@ -1,7 +1,7 @@
 // TOML configuration, checked whole: every mistake is reported with file, line and what is allowed,
 // not only the first.
 //
-//   ConfigReader reader(*ParseToml(path));
+//   ASSIGN_OR_RETURN(ConfigReader reader, ConfigReader::Load(path));
 //   auto spool = reader.Table("spool");
 //   options.quota = spool.Bytes("quota", 1 << 30, {.min = 64 << 20});
 //   RETURN_IF_ERROR(reader.Finish());   // all errors, unknown keys included

@@ -63,7 +63,10 @@ absl::Status MakeDirectories(const std::string& path, int mode) {
       return ErrnoStatus(errno, fmt::format("mkdir {}", so_far));
     }
   }
-  if (!std::filesystem::is_directory(path)) {
+  std::error_code error;
+  const bool is_directory = std::filesystem::is_directory(path, error);
+  if (error) return ErrnoStatus(error.value(), path);
+  if (!is_directory) {
     return absl::FailedPreconditionError(path + " is not a directory");
   }
   return absl::OkStatus();

@@ -7,21 +7,26 @@
 #include "fmt/format.h"
 
 namespace gleaner::edge {
+namespace {
+
+constexpr int64_t kRetryNs = 30 * kNanosPerSecond;
+
+}  // namespace
 
 CameraPipeline::CameraPipeline(size_t index, std::string name,
                                std::vector<std::unique_ptr<Detector>> detectors,
-                               std::vector<std::string> encoders, Recorder& recorder)
+                               std::vector<std::string> encoders, Recorder& recorder, Clock& clock)
     : index_(index),
       name_(std::move(name)),
       detectors_(std::move(detectors)),
       encoders_(std::move(encoders)),
-      recorder_(recorder) {}
+      recorder_(recorder),
+      clock_(clock) {}
 
 void CameraPipeline::OnFormat(const VideoFormat& format) {
   Flush();
   transcoder_.reset();
-  damaged_ = 0;
-  damaged_at_ns_ = 0;
+  format_ = format;
   SetProblem("");
   remux_ = format.Remuxable();
   for (const auto& detector : detectors_) detector->OnFormat(format);
@@ -30,8 +35,14 @@ void CameraPipeline::OnFormat(const VideoFormat& format) {
     recorder_.OnFormat(index_, format, "remux");
     return;
   }
+  OpenTranscoder();
+}
+
+void CameraPipeline::OpenTranscoder() {
+  damaged_ = 0;
+  damaged_at_ns_ = 0;
   auto transcoder = Transcoder::Open(
-      format, encoders_,
+      format_, encoders_,
       {.on_frame =
            [this](const Frame& frame) {
              ++transcoded_frames_;
@@ -40,15 +51,20 @@ void CameraPipeline::OnFormat(const VideoFormat& format) {
        .on_format =
            [this](const VideoFormat& encoded, const std::string& encoder) {
              SetEncoder(encoder);
+             SetProblem("");  // that none worked
              recorder_.OnFormat(index_, encoded, encoder);
            },
        .on_packet = [this](const Packet& packet) { recorder_.OnPacket(index_, packet); }});
-  if (!transcoder.ok()) {
-    LOG_ERROR("camera {}: {}", name_, Message(transcoder.status()));
-    SetProblem(std::string(Message(transcoder.status())));
-    return;
-  }
+  if (!transcoder.ok()) return NoteFailure(transcoder.status());
   transcoder_ = *std::move(transcoder);
+}
+
+void CameraPipeline::NoteFailure(const absl::Status& status) {
+  LOG_ERROR("camera {}: {}; trying again in {} s", name_, Message(status),
+            kRetryNs / kNanosPerSecond);
+  SetProblem(std::string(Message(status)));
+  transcoder_.reset();
+  retry_ns_ = clock_.MonotonicNs() + kRetryNs;
 }
 
 void CameraPipeline::OnReconnecting() {
@@ -66,19 +82,26 @@ void CameraPipeline::OnPacket(const Packet& packet) {
     // The ring first: a firing that this packet causes finds it there.
     recorder_.OnPacket(index_, packet);
     for (const auto& detector : detectors_) detector->OnPacket(packet);
-  } else if (transcoder_ != nullptr) {
-    if (absl::Status status = transcoder_->OnPacket(packet); !status.ok()) {
-      LOG_ERROR("camera {}: {}", name_, Message(status));
-      SetProblem(std::string(Message(status)));
-      transcoder_.reset();
-    } else {
-      NoteDamage(packet.monotonic_ns);
-    }
+  } else {
+    Transcode(packet);
   }
   uint64_t decoded = transcoded_frames_;
   for (const auto& detector : detectors_) decoded += detector->stats().decoded_frames;
   decoded_frames_.store(decoded, std::memory_order_relaxed);
   progress_->Made();
+}
+
+void CameraPipeline::Transcode(const Packet& packet) {
+  if (transcoder_ == nullptr) {
+    if (!packet.keyframe || clock_.MonotonicNs() < retry_ns_) return;
+    OpenTranscoder();
+    if (transcoder_ == nullptr) return;
+  }
+  if (absl::Status status = transcoder_->OnPacket(packet); !status.ok()) {
+    NoteFailure(status);
+  } else {
+    NoteDamage(packet.monotonic_ns);
+  }
 }
 
 void CameraPipeline::End() {

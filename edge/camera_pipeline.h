@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/clock.h"
 #include "edge/camera/camera.h"
 #include "edge/clip/recorder.h"
 #include "edge/clip/transcoder.h"
@@ -21,11 +22,12 @@ namespace gleaner::edge {
 // Lives on its camera's thread; encoder() and decoded_frames() may be asked from any.
 class CameraPipeline : public PacketSink {
  public:
-  // `index`: the camera's place in the recorder. `recorder` outlives the pipeline.
+  // `index`: the camera's place in the recorder. `recorder` and `clock` outlive the pipeline.
   CameraPipeline(size_t index, std::string name, std::vector<std::unique_ptr<Detector>> detectors,
-                 std::vector<std::string> encoders, Recorder& recorder);
+                 std::vector<std::string> encoders, Recorder& recorder, Clock& clock);
 
   void OnFormat(const VideoFormat& format) override;
+  // Where no encoder works all of them are tried again after 30 s, from a keyframe on.
   void OnPacket(const Packet& packet) override;
   void OnReconnecting() override;
   // After the last packet: what the encoder still holds goes to the recorder, and nothing more is
@@ -41,6 +43,9 @@ class CameraPipeline : public PacketSink {
   std::string problem() const;
 
  private:
+  void OpenTranscoder();
+  void Transcode(const Packet& packet);
+  void NoteFailure(const absl::Status& status);
   void Flush();
   void NoteDamage(int64_t now_ns);
   void SetEncoder(const std::string& encoder);
@@ -51,10 +56,13 @@ class CameraPipeline : public PacketSink {
   const std::vector<std::unique_ptr<Detector>> detectors_;
   const std::vector<std::string> encoders_;
   Recorder& recorder_;
+  Clock& clock_;
   std::shared_ptr<Progress> progress_;
+  VideoFormat format_;  // of the camera
   bool remux_ = false;
   bool awaits_keyframe_ = false;            // what comes before it refers to frames that were lost
   std::unique_ptr<Transcoder> transcoder_;  // null while remuxing, or when no encoder works
+  int64_t retry_ns_ = 0;                    // when to try again while none does
   uint64_t transcoded_frames_ = 0;
   uint64_t damaged_ = 0;       // frames that transcoder_ has left out
   int64_t damaged_at_ns_ = 0;  // the last of them, if problem_ still speaks of them

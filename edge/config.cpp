@@ -21,7 +21,7 @@ namespace {
 constexpr std::array<std::string_view, 5> kLogLevels = {"trace", "debug", "info", "warn", "error"};
 
 // The device's name, from its certificate; with plaintext there is none, so the file says it.
-std::string DeviceName(ConfigReader& reader, const LinkOptions& link) {
+std::string DeviceName(ConfigReader& reader, const LinkOptions& link, bool only_spool) {
   if (link.plaintext) {
     std::string name = reader.RequiredString("device");
     if (!name.empty() && !IsName(name)) {
@@ -33,7 +33,7 @@ std::string DeviceName(ConfigReader& reader, const LinkOptions& link) {
     reader.Error("device", "is the common name of the certificate and can't be set here");
     reader.String("device", "");
   }
-  if (link.certificate.empty()) return "";  // the reader has noted that already
+  if (only_spool || link.certificate.empty()) return "";  // the reader has noted the latter
   auto identity =
       LoadIdentity(link.ca, link.certificate, link.key, RealClock().WallNs() / kNanosPerSecond);
   if (!identity.ok()) {
@@ -79,12 +79,12 @@ std::vector<std::string> SignalsOf(const std::vector<CameraOptions>& cameras) {
   return signals;
 }
 
-absl::StatusOr<Config> Config::Load(const std::string& path) {
+absl::StatusOr<Config> Config::Load(const std::string& path, bool only_spool) {
   ASSIGN_OR_RETURN(ConfigReader reader, ConfigReader::Load(path));
   Config config;
   ConfigReader server = reader.Table("server");
   config.link = LinkOptions::Read(server);
-  config.device = DeviceName(reader, config.link);
+  config.device = DeviceName(reader, config.link, only_spool);
   config.link.device = config.device;
   config.site = reader.String("site", "");
   if (!config.site.empty() && !IsName(config.site)) {

@@ -34,8 +34,10 @@ struct Config {
   std::vector<CameraOptions> cameras;
   std::vector<RuleOptions> rules;
 
-  // INVALID_ARGUMENT with every mistake on a line of its own.
-  static absl::StatusOr<Config> Load(const std::string& path);
+  // INVALID_ARGUMENT with every mistake on a line of its own. With `only_spool` certificate and key
+  // aren't looked at, and `device` may stay empty: for commands that look into the spool, which a
+  // person may have to on a device whose certificate is gone.
+  static absl::StatusOr<Config> Load(const std::string& path, bool only_spool = false);
 };
 
 }  // namespace gleaner::edge

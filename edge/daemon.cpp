@@ -165,6 +165,9 @@ class Daemon {
     }
     for (const CameraOptions& camera : config_.cameras) options.cameras.push_back(camera.name);
     recorder_ = std::make_unique<Recorder>(options, *spool_, clock_);
+    recorder_->SetClipGone([this](const std::string& rule, int64_t monotonic_ns) {
+      engine_->OnClipGone(rule, monotonic_ns);
+    });
     samples_.Connect(recorder_.get(), engine_.get());
 
     for (size_t i = 0; i < config_.cameras.size(); ++i) {
@@ -178,7 +181,7 @@ class Daemon {
       }
       Watch watch;
       watch.pipeline = std::make_unique<CameraPipeline>(i, camera.name, std::move(detectors),
-                                                        config_.encoders, *recorder_);
+                                                        config_.encoders, *recorder_, clock_);
       watch.camera = std::make_unique<Camera>(camera, clock_, *watch.pipeline);
       watches_.push_back(std::move(watch));
     }
@@ -320,12 +323,12 @@ class Daemon {
   std::string Problem() const {
     const LedgerStats ledger = ledger_->stats();
     if (!ledger.problem.empty()) return ledger.problem;
+    if (std::string problem = recorder_->problem(); !problem.empty()) return problem;
     const SpoolStats spool = spool_->stats();
     if (spool.quarantined > 0) {
       return fmt::format("{} clips are quarantined: look with gleaner-edge status",
                          spool.quarantined);
     }
-    if (std::string problem = recorder_->problem(); !problem.empty()) return problem;
     for (const v1::CameraHealth& camera : Cameras()) {
       if (!camera.problem().empty()) {
         return fmt::format("camera {}: {}", camera.name(), camera.problem());

@@ -54,7 +54,8 @@ int main(int argc, char** argv) {
   app.require_subcommand(0, 1);
   CLI11_PARSE(app, argc, argv);
 
-  auto config = edge::Config::Load(config_path);
+  const bool only_spool = !check_config && (status->parsed() || fsck->parsed());
+  auto config = edge::Config::Load(config_path, only_spool);
   if (!config.ok()) return Complain(config.status(), kBadConfig);
   if (check_config) {
     fmt::print("{}: ok; device {}, {} cameras, {} rules\n", config_path, config->device,

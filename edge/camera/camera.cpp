@@ -11,6 +11,7 @@
 #include "common/status.h"
 #include "edge/camera/ffmpeg.h"
 #include "edge/camera/h264_repair.h"
+#include "edge/camera/picture_watch.h"
 #include "edge/camera/source.h"
 #include "edge/camera/timeline.h"
 #include "fmt/format.h"
@@ -111,7 +112,9 @@ class Camera::Impl {
   absl::StatusOr<std::unique_ptr<Source>> OpenSource(std::stop_token stop);
   // Reads one run of the source to its end (OK) or failure.
   absl::Status Stream(Source& source, std::stop_token stop);
-  void Begin(const Source& source);
+  void Begin(const VideoFormat& format);
+  // Tells the sink, if it doesn't know this format already.
+  void Announce(const VideoFormat& format);
   void Deliver(AvPtr<AVPacket> packet, std::stop_token stop);
   // The moment of `pts_ns` on the clock; waits for it where that is the pace.
   int64_t Meet(int64_t pts_ns, std::stop_token stop);
@@ -195,7 +198,9 @@ absl::StatusOr<std::unique_ptr<Source>> Camera::Impl::OpenSource(std::stop_token
 }
 
 absl::Status Camera::Impl::Stream(Source& source, std::stop_token stop) {
-  Begin(source);
+  VideoFormat format = source.format();
+  Begin(format);
+  PictureWatch watch(format);
   PresentationRepair repair(source.format());
   const AVCodecParameters& parameters = *source.format().parameters;
   for (bool more = true; more && !stop.stop_requested();) {
@@ -209,6 +214,9 @@ absl::Status Camera::Impl::Stream(Source& source, std::stop_token stop) {
     const absl::Status read = packet.status();
     more = read.ok() && *packet != nullptr;
     if (live()) {
+      if (more && ((*packet)->flags & AV_PKT_FLAG_KEY) != 0 && watch.Changed(**packet, &format)) {
+        Announce(format);
+      }
       if (more) Deliver(*std::move(packet), stop);
     } else {
       if (more) {
@@ -228,13 +236,19 @@ absl::Status Camera::Impl::Stream(Source& source, std::stop_token stop) {
   return absl::OkStatus();
 }
 
-void Camera::Impl::Begin(const Source& source) {
-  const VideoFormat& format = source.format();
+void Camera::Impl::Begin(const VideoFormat& format) {
   const int64_t now_ns = clock_.MonotonicNs();
   const int64_t gap_ns = live() && last_arrival_ns_ > 0 ? now_ns - last_arrival_ns_ : 0;
   timeline_.Begin(format.time_base, format.frames_per_s, gap_ns);
   arrival_.Reset();
   last_drop_ns_ = 0;
+  Announce(format);
+  std::lock_guard lock(mutex_);
+  status_.state = CameraState::kStreaming;
+  status_.problem.clear();
+}
+
+void Camera::Impl::Announce(const VideoFormat& format) {
   if (format_.parameters == nullptr || !SameFormat(format_, format)) {
     format_ = format;
     LOG_INFO("camera {}: {} {}×{}, {:.4g} frames/s, time base {}/{}", options_.name, format.codec,
@@ -243,9 +257,7 @@ void Camera::Impl::Begin(const Source& source) {
     sink_.OnFormat(format_);
   }
   std::lock_guard lock(mutex_);
-  status_.state = CameraState::kStreaming;
   status_.format = format_;
-  status_.problem.clear();
 }
 
 void Camera::Impl::Deliver(AvPtr<AVPacket> data, std::stop_token stop) {

@@ -2,7 +2,8 @@
 // do the reading, for a file, RTSP and V4L2 alike.
 //
 // Watching is nearly free: a packet goes from the demuxer to the sink as it is, neither parsed,
-// decoded nor copied (but see h264_repair.h for the two faults of files that are mended).
+// decoded nor copied (but see h264_repair.h for the two faults of files that are mended, and
+// picture_watch.h for what is read of a live camera's keyframes).
 #pragma once
 
 #include <cstdint>

@@ -8,6 +8,7 @@
 
 extern "C" {
 #include <libavcodec/avcodec.h>
+#include <libavcodec/bsf.h>
 #include <libavformat/avformat.h>
 #include <libavutil/frame.h>
 #include <libavutil/mathematics.h>
@@ -26,6 +27,7 @@ struct AvDeleter {
   void operator()(AVCodecContext* p) const { avcodec_free_context(&p); }
   void operator()(AVCodecParserContext* p) const { av_parser_close(p); }
   void operator()(AVCodecParameters* p) const { avcodec_parameters_free(&p); }
+  void operator()(AVBSFContext* p) const { av_bsf_free(&p); }
   void operator()(AVBufferRef* p) const { av_buffer_unref(&p); }
   void operator()(SwsContext* p) const { sws_freeContext(p); }
 };

@@ -49,7 +49,8 @@ Capture::Capture(CaptureOptions options, ClipKey key, std::unique_ptr<ClipWriter
       firings_{options_.fired_at.monotonic_ns()},
       ended_(options_.cameras.size(), false) {
   for (const std::string& camera : options_.cameras) {
-    tracks_.emplace_back(camera, start_ns_, end_ns_, firings_.front(), *writer_);
+    tracks_.emplace_back(camera, start_ns_, end_ns_, firings_.front(), options_.after_max_bytes,
+                         *writer_);
   }
   for (const std::string& signal : options_.signals) {
     if (const auto camera = CameraOf(signal, options_.cameras)) {
@@ -61,8 +62,10 @@ Capture::Capture(CaptureOptions options, ClipKey key, std::unique_ptr<ClipWriter
 
 absl::StatusOr<bool> Capture::Extend(int64_t firing_ns) {
   const bool overlaps = firing_ns - options_.rule.pre_ns < end_ns_;
-  if (!overlaps || firing_ns >= limit_ns() || firings_.size() == kMaxFirings) return false;
-  firings_.push_back(std::max(firing_ns, firings_.back()));
+  if (!overlaps || firing_ns >= limit_ns()) return false;
+  const int64_t newest_ns = std::max(firing_ns, firings_.back());
+  if (firings_.size() == kMaxFirings) firings_.pop_back();  // the list is bounded, not the clip
+  firings_.push_back(newest_ns);
   end_ns_ = std::max(end_ns_, std::min(firing_ns + options_.rule.post_ns, limit_ns()));
   for (Track& track : tracks_) RETURN_IF_ERROR(track.Extend(end_ns_));
   return true;
@@ -94,9 +97,10 @@ bool Capture::Done() const {
 
 bool Capture::DoneWithoutTheSilent(int64_t now_ns,
                                    const std::vector<int64_t>& last_arrival_ns) const {
-  const int64_t patience_ns = options_.rule.post_ns + kSilentNs;
+  // When the end comes on the clock, which a file that is read fast is ahead of.
+  const int64_t end_ns = opened_ns_ + end_ns_ - firings_.front();
   for (size_t i = 0; i < tracks_.size(); ++i) {
-    const bool silent = now_ns - std::max(opened_ns_, last_arrival_ns[i]) > patience_ns;
+    const bool silent = now_ns - std::max(end_ns, last_arrival_ns[i]) > kSilentNs;
     if (!tracks_[i].complete() && !ended_[i] && !silent) return full();
   }
   return true;

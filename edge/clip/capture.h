@@ -27,6 +27,8 @@ struct CaptureOptions {
   RuleOptions rule;
   std::vector<std::string> signals;  // that the rule reads
   v1::Instant fired_at;
+  // A camera, of what comes past the end while another one is waited for.
+  uint64_t after_max_bytes = 0;
 };
 
 // Used by one thread. Any error means that the clip can't be kept: drop the capture, and the spool
@@ -44,7 +46,7 @@ class Capture {
   void EndCamera(size_t camera);
   // Every camera has passed the window's end or has ended; or a bound of the contract is reached.
   bool Done() const;
-  // The same, but a camera that has been silent for longer than post plus 10 s isn't waited for.
+  // The same, but 10 s after the end a camera that has been silent as long isn't waited for.
   // `last_arrival_ns`: by camera, when its newest packet came, 0 for none.
   bool DoneWithoutTheSilent(int64_t now_ns, const std::vector<int64_t>& last_arrival_ns) const;
 
@@ -77,10 +79,10 @@ class Capture {
   const int64_t opened_ns_;  // on the clock
   const int64_t start_ns_;   // requested; never before the boot, which is 0
   int64_t end_ns_;
-  std::vector<int64_t> firings_;
-  std::vector<Track> tracks_;  // one a camera
-  std::vector<bool> ended_;    // by camera
-  size_t preview_camera_ = 0;  // where the preview is taken from, if it has a frame
+  std::vector<int64_t> firings_;  // the first ones and the newest
+  std::vector<Track> tracks_;     // one a camera
+  std::vector<bool> ended_;       // by camera
+  size_t preview_camera_ = 0;     // where the preview is taken from, if it has a frame
   bool preview_tried_ = false;
   std::string preview_;  // JPEG; empty while there is none
   std::vector<Object> objects_;

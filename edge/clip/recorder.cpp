@@ -32,6 +32,8 @@ constexpr std::chrono::milliseconds kTick(100);
 constexpr std::chrono::seconds kIdle(10);
 // How long a camera waits for room in the inbox before packets are lost.
 constexpr std::chrono::seconds kMaxWait(2);
+// Longer than the longest interval of heartbeats, so that one of them tells of it.
+constexpr int64_t kUnnumberedShownNs = 3700 * kNanosPerSecond;
 // Each has a block and a fragment a camera in memory.
 constexpr size_t kMaxOpenClips = 16;
 
@@ -82,11 +84,15 @@ class Recorder::Impl {
   uint64_t open_clips() const { return open_clips_.load(std::memory_order_relaxed); }
   std::string problem() const {
     std::lock_guard lock(mutex_);
-    return problem_;
+    const bool told = clock_.MonotonicNs() - unnumbered_ns_ > kUnnumberedShownNs;
+    return unnumbered_ == 0 || told ? problem_ : no_number_;
   }
   void SetAlive(std::function<void()> alive) {
     std::lock_guard lock(mutex_);
     alive_ = std::move(alive);
+  }
+  void SetClipGone(std::function<void(const std::string&, int64_t)> gone) {
+    clip_gone_ = std::move(gone);
   }
 
  private:
@@ -102,6 +108,11 @@ class Recorder::Impl {
   void Handle(FiringEvent& firing);
   void Handle(PacketEvent& packet);
   void Handle(EndEvent& end);
+  // An extending firing has found no clip.
+  void NoClip(const FiringEvent& firing) const {
+    // A suppressed activity is one number, as long as it is suppressed.
+    if (clip_gone_ && !firing.paused) clip_gone_(firing.rule.name, firing.fired_at.monotonic_ns());
+  }
   // Every open clip that is done, or every one.
   void CommitDone(bool stopping);
   void Commit(Capture& clip, bool stopped);
@@ -114,6 +125,7 @@ class Recorder::Impl {
   const RecorderOptions options_;
   Spool& spool_;
   Clock& clock_;
+  std::function<void(const std::string&, int64_t)> clip_gone_;
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;      // something to do for the worker
@@ -127,6 +139,9 @@ class Recorder::Impl {
   std::optional<std::string> paused_;  // why
   std::string policy_version_;
   std::string problem_;
+  uint64_t unnumbered_ = 0;    // firings without a number
+  int64_t unnumbered_ns_ = 0;  // when the last of them came
+  std::string no_number_;      // what there is to say of them
   std::function<void()> alive_;
 
   std::mutex history_mutex_;
@@ -139,7 +154,6 @@ class Recorder::Impl {
 
   std::vector<std::unique_ptr<Capture>> clips_;  // the worker's
   std::vector<bool> ended_;                      // the worker's
-  uint64_t unnumbered_ = 0;                      // the worker's: firings without a number
   std::thread worker_;
 };
 
@@ -197,9 +211,13 @@ void Recorder::Impl::OnFiring(const Firing& firing, const std::vector<std::strin
   event.fired_at.set_wall_uncertainty_ns(clock_.WallUncertaintyNs());
   event.signals = signals;
   {
-    std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     if (finishing_) return;
-    if (firing.extends && !listening_) return;
+    event.paused = paused_;
+    if (firing.extends && !listening_) {
+      lock.unlock();
+      return NoClip(event);
+    }
     if (!firing.extends && !overflowed_) {
       // The rings as they are now: by the time the worker comes to it they will have moved on. Once
       // packets were lost the clip can only fail, and must not hold on to any.
@@ -207,7 +225,6 @@ void Recorder::Impl::OnFiring(const Firing& firing, const std::vector<std::strin
         event.rings.push_back(state.ring.From(firing.monotonic_ns - firing.rule->pre_ns));
       }
     }
-    event.paused = paused_;
     listening_ = true;
     inbox_.push_back(std::move(event));
   }
@@ -278,10 +295,10 @@ void Recorder::Impl::Handle(FiringEvent& firing) {
     if (!extended.ok()) {
       Fail((*clip)->key(), extended.status());
       clips_.erase(clip);
-      return;
+      return;  // its next firing hears of it
     }
   }
-  if (firing.extends) return;
+  if (firing.extends) return NoClip(firing);
   if (firing.paused.has_value()) {
     auto key = spool_.TakeSuppressed(firing.rule.name, *firing.paused);
     if (!key.ok()) NoNumber(firing.rule.name, key.status());
@@ -314,6 +331,7 @@ void Recorder::Impl::Handle(FiringEvent& firing) {
   options.rule = std::move(firing.rule);
   options.signals = std::move(firing.signals);
   options.fired_at = firing.fired_at;
+  options.after_max_bytes = options_.ring_max_bytes;
   auto clip =
       std::make_unique<Capture>(std::move(options), *key, *std::move(writer), clock_.MonotonicNs());
   for (size_t camera = 0; camera < firing.rings.size(); ++camera) {
@@ -391,8 +409,11 @@ void Recorder::Impl::Fail(const ClipKey& key, const absl::Status& status) {
 
 void Recorder::Impl::NoNumber(const std::string& rule, const absl::Status& status) {
   LOG_ERROR("rule {} fired but the spool gives no number: {}", rule, Message(status));
-  SetProblem(fmt::format("{} firings were lost, the last of rule {}: the spool gives no number: {}",
-                         ++unnumbered_, rule, Message(status)));
+  std::lock_guard lock(mutex_);
+  unnumbered_ns_ = clock_.MonotonicNs();
+  no_number_ =
+      fmt::format("{} firings were lost, the last of rule {}: the spool gives no number: {}",
+                  ++unnumbered_, rule, Message(status));
 }
 
 void Recorder::Impl::SetProblem(std::string problem) {
@@ -428,6 +449,9 @@ void Recorder::OnCameraEnd(size_t camera) { impl_->OnCameraEnd(camera); }
 void Recorder::Finish() { impl_->Finish(); }
 uint64_t Recorder::open_clips() const { return impl_->open_clips(); }
 std::string Recorder::problem() const { return impl_->problem(); }
+void Recorder::SetClipGone(std::function<void(const std::string&, int64_t)> gone) {
+  impl_->SetClipGone(std::move(gone));
+}
 void Recorder::SetAlive(std::function<void()> alive) { impl_->SetAlive(std::move(alive)); }
 
 }  // namespace gleaner::edge

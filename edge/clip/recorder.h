@@ -5,7 +5,9 @@
 // opened over all cameras from the pre-roll rings, packets are written into the spool's objects as
 // they come (at most one fragment of video a camera is in memory), later firings of the same rule
 // whose windows overlap move the end, and when every camera has passed the end, the preview, the
-// samples and the manifest are added and the clip is committed. Rules don't share clips.
+// samples and the manifest are added and the clip is committed. While one camera is waited for, at
+// most 10 s beyond the end, what the others send is held for a firing that moves the end: as much
+// as a ring holds, a clip and camera. Rules don't share clips.
 //
 // Threads: cameras and rules only put packets and firings into an inbox, under a short lock. All
 // that touches the disk happens on one thread of the recorder's own, so that no camera waits for
@@ -60,6 +62,11 @@ class Recorder {
   // While paused: the number ends SUPPRESSED. `signals`: what the rule reads, for evidence; the
   // preview is taken from the camera of the first one.
   void OnFiring(const Firing& firing, const std::vector<std::string>& signals);
+  // `gone` is called for each extending firing that finds no clip (it ended early: its cameras'
+  // format changed, it failed, …), so that the rule doesn't wait for one that isn't there. Not
+  // while paused. On the recorder's thread or on the firing's, with no lock held. Set it before
+  // firings come.
+  void SetClipGone(std::function<void(const std::string& rule, int64_t monotonic_ns)> gone);
   void SetPaused(bool paused, std::string reason);
   void SetPolicyVersion(std::string version);
 
@@ -72,7 +79,8 @@ class Recorder {
 
   // Clips being captured.
   uint64_t open_clips() const;
-  // What was lost last, for people; empty once a clip has been committed since.
+  // What was lost last, for people; empty once a clip has been committed since. Firings that got no
+  // number are told of for a good hour, whatever comes after: nothing else ever tells of them.
   std::string problem() const;
   // `alive` is called on the recorder's thread while that makes progress, at least every ten
   // seconds. It must not block.

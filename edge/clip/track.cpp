@@ -14,6 +14,7 @@ namespace {
 // Room for the last fragment and the index at the end of the file.
 constexpr uint64_t kMaxVideoBytes = kMaxObjectBytes - (64ull << 20);
 constexpr char kFormatChanged[] = "the camera's format changed";
+constexpr char kAfterFull[] = "the clip grew later than its packets could be held";
 
 // The length of a protobuf varint.
 uint64_t VarintBytes(uint64_t value) {
@@ -43,17 +44,18 @@ bool Continues(const StreamInfo& before, const StreamInfo& after) {
 }
 
 Track::Track(std::string camera, int64_t start_ns, int64_t end_ns, int64_t fired_ns,
-             ClipWriter& clip)
+             uint64_t after_max_bytes, ClipWriter& clip)
     : camera_(std::move(camera)),
       start_ns_(start_ns),
       end_ns_(end_ns),
       fired_ns_(fired_ns),
+      after_max_bytes_(after_max_bytes),
       clip_(clip) {}
 
 absl::Status Track::Feed(const StreamPacket& packet) {
   if (finished_ || !cut_.empty()) return absl::OkStatus();
   if (past_end_) {
-    after_.push_back(packet);
+    KeepForExtend(packet);
     return absl::OkStatus();
   }
   if (muxer_ != nullptr) return Write(packet);
@@ -73,7 +75,7 @@ absl::Status Track::Feed(const StreamPacket& packet) {
 absl::Status Track::Start() {
   if (waiting_.front().packet.monotonic_ns >= end_ns_) {
     past_end_ = true;  // nothing of the camera is in the window
-    after_ = std::move(waiting_);
+    for (const StreamPacket& packet : std::exchange(waiting_, {})) KeepForExtend(packet);
     return absl::OkStatus();
   }
   stream_ = waiting_.front().stream;
@@ -108,7 +110,7 @@ absl::Status Track::Write(const StreamPacket& stream_packet) {
     past_end_ = true;
     // Without reordering the last frame is shown until this one.
     if (packet.pts == packet.dts) last_duration_ = packet.pts - last_pts_;
-    after_.push_back(stream_packet);
+    KeepForExtend(stream_packet);
     return absl::OkStatus();
   }
   RETURN_IF_ERROR(muxer_->Write(packet));
@@ -125,6 +127,13 @@ absl::Status Track::Write(const StreamPacket& stream_packet) {
   }
   KeepForPreview(stream_packet, dts_ns);
   return absl::OkStatus();
+}
+
+void Track::KeepForExtend(const StreamPacket& packet) {
+  after_full_ = after_full_ || after_bytes_ + packet.packet.size_bytes > after_max_bytes_;
+  if (after_full_) return;
+  after_bytes_ += packet.packet.size_bytes;
+  after_.push_back(packet);
 }
 
 void Track::KeepForPreview(const StreamPacket& packet, int64_t dts_ns) {
@@ -148,7 +157,11 @@ absl::Status Track::Extend(int64_t end_ns) {
   if (!past_end_) return absl::OkStatus();
   past_end_ = false;
   const std::deque<StreamPacket> packets = std::exchange(after_, {});
+  after_bytes_ = 0;
+  const bool gap_follows = std::exchange(after_full_, false);
   for (const StreamPacket& packet : packets) RETURN_IF_ERROR(Feed(packet));
+  after_full_ = gap_follows;
+  if (gap_follows && !past_end_ && cut_.empty()) cut_ = kAfterFull;
   return absl::OkStatus();
 }
 

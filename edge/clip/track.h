@@ -31,13 +31,16 @@ bool Continues(const StreamInfo& before, const StreamInfo& after);
 // Used by one thread.
 class Track {
  public:
-  // `clip` outlives the track. `fired_ns`: the frame shown then is kept for the preview.
-  Track(std::string camera, int64_t start_ns, int64_t end_ns, int64_t fired_ns, ClipWriter& clip);
+  // `clip` outlives the track. `fired_ns`: the frame shown then is kept for the preview. Of what
+  // comes past the end `after_max_bytes` are held for Extend().
+  Track(std::string camera, int64_t start_ns, int64_t end_ns, int64_t fired_ns,
+        uint64_t after_max_bytes, ClipWriter& clip);
 
   // Every packet of the camera, in order, from one at or before the window's start on where there
   // is one. An error means that the clip can't be stored.
   absl::Status Feed(const StreamPacket& packet);
   // Moves the end of the window, never back; packets that have come since the old end are written.
+  // Where more of them came than could be held the track goes as far as those do, and is cut there.
   absl::Status Extend(int64_t end_ns);
   // No more packets: `reason` says why, for people; it is kept only where it cut the window short.
   // Writes what is left and completes the object.
@@ -71,17 +74,21 @@ class Track {
  private:
   absl::Status Start();
   absl::Status Write(const StreamPacket& packet);
+  void KeepForExtend(const StreamPacket& packet);
   void KeepForPreview(const StreamPacket& packet, int64_t dts_ns);
 
   const std::string camera_;
   const int64_t start_ns_;
   int64_t end_ns_;
   const int64_t fired_ns_;
+  const uint64_t after_max_bytes_;
   ClipWriter& clip_;
   std::unique_ptr<ObjectWriter> object_;
   std::unique_ptr<Muxer> muxer_;              // null before the start
   std::deque<StreamPacket> waiting_;          // before the start: the last group of pictures
   std::deque<StreamPacket> after_;            // past the end, for Extend()
+  uint64_t after_bytes_ = 0;                  // of after_
+  bool after_full_ = false;                   // some of what came past the end was let go
   std::shared_ptr<const StreamInfo> stream_;  // of the newest packet written
   std::string encoder_;                       // "a", or "a+b" after a fail-over
   VideoFormat format_;                        // of the file

@@ -31,10 +31,11 @@ std::optional<RowId> ClipIndex::MostValuable(const std::function<bool(RowId)>& w
   return std::nullopt;
 }
 
-std::optional<RowId> ClipIndex::LeastValuable(uint32_t priority) const {
+std::optional<RowId> ClipIndex::LeastValuable(uint32_t priority, bool with_blocks) const {
   for (uint32_t value = 0; value <= priority; ++value) {
     for (const RowId id : by_priority_[value]) {
-      if (!pending_.at(id).handed_out) return id;
+      const HeldClip& clip = pending_.at(id);
+      if (!clip.handed_out && !(with_blocks && clip.runs.empty())) return id;
     }
   }
   return std::nullopt;
@@ -42,12 +43,14 @@ std::optional<RowId> ClipIndex::LeastValuable(uint32_t priority) const {
 
 void ClipIndex::AddQuarantined(HeldClip clip) {
   quarantined_blocks_ += CountBlocks(clip.runs);
+  quarantined_ledger_bytes_ += clip.ledger_bytes;
   quarantined_.emplace(clip.id, std::move(clip));
 }
 
 HeldClip ClipIndex::TakeQuarantined(RowId id) {
   HeldClip clip = std::move(quarantined_.extract(id).mapped());
   quarantined_blocks_ -= CountBlocks(clip.runs);
+  quarantined_ledger_bytes_ -= clip.ledger_bytes;
   return clip;
 }
 

@@ -23,7 +23,8 @@ struct HeldClip {
   uint32_t priority = 0;
   Moment at;  // of its commit, or of its quarantine
   Sha256Digest manifest_sha256{};
-  uint64_t bytes = 0;  // manifest and objects
+  uint64_t bytes = 0;         // manifest and objects
+  uint64_t ledger_bytes = 0;  // of these and of their rows, in the ledger
   std::vector<BlockRun> runs;
   bool handed_out = false;
 };
@@ -40,14 +41,16 @@ class ClipIndex {
 
   // The most valuable, then oldest for which `wanted` is true.
   std::optional<RowId> MostValuable(const std::function<bool(RowId)>& wanted) const;
-  // The least valuable, then oldest that isn't handed out and is worth no more than `priority`.
-  std::optional<RowId> LeastValuable(uint32_t priority) const;
+  // The least valuable, then oldest that isn't handed out, is worth no more than `priority`, and
+  // where `with_blocks` owns some.
+  std::optional<RowId> LeastValuable(uint32_t priority, bool with_blocks) const;
 
   // Clips that wait for a person.
   void AddQuarantined(HeldClip clip);
   HeldClip TakeQuarantined(RowId id);
   const std::map<RowId, HeldClip>& quarantined() const { return quarantined_; }
   uint64_t quarantined_blocks() const { return quarantined_blocks_; }
+  uint64_t quarantined_ledger_bytes() const { return quarantined_ledger_bytes_; }
 
  private:
   std::map<RowId, HeldClip> pending_;
@@ -55,6 +58,7 @@ class ClipIndex {
   uint64_t pending_bytes_ = 0;
   std::map<RowId, HeldClip> quarantined_;
   uint64_t quarantined_blocks_ = 0;
+  uint64_t quarantined_ledger_bytes_ = 0;
 };
 
 }  // namespace gleaner::edge

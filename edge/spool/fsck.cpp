@@ -2,14 +2,18 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "absl/cleanup/cleanup.h"
 #include "common/clock.h"
 #include "common/file.h"
 #include "common/limits.h"
+#include "common/log.h"
 #include "common/status.h"
 #include "edge/spool/ledger_reader.h"
 #include "edge/spool/spool_impl.h"
@@ -171,13 +175,37 @@ absl::StatusOr<FsckReport> Check(const std::string& directory) {
                                         Message(report.status()))}}};
 }
 
+// Gives what this process made in another account's folder to that account: the daemon, which runs
+// as it, must be able to write what a repair by root has made.
+void GiveToTheFoldersOwner(const std::string& directory) {
+  struct stat folder {};
+  if (::stat(directory.c_str(), &folder) != 0 || folder.st_uid == ::geteuid()) return;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
+    // A link that the account has put there must not give it somebody else's file.
+    const auto fd = OpenFile(entry.path().string(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    struct stat file {};
+    if (!fd.ok() || ::fstat(fd->get(), &file) != 0 || !S_ISREG(file.st_mode) ||
+        file.st_nlink != 1 || file.st_uid != ::geteuid()) {
+      continue;
+    }
+    if (::fchown(fd->get(), folder.st_uid, folder.st_gid) != 0) {
+      LOG_ERROR("spool: {} can't be given to its folder's owner", entry.path().string());
+    }
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<FsckReport> Fsck(const std::string& directory, bool repair) {
   if (!repair) return Check(directory);
   std::error_code error;
   const auto quota = std::filesystem::file_size(BlocksPath(directory), error);
-  if (error) return absl::NotFoundError(fmt::format("{}: no spool here", directory));
+  if (error == std::errc::no_such_file_or_directory) {
+    return absl::NotFoundError(fmt::format("{}: no spool here", directory));
+  }
+  if (error) return ErrnoStatus(error.value(), directory);
+  const absl::Cleanup give = [&] { GiveToTheFoldersOwner(directory); };
   ASSIGN_OR_RETURN(const auto spool, Spool::Open({.directory = directory, .quota_bytes = quota},
                                                  RealClock(), KernelBootId()));
   ASSIGN_OR_RETURN(FsckReport report, Check(directory));

@@ -39,7 +39,8 @@ struct FsckReport {
 // passed over. Memory: one block and one clip's rows at a time. With `repair` the daemon must be
 // stopped (FAILED_PRECONDITION otherwise): the spool is opened as a start would open it (torn clips
 // are quarantined, an unreadable ledger is set aside), and clips that fail the check are
-// quarantined, so that the daemon doesn't try to upload them.
+// quarantined, so that the daemon doesn't try to upload them. Files that it makes belong to the
+// folder's owner, whoever runs it.
 //
 // NOT_FOUND if the directory holds no spool.
 absl::StatusOr<FsckReport> Fsck(const std::string& directory, bool repair = false);

@@ -22,8 +22,6 @@ constexpr int kCheckpointFrames = 2000;
 constexpr uint64_t kLogBytes = 8 << 20;
 // Pages that commits of new data leave to the commits that clean up.
 constexpr uint64_t kReservedPages = 128;
-// Above this a start-up looks at the ledger's rows only, not at every page.
-constexpr uint64_t kQuickCheckBytes = 64 << 20;
 constexpr int kBusyMs = 5000;
 
 bool Lost(const absl::Status& status) { return absl::IsUnavailable(status); }
@@ -36,7 +34,10 @@ int64_t Pragma(SQLite::Database& db, const char* name) {
 
 absl::StatusOr<std::unique_ptr<ClipLedger>> ClipLedger::Open(const LedgerOptions& options) {
   std::unique_ptr<ClipLedger> ledger(new ClipLedger(options));
-  if (!std::filesystem::exists(options.path)) {
+  std::error_code error;
+  const bool there = std::filesystem::exists(options.path, error);
+  if (error) return ErrnoStatus(error.value(), options.path);
+  if (!there) {
     RETURN_IF_ERROR(CreateLedger(options.path, options.size_bytes, LedgersSetAside(options.path)));
   }
   absl::Status status = ledger->Connect();
@@ -97,6 +98,7 @@ absl::Status ClipLedger::Connect() {
       }
       db_->exec("PRAGMA journal_mode = WAL");  // if growing was cut short
       page_bytes_ = static_cast<uint64_t>(Pragma(*db_, "page_size"));
+      pages_ = static_cast<uint64_t>(Pragma(*db_, "page_count"));
       free_pages_ = static_cast<uint64_t>(Pragma(*db_, "freelist_count"));
       ReserveLog();
       return absl::OkStatus();
@@ -147,9 +149,12 @@ void ClipLedger::ReserveLog() {
 absl::Status ClipLedger::Check() {
   try {
     const int64_t used = Pragma(*db_, "page_count") - Pragma(*db_, "freelist_count");
-    if (static_cast<uint64_t>(used * Pragma(*db_, "page_size")) <= kQuickCheckBytes) {
+    if (static_cast<uint64_t>(used * Pragma(*db_, "page_size")) <= options_.quick_check_bytes) {
       const std::string found = db_->execAndGet("PRAGMA quick_check(1)").getString();
       if (found != "ok") return absl::DataLossError(found);
+    } else {
+      ReadClips(*db_, [](const ClipRow&) {});
+      ReadParts(*db_, [](const PartRow&) {});
     }
     ReadSpoolId(*db_);
     ReadCounters(*db_);

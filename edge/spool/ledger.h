@@ -21,6 +21,8 @@ namespace gleaner::edge {
 struct LedgerOptions {
   std::string path;
   uint64_t size_bytes = 0;  // what it reserves when it is opened; it never grows beyond
+  // Above this a start-up looks at the ledger's rows only, not at every page.
+  uint64_t quick_check_bytes = 64 << 20;
   // For tests only: what SQLite calls synchronous, and a VFS that fails on command.
   std::string synchronous = "FULL";
   std::string vfs;
@@ -77,6 +79,9 @@ class ClipLedger {
   // Whether the ledger has room for `bytes` more in `rows` rows and still for the clean-up that
   // frees room.
   bool HasRoom(uint64_t bytes, uint64_t rows) const;
+  // What it has in all, and what isn't free, as of the last transaction.
+  uint64_t size_bytes() const { return pages_ * page_bytes_; }
+  uint64_t used_bytes() const { return (pages_ - free_pages_) * page_bytes_; }
 
  private:
   explicit ClipLedger(LedgerOptions options) : options_(std::move(options)) {}
@@ -95,6 +100,7 @@ class ClipLedger {
   std::unique_ptr<SQLite::Database>
       db_;  // null after an error that could not be recovered from yet
   uint64_t page_bytes_ = 0;
+  uint64_t pages_ = 0;
   uint64_t free_pages_ = 0;  // as of the last transaction
   std::unordered_map<const char*, std::unique_ptr<SQLite::Statement>> statements_;
 };

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "common/status.h"
 #include "edge/spool/ledger_rows.h"
 
 namespace gleaner::edge {
@@ -12,6 +13,7 @@ namespace gleaner::edge {
 absl::StatusOr<std::unique_ptr<SQLite::Database>> OpenLedgerReadOnly(const std::string& path) {
   std::error_code error;
   if (!std::filesystem::exists(path, error)) {
+    if (error) return ErrnoStatus(error.value(), path);
     return absl::NotFoundError(fmt::format("{}: no spool here", path));
   }
   try {

@@ -183,6 +183,11 @@ std::vector<PartRow> ReadParts(SQLite::Database& db, RowId clip) {
 std::string EncodeXxh3(const std::vector<uint64_t>& block_xxh3) { return Encode(block_xxh3); }
 std::string EncodeRuns(const std::vector<BlockRun>& runs) { return Encode(runs); }
 
+uint64_t BytesInLedger(const PartRow& part) {
+  return (part.inlined ? part.size_bytes : 0) + part.block_xxh3.size() * 8 +
+         part.runs.size() * sizeof(BlockRun);
+}
+
 std::string PartProblem(const PartRow& part) {
   const uint64_t max_bytes = part.part == 0 ? kMaxManifestBytes : kMaxObjectBytes;
   if (part.size_bytes > max_bytes) {

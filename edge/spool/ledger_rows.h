@@ -80,6 +80,9 @@ struct PartRow {
   std::string bytes;  // only from ReadParts(clip)
 };
 
+// How many bytes of the ledger a part takes, to a few.
+uint64_t BytesInLedger(const PartRow& part);
+
 // Over the life of the spool.
 struct LedgerCounters {
   uint64_t committed = 0;

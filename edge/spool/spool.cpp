@@ -98,17 +98,16 @@ absl::StatusOr<uint32_t> Spool::Impl::MakeRoom(uint32_t priority) {
   std::lock_guard lock(mutex_);
   for (;;) {
     if (const auto block = store_->Allocate()) return *block;
-    if (ExpireOld() == 0) RETURN_IF_ERROR(EvictOne(priority));
+    if (ExpireOld() == 0) RETURN_IF_ERROR(EvictOne(priority, Room::kBlocks));
   }
 }
 
 absl::Status Spool::Impl::CommitClip(RowId id, const std::vector<PartRow>& parts) {
   HeldClip clip{.id = id, .at = Now()};
-  uint64_t inlined = 0;
   for (const PartRow& part : parts) {
     clip.bytes += part.size_bytes;
+    clip.ledger_bytes += BytesInLedger(part);
     clip.runs.insert(clip.runs.end(), part.runs.begin(), part.runs.end());
-    inlined += part.bytes.size() + part.block_xxh3.size() * 8 + part.runs.size() * sizeof(BlockRun);
   }
   clip.manifest_sha256 = parts[0].sha256;
 
@@ -119,8 +118,8 @@ absl::Status Spool::Impl::CommitClip(RowId id, const std::vector<PartRow>& parts
       return absl::FailedPreconditionError("the clip is not being captured");
     }
     clip.priority = found->second.priority;
-    while (!ledger_->HasRoom(inlined, parts.size())) {
-      RETURN_IF_ERROR(EvictOne(clip.priority));
+    while (!ledger_->HasRoom(clip.ledger_bytes, parts.size())) {
+      RETURN_IF_ERROR(EvictOne(clip.priority, Room::kLedger));
     }
     RETURN_IF_ERROR(ledger_->Write([&](ClipLedger::Batch& batch) {
       batch.Store(id, clip.at, parts);
@@ -236,7 +235,7 @@ absl::Status Spool::Impl::Quarantine(const ClipKey& key, std::string_view reason
 
 absl::Status Spool::Impl::QuarantinePending(RowId id, std::string_view reason) {
   const Moment now = Now();
-  const std::vector<RowId> overflow = QuarantineOverflow(id, CountBlocks(index_.Find(id)->runs));
+  const std::vector<RowId> overflow = QuarantineOverflow(index_.Find(id));
   RETURN_IF_ERROR(ledger_->Write([&](ClipLedger::Batch& batch) {
     batch.End(id, ClipState::kFailed, Shorten(std::string(reason), kMaxReasonBytes), now);
     for (const RowId dropped : overflow) batch.DropQuarantined(dropped);
@@ -256,30 +255,39 @@ absl::Status Spool::Impl::QuarantinePending(RowId id, std::string_view reason) {
   return absl::OkStatus();
 }
 
-std::vector<RowId> Spool::Impl::QuarantineOverflow(RowId id, uint64_t more) const {
-  const uint64_t bound = store_->blocks() / 4;
-  uint64_t blocks = index_.quarantined_blocks() + more;
+std::vector<RowId> Spool::Impl::QuarantineOverflow(const HeldClip* coming) const {
+  uint64_t blocks = index_.quarantined_blocks();
+  uint64_t ledger_bytes = index_.quarantined_ledger_bytes();
+  if (coming != nullptr) {
+    blocks += CountBlocks(coming->runs);
+    ledger_bytes += coming->ledger_bytes;
+  }
+  const auto fits = [&] {
+    return blocks <= store_->blocks() / 4 && ledger_bytes <= ledger_->size_bytes() / 4;
+  };
   std::vector<RowId> overflow;
   for (const auto& [oldest, clip] : index_.quarantined()) {
-    if (blocks <= bound) return overflow;
+    if (fits()) return overflow;
     overflow.push_back(oldest);
     blocks -= CountBlocks(clip.runs);
+    ledger_bytes -= clip.ledger_bytes;
   }
-  if (blocks > bound && more > 0) overflow.push_back(id);
+  if (coming != nullptr && !fits()) overflow.push_back(coming->id);
   return overflow;
 }
 
-absl::Status Spool::Impl::EvictOne(uint32_t priority) {
+absl::Status Spool::Impl::EvictOne(uint32_t priority, Room room) {
+  const std::string_view what = room == Room::kBlocks ? "the spool" : "the spool's ledger";
   if (options_.when_full != "evict") {
     return absl::ResourceExhaustedError(
-        "the spool is full, and when_full = \"stop\" keeps what it has");
+        fmt::format("{} is full, and when_full = \"stop\" keeps what it has", what));
   }
-  const auto id = index_.LeastValuable(priority);
+  const auto id = index_.LeastValuable(priority, /*with_blocks=*/room == Room::kBlocks);
   if (!id) {
-    return absl::ResourceExhaustedError(
-        "the spool is full of clips that are worth more or are being uploaded");
+    return absl::ResourceExhaustedError(fmt::format(
+        "{} is full of what is worth more, is being uploaded or is not acknowledged", what));
   }
-  return EndPending({*id}, ClipState::kEvicted, "the spool was full");
+  return EndPending({*id}, ClipState::kEvicted, fmt::format("{} was full", what));
 }
 
 absl::Status Spool::Impl::EndPending(const std::vector<RowId>& ids, ClipState state,

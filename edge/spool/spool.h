@@ -18,7 +18,7 @@
 //     the state, so that they never disagree.
 //  2. A clip is handed out, reported or acknowledged only after all of it is on stable storage.
 //  3. A block belongs to at most one clip. Free is what no row names: there are no orphans.
-//  4. The footprint is known on the day of flashing: the quota, a 64th of it (4 to 256 MiB) for the
+//  4. The footprint is known on the day of flashing: the quota, a 32nd of it (4 to 256 MiB) for the
 //     ledger, and 8 MiB for its log. All of it is reserved when the spool is made and none of it
 //     grows: neither can the spool fill the disk, nor does a full disk stop the spool, for what
 //     frees room needs none.
@@ -152,8 +152,9 @@ struct SpoolOptions {
   std::string directory;
   // Reserved in full when the spool is made; rounded down to whole blocks, at least one.
   uint64_t quota_bytes = 2ull << 30;
-  // When no block is free: "evict" the least valuable, oldest clip that is worth no more than the
-  // new one and isn't being uploaded; or "stop": new clips fail until there is room.
+  // When no block is free, or no room in the ledger, where manifests and small objects are: "evict"
+  // the least valuable, oldest clip that has some of what is missing, is worth no more than the new
+  // one and isn't being uploaded; or "stop": new clips fail until there is room.
   std::string when_full = "evict";
   // Clips that wait longer end EXPIRED; 0: never. Within a boot monotonic time decides; across
   // boots wall time, less what it may have been wrong by then and may be now.
@@ -185,6 +186,8 @@ struct StoredClip {
 struct SpoolStats {
   uint64_t quota_bytes = 0;  // what spool.blocks has
   uint64_t used_bytes = 0;   // blocks in use: waiting, quarantined and being written
+  uint64_t ledger_bytes = 0;
+  uint64_t ledger_used_bytes = 0;  // manifests, small objects, tombstones
   uint32_t pending_clips = 0;
   uint64_t pending_bytes = 0;  // manifests and objects
   // 0 when nothing waits, or no clock can tell.
@@ -272,7 +275,8 @@ class Spool {
   // `manifest_sha256` isn't the clip's, NOT_FOUND if no such clip waits.
   absl::Status Release(const ClipKey& key, const Sha256Digest& manifest_sha256);
   // The clip ends FAILED and isn't handed out again; its data stays for a person. Quarantine holds
-  // at most a quarter of the quota: the oldest data goes first. NOT_FOUND if no such clip waits.
+  // at most a quarter of the quota and of the ledger: the oldest data goes first. NOT_FOUND if no
+  // such clip waits.
   absl::Status Quarantine(const ClipKey& key, std::string_view reason);
 
   // For ReportLedger: every boot that the cloud may still lack something of, oldest first, within

@@ -22,6 +22,7 @@ namespace gleaner::edge {
 // What tests put in the place of the real thing.
 struct SpoolInternals {
   BlockDevice* device = &PosixBlockDevice();
+  uint64_t quick_check_bytes = LedgerOptions().quick_check_bytes;
   std::string synchronous = "FULL";
   std::string vfs;
 
@@ -33,7 +34,7 @@ struct SpoolInternals {
 // Names inside the directory.
 std::string LedgerPath(const std::string& directory);
 std::string BlocksPath(const std::string& directory);
-// How large the ledger of a spool with this quota is made: a 64th of it, 4 to 256 MiB.
+// How large the ledger of a spool with this quota is made: a 32nd of it, 4 to 256 MiB.
 uint64_t LedgerBytes(uint64_t quota_bytes);
 // Holds for as long as the result lives; FAILED_PRECONDITION if another process has it.
 absl::StatusOr<Fd> LockSpool(const std::string& directory);
@@ -103,12 +104,14 @@ class Spool::Impl : public ClipSink {
   // How long a clip has waited for certain, nullopt where no clock can tell.
   std::optional<int64_t> AgeNs(const HeldClip& clip, const Moment& now) const;
   absl::StatusOr<uint32_t> MakeRoom(uint32_t priority);
-  absl::Status EvictOne(uint32_t priority);
+  // Ends a clip whose end makes room of that kind.
+  enum class Room : uint8_t { kBlocks, kLedger };
+  absl::Status EvictOne(uint32_t priority, Room room);
   absl::Status EndPending(const std::vector<RowId>& ids, ClipState state, std::string_view reason);
   absl::Status QuarantinePending(RowId id, std::string_view reason);
-  // Quarantined clips that must lose their data so that `more` blocks fit in; the last may be
-  // `more` itself.
-  std::vector<RowId> QuarantineOverflow(RowId id, uint64_t more) const;
+  // Quarantined clips that must lose their data so that `coming` fits in too, unless it is null;
+  // the last may be `coming` itself.
+  std::vector<RowId> QuarantineOverflow(const HeldClip* coming) const;
   bool IsOld(const HeldClip& clip, const Moment& now) const;
   // Ends some of the clips that are older than max_age, the oldest first; how many.
   size_t ExpireOld();

@@ -5,6 +5,7 @@ namespace gleaner::edge {
 SpoolOptions SpoolOptions::Read(ConfigReader& reader) {
   SpoolOptions options;
   options.directory = reader.String("directory", "/var/lib/gleaner-edge");
+  if (options.directory.empty()) reader.Error("directory", "must not be empty");
   options.quota_bytes =
       static_cast<uint64_t>(reader.Bytes("quota", static_cast<int64_t>(options.quota_bytes),
                                          {.min = 16 << 20, .max = int64_t{1} << 40}));

@@ -109,6 +109,8 @@ SpoolStats Spool::Impl::stats() {
   read_failed_ = !read.ok();
   SpoolStats stats{.quota_bytes = uint64_t{store_->blocks()} * kBlockBytes,
                    .used_bytes = uint64_t{store_->used()} * kBlockBytes,
+                   .ledger_bytes = ledger_->size_bytes(),
+                   .ledger_used_bytes = ledger_->used_bytes(),
                    .pending_clips = static_cast<uint32_t>(index_.pending().size()),
                    .pending_bytes = index_.pending_bytes(),
                    .committed_total = counters_.committed,

@@ -40,6 +40,7 @@ HeldClip ToHeld(const ClipRow& row, const std::vector<PartRow>& parts) {
   for (const PartRow& part : parts) {
     if (part.part == 0) clip.manifest_sha256 = part.sha256;
     clip.bytes += part.size_bytes;
+    clip.ledger_bytes += BytesInLedger(part);
     clip.runs.insert(clip.runs.end(), part.runs.begin(), part.runs.end());
   }
   return clip;
@@ -51,7 +52,7 @@ std::string LedgerPath(const std::string& directory) { return directory + "/spoo
 std::string BlocksPath(const std::string& directory) { return directory + "/spool.blocks"; }
 
 uint64_t LedgerBytes(uint64_t quota_bytes) {
-  return std::clamp(quota_bytes / 64, kMinLedgerBytes, kMaxLedgerBytes);
+  return std::clamp(quota_bytes / 32, kMinLedgerBytes, kMaxLedgerBytes);
 }
 
 absl::StatusOr<Fd> LockSpool(const std::string& directory) {
@@ -145,7 +146,8 @@ absl::Status Spool::Impl::Start(std::string_view kernel_boot_id, const SpoolInte
         fmt::format("when_full is \"evict\" or \"stop\", not \"{}\"", options_.when_full));
   }
   const std::filesystem::path directory(options_.directory);
-  const bool made = !std::filesystem::exists(directory);
+  std::error_code error;  // MakeDirectories says it
+  const bool made = !std::filesystem::exists(directory, error);
   RETURN_IF_ERROR(MakeDirectories(options_.directory));
   // Or the whole spool is gone after a power cut. A service may create in a folder that it may not
   // open: then its entry is as durable as its owner made it.
@@ -160,6 +162,7 @@ absl::Status Spool::Impl::Start(std::string_view kernel_boot_id, const SpoolInte
   GLEANER_CRASH_POINT("spool.create.blocks_reserved");
   ASSIGN_OR_RETURN(ledger_, ClipLedger::Open({.path = LedgerPath(options_.directory),
                                               .size_bytes = LedgerBytes(options_.quota_bytes),
+                                              .quick_check_bytes = internals.quick_check_bytes,
                                               .synchronous = internals.synchronous,
                                               .vfs = internals.vfs}));
   std::string spool_id;
@@ -199,7 +202,7 @@ absl::Status Spool::Impl::Apply(StartPlan plan) {
   const Moment now = Now();
   for (HeldClip& clip : plan.pending) index_.Add(std::move(clip));
   for (HeldClip& clip : plan.quarantined) index_.AddQuarantined(std::move(clip));
-  const std::vector<RowId> overflow = QuarantineOverflow(0, 0);
+  const std::vector<RowId> overflow = QuarantineOverflow(nullptr);
 
   RETURN_IF_ERROR(ledger_->Write([&](ClipLedger::Batch& batch) {
     batch.AddBoot(plan.boot);

@@ -21,6 +21,12 @@ std::string Size(uint64_t bytes) {
   return fmt::format("{} KiB", (bytes + 1023) / 1024);
 }
 
+// "1.2 MiB of 4.0 MiB (30 %)".
+std::string Use(uint64_t used, uint64_t all) {
+  const double percent = all == 0 ? 0 : 100 * static_cast<double>(used) / static_cast<double>(all);
+  return fmt::format("{} of {} ({:.0f} %)", Size(used), Size(all), percent);
+}
+
 std::string Span(uint64_t seconds) {
   if (seconds >= 2 * 86400) return fmt::format("{} days", seconds / 86400);
   if (seconds >= 2 * 3600) return fmt::format("{} h", seconds / 3600);
@@ -41,6 +47,12 @@ absl::StatusOr<StatusReport> ReadStatus(const std::string& directory, const Cloc
   std::map<RowId, uint64_t> bytes;  // of the clips that have parts
   std::vector<ClipRow> clips;
   RETURN_IF_ERROR(ReadView(*db, [&] {
+    const auto pragma = [&](const char* sql) {
+      return static_cast<uint64_t>(db->execAndGet(sql).getInt64());
+    };
+    const uint64_t page_bytes = pragma("PRAGMA page_size");
+    report.ledger_bytes = pragma("PRAGMA page_count") * page_bytes;
+    report.ledger_used_bytes = report.ledger_bytes - pragma("PRAGMA freelist_count") * page_bytes;
     const LedgerCounters counters = ReadCounters(*db);
     report.committed_total = counters.committed;
     report.evicted_total = counters.evicted;
@@ -89,10 +101,8 @@ absl::StatusOr<StatusReport> ReadStatus(const std::string& directory, const Cloc
 
 std::string StatusReport::ToText() const {
   std::string text = fmt::format("spool      {}\n", directory);
-  text += fmt::format("in use     {} of {} ({:.0f} %)\n", Size(used_bytes), Size(quota_bytes),
-                      quota_bytes == 0 ? 0.0
-                                       : 100.0 * static_cast<double>(used_bytes) /
-                                             static_cast<double>(quota_bytes));
+  text += fmt::format("in use     {}\n", Use(used_bytes, quota_bytes));
+  text += fmt::format("ledger     {}\n", Use(ledger_used_bytes, ledger_bytes));
   text += fmt::format("waiting    {} clips, {}", pending_clips, Size(pending_bytes));
   if (pending_clips > 0) text += fmt::format(", the oldest for {}", Span(oldest_pending_s));
   text += capturing > 0 ? fmt::format("; {} being captured\n", capturing) : "\n";
@@ -127,6 +137,8 @@ std::string StatusReport::ToJson() const {
   nlohmann::ordered_json json = {{"directory", directory},
                                  {"quota_bytes", quota_bytes},
                                  {"used_bytes", used_bytes},
+                                 {"ledger_bytes", ledger_bytes},
+                                 {"ledger_used_bytes", ledger_used_bytes},
                                  {"capturing", capturing},
                                  {"pending_clips", pending_clips},
                                  {"pending_bytes", pending_bytes},

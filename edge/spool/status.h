@@ -30,6 +30,8 @@ struct StatusReport {
   std::string directory;
   uint64_t quota_bytes = 0;
   uint64_t used_bytes = 0;  // blocks in use
+  uint64_t ledger_bytes = 0;
+  uint64_t ledger_used_bytes = 0;  // manifests, small objects, tombstones
   uint32_t capturing = 0;
   uint32_t pending_clips = 0;
   uint64_t pending_bytes = 0;

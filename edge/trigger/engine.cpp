@@ -36,6 +36,7 @@ struct ActiveRule {
       const int64_t limit_ns = opened_ns - options->pre_ns + options->max_clip_ns;
       const int64_t end_ns = std::min(last_ns + options->post_ns, limit_ns);
       if (now < end_ns) {
+        if (!open) return std::nullopt;
         const bool edge = is_true != was_true;
         const int64_t wait_ns = edge ? 1 : std::min(kExtendNs, options->post_ns / 4);
         if (end_ns == limit_ns || now < last_ns + wait_ns) return std::nullopt;
@@ -45,6 +46,7 @@ struct ActiveRule {
     }
     if (!is_true) return std::nullopt;
     opened_ns = now;
+    open = true;
     return Fire(/*extends=*/false);
   }
 
@@ -59,6 +61,7 @@ struct ActiveRule {
   int64_t now_ns = std::numeric_limits<int64_t>::min();
   bool is_true = false;
   bool fired = false;
+  bool open = false;      // the newest clip takes extensions, as far as we have heard
   int64_t opened_ns = 0;  // first firing of the newest clip
   int64_t last_ns = 0;    // newest firing
 };
@@ -169,6 +172,14 @@ void TriggerEngine::OnSample(const SignalSample& sample) {
     }
   }
   for (const Firing& firing : firings) impl.on_firing(firing);
+}
+
+void TriggerEngine::OnClipGone(std::string_view rule, int64_t monotonic_ns) {
+  std::lock_guard lock(impl_->mutex);
+  for (ActiveRule& active : impl_->rules) {
+    // What was fired before the newest clip was opened is about an older one.
+    if (active.options->name == rule && monotonic_ns >= active.opened_ns) active.open = false;
+  }
 }
 
 const std::vector<RuleOptions>& TriggerEngine::rules() const { return impl_->options; }

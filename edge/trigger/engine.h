@@ -9,6 +9,9 @@
 //    rise, at least once a second, and at each fall, so that post counts from the end of the
 //    activity. An activity is one clip, until the clip is as long as max_clip.
 //  - Then it is silent until last + cooldown.
+//  - When its clip turns out to have ended early (OnClipGone), it is silent from then on, until
+//    last + post and last + cooldown have both passed: what goes on meanwhile gets a clip of its
+//    own.
 //
 // So one hand over the table is one clip, a conveyor that never stops is a clip of max_clip every
 // cooldown, and a flickering signal can't flood the spool.
@@ -53,7 +56,7 @@ struct Firing {
   const RuleOptions* rule = nullptr;  // lives as long as the engine
   // When the expression became true, or was still true; never before an earlier firing of the rule.
   int64_t monotonic_ns = 0;
-  // Only extends the rule's open clip; where that is closed already there is nothing to do.
+  // Only extends the rule's open clip; where there is none the engine wants to hear of it.
   bool extends = false;
 };
 
@@ -75,6 +78,9 @@ class TriggerEngine : public SampleSink {
                                                                OnFiring on_firing);
 
   void OnSample(const SignalSample& sample) override;
+  // The rule's extending firing of `monotonic_ns` found no clip: it has ended before its time, or
+  // never came about.
+  void OnClipGone(std::string_view rule, int64_t monotonic_ns);
 
   const std::vector<RuleOptions>& rules() const;
   // The qualified names of the signals that a rule's expression reads, for evidence; empty for an

@@ -17,6 +17,7 @@ namespace {
 constexpr int64_t kSetAsideNs = 600 * kNanosPerSecond;
 constexpr int64_t kMaxRetryNs = 3600 * kNanosPerSecond;  // however long a refusal asks for
 constexpr int kMaxDamaged = 3;
+constexpr int kMaxReadErrors = 3;
 constexpr int kMaxBreaches = 3;
 constexpr int kMaxRefusals = 8;  // in a row, before the clip has to wait
 constexpr size_t kMaxReasonBytes = 200;
@@ -181,6 +182,7 @@ Transfers::Outcome Transfers::OnReceipt(const v1::Receipt& receipt) {
   }
   LOG_INFO("clip {} is in the cloud{}", ToString(clip.key), receipt.duplicate() ? " already" : "");
   board_.Change([](UploadStats& stats) { ++stats.clips_total; });
+  read_errors_.erase(clip.key);
   Remove(*transfer);
   if (ledger_changed_) ledger_changed_();
   return {.answered = true, .advanced = true};
@@ -249,7 +251,7 @@ void Transfers::OnReadError(Transfer& transfer, const ChunkPosition& position,
                             const absl::Status& status) {
   const std::string what = fmt::format("object {}, block {}: {}", position.object,
                                        position.offset / kBlockBytes, status.ToString());
-  if (absl::IsDataLoss(status)) {
+  if (absl::IsDataLoss(status) || ++read_errors_[transfer.clip().key] >= kMaxReadErrors) {
     Quarantine(transfer, what);
   } else {
     SetAside(transfer, what);
@@ -269,6 +271,7 @@ void Transfers::Quarantine(const Transfer& transfer, std::string reason) {
     return SetAside(transfer, status.ToString());
   }
   board_.Change([](UploadStats& stats) { ++stats.quarantined; });
+  read_errors_.erase(key);
   Remove(transfer);
   if (ledger_changed_) ledger_changed_();
 }

@@ -63,7 +63,8 @@ class Transfers {
   // The stream has ended: everything not in its receipt must be offered again. True if a clip was
   // under way.
   bool OnStreamEnded(const absl::Status& status);
-  // A block couldn't be read from the spool.
+  // A block couldn't be read from the spool: damaged, the clip is quarantined; else tried again
+  // later, and quarantined when it can't be read three times.
   void OnReadError(Transfer& transfer, const ChunkPosition& position, const absl::Status& status);
   // Gives all clips back to the spool.
   void PutBackAll();
@@ -87,6 +88,7 @@ class Transfers {
   Backoff backoff_;
   std::vector<std::unique_ptr<Transfer>> all_;       // in the order they were taken
   absl::flat_hash_map<ClipKey, int64_t> set_aside_;  // until when
+  absl::flat_hash_map<ClipKey, int> read_errors_;    // of clips that are still here
 };
 
 }  // namespace gleaner::edge

@@ -59,9 +59,23 @@ TEST(EdgeConfig, RefusesWhatTheDaemonWouldRefuseAndSaysWhere) {
                         "camera.back.motion"));
   EXPECT_THAT(mistake(Rule("camera.side.motion > 1")),
               HasSubstr("no signal is called camera.side.motion"));
+  EXPECT_THAT(mistake("[spool]\ndirectory = \"\"\n"), HasSubstr("spool.directory"));
   EXPECT_THAT(mistake("[log]\nlevel = \"verbose\"\n"), HasSubstr(".toml:12:"));
   EXPECT_THAT(mistake("[log]\nlevel = \"verbose\"\n"),
               HasSubstr("must be one of trace, debug, info, warn, error"));
+}
+
+TEST(EdgeConfig, NeedsNoCertificateToLookIntoTheSpool) {
+  const auto path = std::filesystem::path(::testing::TempDir()) /
+                    fmt::format("gleaner_edge_config_spool_{}.toml", getpid());
+  std::ofstream(path) << "[server]\naddress = \"gleaner.example:7443\"\nca = \"/nowhere/ca.pem\"\n"
+                         "certificate = \"/nowhere/device.pem\"\nkey = \"/nowhere/device.key\"\n"
+                         "[spool]\ndirectory = \"/srv/spool\"\n";
+  EXPECT_THAT(std::string(Message(Config::Load(path).status())), HasSubstr("/nowhere/"));
+  const auto config = Config::Load(path, /*only_spool=*/true);
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->spool.directory, "/srv/spool");
+  std::filesystem::remove(path);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <filesystem>
 #include <thread>
 
 #include "common/status.h"
@@ -35,17 +36,19 @@ struct Collector : PacketSink {
   std::vector<Packet> packets;
 };
 
-Collector Cup() {
+Collector Read(const std::string& path) {
   FakeClock clock;
-  Collector cup;
+  Collector footage;
   CameraOptions options;
-  options.name = "cup";
-  options.url = Footage("cup.mp4");
+  options.name = "file";
+  options.url = path;
   options.pace = "fast";
-  Camera camera(options, clock, cup);
+  Camera camera(options, clock, footage);
   EXPECT_TRUE(camera.Run({}).ok());
-  return cup;
+  return footage;
 }
+
+Collector Cup() { return Read(Footage("cup.mp4")); }
 
 std::string Extradata(const Collector& footage) {
   const AVCodecParameters& parameters = *footage.format.parameters;
@@ -168,6 +171,44 @@ TEST(RtspCamera, GoesOnWithoutAStepWhenTheStreamIsCutAndComesBack) {
     EXPECT_TRUE(collector.packets[i].keyframe);
   }
   EXPECT_LE(seams, 1);
+}
+
+TEST(RtspCamera, TellsOfAnotherSizeFromTheFirstKeyframeThatHasIt) {
+  const Collector cup = Cup();
+  // Smaller, the parameter sets in front of each keyframe, as cameras send them.
+  const auto folder =
+      std::filesystem::path(::testing::TempDir()) / fmt::format("gleaner_rtsp_{}", getpid());
+  std::filesystem::create_directories(folder);
+  const std::string raw = folder / "small.h264", small_path = folder / "small.mp4";
+  ASSERT_EQ(std::system(fmt::format("ffmpeg -v error -nostdin -y -i {} -t 3 -vf scale=320:240 -c:v "
+                                    "libx264 -preset ultrafast -bf 0 -g 30 {} && ffmpeg -v error "
+                                    "-nostdin -y -i {} -c copy {}",
+                                    Footage("cup.mp4"), raw, raw, small_path)
+                            .c_str()),
+            0);
+  const Collector small = Read(small_path);
+  std::filesystem::remove_all(folder);
+  std::vector<Packet> packets(cup.packets.begin(), cup.packets.begin() + 60);
+  packets.insert(packets.end(), small.packets.begin(), small.packets.begin() + 60);
+  RtspServer server(packets, Extradata(cup), {{.frames = 120}});
+  FakeClock clock;
+  struct : Collector {
+    void OnFormat(const VideoFormat& f) override {
+      Collector::OnFormat(f);
+      sizes.emplace_back(packets.size(), f.width);
+    }
+    std::vector<std::pair<size_t, int>> sizes;  // after how many packets
+  } collector;
+  collector.limit = 115;
+  Camera camera(RtspOptions(server.url()), clock, collector);
+  ASSERT_TRUE(camera.Run(collector.stop.get_token()).ok());
+  EXPECT_THAT(collector.sizes,
+              ::testing::ElementsAre(::testing::Pair(0, 640), ::testing::Pair(60, 320)));
+  EXPECT_TRUE(collector.packets[60].keyframe);
+  EXPECT_EQ(collector.format.height, 240);
+  EXPECT_EQ(collector.format.parameters->width, 320);
+  EXPECT_GT(collector.format.parameters->extradata_size, 0);
+  EXPECT_EQ(camera.status().format.width, 320);
 }
 
 TEST(RtspCamera, IsLostWhenNoPacketComesForTheStallTimeout) {

@@ -197,6 +197,30 @@ TEST_F(RecorderTest, ClosesAClipAtItsGreatestLengthHoweverOftenTheRuleFires) {
   CheckVideo(clips[0]);
 }
 
+TEST_F(RecorderTest, GrowsAClipByMoreFiringsThanItsManifestLists) {
+  const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
+  Recorder recorder(Options({"front"}, 1 * kS), *spool_, clock_);
+  RuleOptions rule = Rule(1 * kS, 5 * kS);
+  rule.max_clip_ns = 600 * kS;
+  recorder.OnFormat(0, cup.format, "remux");
+  for (int64_t i = 0; i < 410; ++i) {  // a keyframe a second
+    Packet packet = cup.packets[0];
+    packet.pts = packet.dts = i * 26'777;
+    packet.monotonic_ns = kStart + i * kS;
+    recorder.OnPacket(0, packet);
+    if (i < 400) recorder.OnFiring({&rule, packet.monotonic_ns, i > 0}, kSignals);
+  }
+  recorder.Finish();
+  const auto clips = TakeAll();
+  ASSERT_EQ(clips.size(), 1u);
+  const v1::ClipManifest& manifest = clips[0].manifest;
+  EXPECT_EQ(manifest.requested().end_monotonic_ns(), kStart + (399 + 5) * kS);
+  ASSERT_EQ(manifest.trigger().firing_monotonic_ns_size(), 256);
+  EXPECT_EQ(manifest.trigger().firing_monotonic_ns(0), kStart);
+  EXPECT_EQ(manifest.trigger().firing_monotonic_ns(254), kStart + 254 * kS);
+  EXPECT_EQ(manifest.trigger().firing_monotonic_ns(255), kStart + 399 * kS);
+}
+
 TEST_F(RecorderTest, GivesEachRuleItsOwnClip) {
   const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
   Recorder recorder(Options({"front"}, 1 * kS), *spool_, clock_);
@@ -318,7 +342,7 @@ TEST_F(RecorderTest, DoesNotWaitForACameraThatHasEndedOrFallenSilent) {
   recorder.OnFiring({&last, cup.packets.back().monotonic_ns}, kSignals);
   while (recorder.open_clips() < 2) std::this_thread::yield();
   clock_.Advance(11 * kS);
-  EXPECT_EQ(recorder.open_clips(), 2u) << "post and 10 s must pass";
+  EXPECT_EQ(recorder.open_clips(), 2u) << "10 s must pass after the end";
   clock_.Advance(1 * kS);
   WaitForCommits(1);
   const auto clips = TakeAll();
@@ -329,6 +353,80 @@ TEST_F(RecorderTest, DoesNotWaitForACameraThatHasEndedOrFallenSilent) {
   EXPECT_THAT(shortfall, Not(HasSubstr("camera front:")));
   EXPECT_FALSE(clips[0].manifest.truncated());
   for (int n : {0, 1, 2}) CheckVideo(clips[0], n);
+}
+
+TEST_F(RecorderTest, WaitsTenSecondsAfterTheEndForACameraThatFellSilentJustBeforeIt) {
+  const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
+  Recorder recorder(Options({"front", "silent"}, 1 * kS), *spool_, clock_);
+  const RuleOptions rule = Rule(1 * kS, 40 * kS);
+  for (size_t camera : {0, 1}) recorder.OnFormat(camera, cup.format, "remux");
+  for (size_t i = 0; i < 60; ++i) {
+    for (size_t camera : {0, 1}) recorder.OnPacket(camera, cup.packets[i]);
+  }
+  const int64_t fired_ns = cup.packets[59].monotonic_ns;
+  recorder.OnFiring({&rule, fired_ns}, kSignals);
+  while (recorder.open_clips() < 1) std::this_thread::yield();
+  clock_.Advance(39 * kS);
+  recorder.OnPacket(1, cup.packets[60]);
+  Packet last = cup.packets[90];  // a keyframe
+  last.pts = last.dts += 60 * 26'777;
+  last.monotonic_ns += 60 * kS;
+  recorder.OnPacket(0, last);
+  clock_.Advance(10 * kS);
+  EXPECT_EQ(recorder.open_clips(), 1u);
+  clock_.Advance(2 * kS);
+  WaitForCommits(1);
+  const auto clips = TakeAll();
+  ASSERT_EQ(clips.size(), 1u);
+  EXPECT_THAT(clips[0].manifest.shortfall(), HasSubstr("camera silent: the camera fell silent"));
+}
+
+TEST_F(RecorderTest, HoldsNoMoreThanARingOfWhatComesWhileAnotherCameraIsWaitedFor) {
+  const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
+  RecorderOptions options = Options({"front", "silent"}, 1 * kS);
+  options.ring_max_bytes = 1 << 20;
+  Recorder recorder(options, *spool_, clock_);
+  const RuleOptions rule = Rule(1 * kS, 8 * kS);
+  for (size_t camera : {0, 1}) recorder.OnFormat(camera, cup.format, "remux");
+  std::vector<Packet> sent;
+  for (int64_t round = 0; round < 10; ++round) {
+    for (const Packet& original : cup.packets) {
+      Packet packet = original;
+      packet.pts += round * 241'000;
+      packet.dts += round * 241'000;
+      packet.monotonic_ns += round * 9 * kS;
+      packet.data = std::shared_ptr<const AVPacket>(av_packet_clone(original.data.get()),
+                                                    [](const AVPacket* data) {
+                                                      auto* mine = const_cast<AVPacket*>(data);
+                                                      av_packet_free(&mine);
+                                                    });
+      recorder.OnPacket(0, packet);
+      sent.push_back(packet);
+      if (sent.size() == 60) recorder.OnFiring({&rule, packet.monotonic_ns}, kSignals);
+    }
+  }
+  recorder.OnFormat(0, ReadFootage(Footage("box.mp4"), kStart).format, "remux");  // drops the ring
+  const auto held_bytes = [&] {
+    uint64_t bytes = 0;
+    for (const Packet& packet : sent) bytes += packet.data.use_count() > 1 ? packet.size_bytes : 0;
+    return bytes;
+  };
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (held_bytes() > options.ring_max_bytes && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::yield();
+  }
+  EXPECT_LE(held_bytes(), options.ring_max_bytes);
+
+  // A firing that moves the end gets what was kept, and the clip says that more is missing.
+  const int64_t end_ns = sent[59].monotonic_ns + 8 * kS;
+  recorder.OnFiring({&rule, end_ns - kS / 10, /*extends=*/true}, kSignals);
+  recorder.Finish();
+  const auto clips = TakeAll();
+  ASSERT_EQ(clips.size(), 1u);
+  CheckVideo(clips[0]);
+  EXPECT_GT(clips[0].manifest.delivered().end_monotonic_ns(), end_ns + 3 * kS);
+  EXPECT_THAT(clips[0].manifest.shortfall(),
+              HasSubstr("camera front: the clip grew later than its packets could be held"));
 }
 
 TEST_F(RecorderTest, KeepsWhatThereIsWhenTheDaemonStops) {
@@ -538,6 +636,82 @@ TEST_F(RecorderTest, EndsATrackWhereTheCameraChangesItsFormat) {
   EXPECT_THAT(clips[0].manifest.shortfall(), HasSubstr("the camera's format changed"));
 }
 
+// A rule that is true all the time, with the engine and the recorder wired as in the daemon.
+class TrueRule : public ClipRig {
+ protected:
+  void SetUp() override {
+    ClipRig::SetUp();
+    RuleOptions rule = Rule(1 * kS, 1 * kS);
+    rule.cooldown_ns = 3 * kS;
+    rule.max_clip_ns = 60 * kS;
+    engine_ = *TriggerEngine::Create({rule}, kSignals, [this](const Firing& firing) {
+      if (!firing.extends) opened_ns_.push_back(firing.monotonic_ns);
+      last_ns_ = firing.monotonic_ns;
+      recorder_->OnFiring(firing, kSignals);
+    });
+    recorder_ = std::make_unique<Recorder>(Options({"front"}, 1 * kS), *spool_, clock_);
+    recorder_->SetClipGone([this](const std::string& name, int64_t monotonic_ns) {
+      engine_->OnClipGone(name, monotonic_ns);
+      ++gone_;
+    });
+  }
+  void Feed(const Packet& packet) {
+    recorder_->OnPacket(0, packet);
+    engine_->OnSample({kSignals[0], packet.monotonic_ns, 1});
+  }
+  // Until the rule tries to extend a clip that isn't there, and hears of it.
+  void FeedUntilGone(const std::vector<Packet>& packets, size_t* next) {
+    for (const int64_t before_ns = last_ns_; last_ns_ == before_ns; ++*next) Feed(packets[*next]);
+    while (gone_ == 0) std::this_thread::yield();
+  }
+
+  std::unique_ptr<TriggerEngine> engine_;
+  std::unique_ptr<Recorder> recorder_;
+  std::vector<int64_t> opened_ns_;
+  int64_t last_ns_ = 0;
+  std::atomic<int> gone_ = 0;
+};
+
+TEST_F(TrueRule, OpensTheNextClipAfterItsCooldownWhenTheFormatCutTheFirst) {
+  const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
+  const Recording box = ReadFootage(Footage("box.mp4"), kStart + 5 * kS);
+  recorder_->OnFormat(0, cup.format, "remux");
+  for (size_t i = 0; i < 130; ++i) Feed(cup.packets[i]);
+  recorder_->OnFormat(0, box.format, "remux");
+  recorder_->OnPacket(0, box.packets[0]);
+  WaitForCommits(1);
+  while (recorder_->open_clips() > 0) std::this_thread::yield();
+  size_t next = 1;
+  FeedUntilGone(box.packets, &next);
+  const int64_t cut_ns = last_ns_;
+  while (next < box.packets.size() && box.packets[next].monotonic_ns < cut_ns + 4 * kS) {
+    Feed(box.packets[next++]);
+  }
+  recorder_->Finish();
+  ASSERT_EQ(opened_ns_.size(), 2u);
+  EXPECT_NEAR(opened_ns_[1], cut_ns + 3 * kS, kS / 10);
+  EXPECT_EQ(TakeAll().size(), 2u);
+}
+
+TEST_F(TrueRule, OpensAClipAfterItsCooldownWhenAPauseIsLifted) {
+  const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
+  recorder_->OnFormat(0, cup.format, "remux");
+  recorder_->SetPaused(true, "paused by policy p-4");
+  size_t next = 0;
+  while (next < 60) Feed(cup.packets[next++]);
+  while (spool_->stats().suppressed_total == 0) std::this_thread::yield();
+  EXPECT_EQ(opened_ns_.size(), 1u) << "one activity, one number";
+  recorder_->SetPaused(false, "");
+  FeedUntilGone(cup.packets, &next);
+  const int64_t heard_ns = last_ns_;
+  while (next < cup.packets.size()) Feed(cup.packets[next++]);
+  recorder_->Finish();
+  ASSERT_EQ(opened_ns_.size(), 2u);
+  EXPECT_NEAR(opened_ns_[1], heard_ns + 3 * kS, kS / 10);
+  EXPECT_EQ(TakeAll().size(), 1u);
+  EXPECT_EQ(spool_->stats().suppressed_total, 1u);
+}
+
 TEST_F(RecorderTest, SuppressesFiringsWhilePaused) {
   const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
   Recorder recorder(Options({"front"}, 1 * kS), *spool_, clock_);
@@ -575,7 +749,7 @@ TEST_F(RecorderTest, FailsTheNumberWhenTheSpoolIsFullAndGoesOn) {
   EXPECT_GT(stats.failed_total, 0u);
 }
 
-TEST_F(RecorderTest, SaysHowManyFiringsGotNoNumberUntilAClipIsKeptAgain) {
+TEST_F(RecorderTest, SaysForAnHourHowManyFiringsGotNoNumber) {
   OpenSpool(8ull << 20);
   // Fills the ledger with what the cloud has not acknowledged.
   std::vector<ClipKey> keys;
@@ -598,6 +772,8 @@ TEST_F(RecorderTest, SaysHowManyFiringsGotNoNumberUntilAClipIsKeptAgain) {
   Play(recorder, 0, cup, rule, {kStart + 4 * kS});
   recorder.Finish();
   EXPECT_EQ(TakeAll().size(), 1u);
+  EXPECT_THAT(recorder.problem(), HasSubstr("2 firings were lost")) << "a clip makes up for none";
+  clock_.Advance(3701 * kS);
   EXPECT_EQ(recorder.problem(), "");
 }
 

@@ -2,6 +2,8 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -73,6 +75,23 @@ TEST_F(Damage, AnUnreadableLedgerIsSetAsideAndTheDaemonStarts) {
     if (name.find("corrupt") != std::string::npos && !name.ends_with("-wal")) kept.push_back(name);
   }
   EXPECT_THAT(kept, ::testing::UnorderedElementsAre("spool.db.corrupt-3", "spool.db.corrupt-4"));
+}
+
+TEST_F(Damage, ALargeLedgerThatIsDamagedInARowsPageIsSetAsideToo) {
+  Fill();
+  int64_t page = 0;
+  {
+    SQLite::Database db(LedgerPath(options_.directory), SQLite::OPEN_READWRITE);
+    db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    page = db.execAndGet("SELECT rootpage FROM sqlite_master WHERE name = 'part'").getInt64();
+  }
+  Overwrite(LedgerPath(options_.directory), static_cast<uint64_t>(page - 1) * 1024,
+            std::string(1024, 'x'));
+  const auto spool = SpoolInternals::Open(options_, clock_, kTestBoot, {.quick_check_bytes = 0});
+  ASSERT_TRUE(spool.ok()) << spool.status();
+  EXPECT_EQ((*spool)->stats().pending_clips, 0u);
+  EXPECT_TRUE(std::filesystem::exists(LedgerPath(options_.directory) + ".corrupt-1"));
+  EXPECT_TRUE(AddTestClip(**spool, {700'000}).ok());
 }
 
 TEST_F(Damage, AnEmptyLedgerFileIsSetAside) {
@@ -189,6 +208,25 @@ TEST_F(Damage, FsckFindsAFlippedBitAndRepairQuarantinesTheClip) {
   EXPECT_EQ(Open()->stats().pending_clips, 2u);
 }
 
+TEST_F(Damage, RepairByRootLeavesFilesThatTheFoldersOwnerCanWrite) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give files away";
+  Fill();
+  constexpr uid_t kOwner = 12'345;
+  ASSERT_EQ(::chown(options_.directory.c_str(), kOwner, kOwner), 0);
+  for (const auto& entry : std::filesystem::directory_iterator(options_.directory)) {
+    ASSERT_EQ(::chown(entry.path().c_str(), kOwner, kOwner), 0);
+  }
+  std::filesystem::remove(options_.directory + "/spool.lock");
+  Overwrite(LedgerPath(options_.directory), 0, std::string(4096, 'x'));
+  ASSERT_TRUE(Fsck(options_.directory, true).ok());
+  for (const auto& entry : std::filesystem::directory_iterator(options_.directory)) {
+    struct stat file {};
+    ASSERT_EQ(::stat(entry.path().c_str(), &file), 0);
+    EXPECT_EQ(file.st_uid, kOwner) << entry.path();
+    EXPECT_EQ(file.st_gid, kOwner) << entry.path();
+  }
+}
+
 TEST_F(Damage, FsckComparesTheManifestWithTheObjects) {
   Fill();
   Sql("UPDATE part SET sha256 = zeroblob(32) WHERE clip & 0xff = 1 AND part = 1");
@@ -208,6 +246,15 @@ TEST_F(Damage, FsckReportsAnUnreadableLedger) {
   const auto report = Fsck(options_.directory);
   ASSERT_TRUE(report.ok());
   EXPECT_THAT(report->ToText(), HasSubstr("the next start sets it aside"));
+}
+
+TEST_F(Damage, AFolderThatCannotBeLookedIntoIsAnErrorThatSaysSo) {
+  options_.directory += "/" + std::string(300, 'x');  // longer than a name may be
+  EXPECT_THAT(Spool::Open(options_, clock_, kTestBoot).status().ToString(),
+              HasSubstr("File name too long"));
+  EXPECT_THAT(ReadStatus(options_.directory).status().ToString(), HasSubstr("File name too long"));
+  EXPECT_THAT(Fsck(options_.directory).status().ToString(), HasSubstr("File name too long"));
+  EXPECT_THAT(Fsck(options_.directory, true).status().ToString(), HasSubstr("File name too long"));
 }
 
 TEST_F(Damage, AMissingManifestRowIsFoundWhenTheClipIsHandedOut) {
@@ -244,7 +291,7 @@ TEST_F(Damage, ALargerQuotaGrowsTheLedgerTooAlsoWhenGrowingWasCutShort) {
     return std::filesystem::file_size(LedgerPath(options_.directory));
   };
   EXPECT_EQ(ledger_bytes() / kMiB, 4u);
-  options_.quota_bytes = 512 * kMiB;
+  options_.quota_bytes = 256 * kMiB;
   {
     const auto spool = Open();
     EXPECT_EQ(ledger_bytes() / kMiB, 8u);
@@ -277,6 +324,11 @@ TEST_F(Damage, StatusTellsWhatTheSpoolHoldsWhileTheDaemonRuns) {
   ASSERT_TRUE(status.ok()) << status.status();
   EXPECT_EQ(status->quota_bytes, 4 * kMiB);
   EXPECT_EQ(status->used_bytes, 3 * kBlockBytes);
+  EXPECT_EQ(status->ledger_bytes / kMiB, 4u);
+  EXPECT_EQ(status->ledger_bytes, spool->stats().ledger_bytes);
+  EXPECT_EQ(status->ledger_used_bytes, spool->stats().ledger_used_bytes);
+  EXPECT_GT(status->ledger_used_bytes, 0u);
+  EXPECT_LT(status->ledger_used_bytes, 100'000u);
   EXPECT_EQ(status->capturing, 1u);
   EXPECT_EQ(status->pending_clips, 2u);
   EXPECT_EQ(status->pending_bytes, spool->stats().pending_bytes);

@@ -188,6 +188,25 @@ TEST_F(SpoolTest, KeepsTheLedgerWithinItsReserveByEvictingInlineClips) {
   EXPECT_EQ(std::filesystem::file_size(options_.directory + "/spool.db") / kMiB, 4u);
 }
 
+TEST_F(SpoolTest, SaysWhichOfBlocksAndLedgerWasFull) {
+  const auto spool = Open();
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(AddTestClip(*spool, {kMiB}).ok());
+  const auto reason = [&] { return spool->Ledger()->boots(0).tombstones(0).reason(); };
+  EXPECT_EQ(reason(), "the spool was full");
+  ASSERT_TRUE(spool->AcknowledgeTombstones({{spool->boot_id(), 1}}).ok());
+  while (spool->stats().evicted_total == 1) ASSERT_TRUE(AddTestClip(*spool, {50'000}).ok());
+  EXPECT_EQ(reason(), "the spool's ledger was full");
+}
+
+TEST_F(SpoolTest, EvictsForABlockOnlyWhatHasOne) {
+  const auto spool = Open();
+  for (int i = 0; i < 40; ++i) ASSERT_TRUE(AddTestClip(*spool, {20'000}, 5).ok());
+  ASSERT_TRUE(AddTestClip(*spool, {4 * kMiB}, 9).ok());
+  EXPECT_TRUE(absl::IsResourceExhausted(AddTestClip(*spool, {kBlockBytes}, 5).status()));
+  EXPECT_EQ(spool->stats().pending_clips, 41u);
+  EXPECT_EQ(spool->stats().evicted_total, 0u);
+}
+
 TEST_F(SpoolTest, ReleasesOnlyForTheRightManifestAndOnlyOnce) {
   const auto spool = Open();
   const auto clip = AddTestClip(*spool, {300'000});
@@ -316,6 +335,22 @@ TEST_F(SpoolTest, KeepsQuarantinedClipsForAPersonWithinAQuarterOfTheQuota) {
     EXPECT_EQ(spool->stats().quarantined, 0u);
     EXPECT_EQ(spool->stats().used_bytes, 0u);
   }
+}
+
+TEST_F(SpoolTest, KeepsQuarantinedClipsWithinAQuarterOfTheLedgerToo) {
+  {
+    const auto spool = Open();  // a quarter: 1 MiB
+    for (int i = 0; i < 200; ++i) {
+      const auto clip = AddTestClip(*spool, {50'000});
+      ASSERT_TRUE(clip.ok()) << i << ": " << clip.status();
+      ASSERT_TRUE(spool->Quarantine(clip->key, "the cloud refuses it").ok());
+    }
+    EXPECT_GT(spool->stats().quarantined, 15u);
+    EXPECT_LT(spool->stats().quarantined, 22u);
+    for (int i = 0; i < 40; ++i) ASSERT_TRUE(AddTestClip(*spool, {50'000}).ok()) << i;
+    EXPECT_EQ(spool->stats().evicted_total, 0u);
+  }
+  EXPECT_GT(Open()->stats().quarantined, 15u);
 }
 
 TEST_F(SpoolTest, ExpiresByTheClockThatCanBeTrusted) {

@@ -74,6 +74,36 @@ TEST(TriggerEngine, ExtendsTheOpenClipWhenTheActivityResumes) {
   EXPECT_THAT(world.fired, ElementsAre(0, -300, -1900, -2000));
 }
 
+TEST(TriggerEngine, OpensTheNextClipAfterTheCooldownWhenTheFirstIsGone) {
+  World world(Rule("motion > 0.5"));
+  for (int64_t ms = 0; ms <= 7000; ms += 500) {
+    world.At(ms, 1);
+    if (ms == 500) world.engine->OnClipGone("rule", 500 * kMs);
+  }
+  EXPECT_THAT(world.fired, ElementsAre(0, -500, 5500, -6000, -6500, -7000));
+}
+
+TEST(TriggerEngine, OpensNoClipBeforePostHasPassedHoweverShortTheCooldownIs) {
+  RuleOptions options = Rule("motion > 0.5");
+  options.cooldown_ns = 0;
+  World world(options);
+  for (int64_t ms = 0; ms <= 2000; ms += 100) {
+    world.At(ms, 1);
+    if (ms == 0) world.engine->OnClipGone("rule", 0);
+  }
+  EXPECT_THAT(world.fired, ElementsAre(0, 2000));
+}
+
+TEST(TriggerEngine, HearsOfAnOlderClipTooLateToMissTheNewest) {
+  World world(Rule("motion > 0.5"));
+  world.At(0, 1);
+  world.At(100, 0);
+  world.At(6000, 1);
+  world.engine->OnClipGone("rule", 100 * kMs);
+  world.At(6500, 1);
+  EXPECT_THAT(world.fired, ElementsAre(0, -100, 6000, -6500));
+}
+
 TEST(TriggerEngine, IsSilentInTheCooldownAndFiresAfterItIfStillTrue) {
   World world(Rule("motion > 0.5"));
   world.At(0, 1);
