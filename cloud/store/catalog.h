@@ -111,8 +111,9 @@ class Catalog {
                                       const Sha256Digest& offered, int64_t unix_ns) = 0;
   // A number that no earlier run of this catalogue gave out; from 1.
   virtual absl::StatusOr<uint64_t> NextLease() = 0;
-  // The report replaces what was known to be missing under its boots; forgets uploads of numbers
-  // that the device no longer has. The caller has checked the contract's bounds.
+  // The report replaces what was known to be missing; forgets uploads of numbers that the device no
+  // longer has. A boot that a report of fewer than 64 does not name has nothing pending. The caller
+  // has checked the contract's bounds.
   // RESOURCE_EXHAUSTED for one boot more than kMaxBoots.
   virtual absl::Status ReportLedger(std::string_view device, const v1::ReportLedgerRequest& report,
                                     v1::ReportLedgerResponse* response) = 0;
