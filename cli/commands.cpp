@@ -131,6 +131,7 @@ absl::Status ListClips(Client& client, const ListClipsOptions& options) {
   v1::ListClipsRequest request;
   request.set_filter(options.filter);
   v1::ListClipsResponse page;
+  uint32_t total = 0;  // the first page says it
   Table table({{"ID"},
                {"FIRED"},
                {"DEVICE"},
@@ -161,6 +162,7 @@ absl::Status ListClips(Client& client, const ListClipsOptions& options) {
     if (absl::Status status = client.Call("ListClips", request, &page); !status.ok()) {
       return PointAt(options.filter, status);
     }
+    total = std::max(total, page.total());
     for (const v1::ClipSummary& clip : page.clips()) {
       table.Add({Printable(clip.id()), LocalTime(clip.fired_unix_ns()), Printable(clip.device()),
                  Printable(clip.site()), Printable(clip.camera()), Printable(clip.rule()),
@@ -180,8 +182,8 @@ absl::Status ListClips(Client& client, const ListClipsOptions& options) {
   }
   fmt::print("{}", table.Render());
   if (!request.page_token().empty()) {
-    fmt::print("\n{} of {}{}; --limit shows more.\n", shown, page.total(),
-               page.total() >= 10'000 ? " or more" : "");
+    fmt::print("\n{} of {}{}; --limit shows more.\n", shown, total,
+               total >= 10'000 ? " or more" : "");
   }
   return absl::OkStatus();
 }
