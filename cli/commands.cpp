@@ -83,11 +83,16 @@ absl::Status ShowSummary(Client& client, bool json) {
   return absl::OkStatus();
 }
 
-absl::Status ListDevices(Client& client, bool json) {
-  const v1::ListDevicesRequest request;
+absl::Status ListDevices(Client& client, const std::string& name, bool json) {
+  v1::ListDevicesRequest request;
+  request.set_name(name);
   if (json) return PrintJson(client, "ListDevices", request);
   v1::ListDevicesResponse response;
   RETURN_IF_ERROR(client.Call("ListDevices", request, &response));
+  if (response.devices().empty() && !name.empty()) {
+    return absl::NotFoundError(fmt::format(
+        "there is no device \"{}\"; `gleaner devices` shows those there are", Printable(name)));
+  }
   if (response.devices().empty()) {
     fmt::print("No device has said hello yet. Start gleaner-edge with this server's address.\n");
     return absl::OkStatus();
@@ -115,6 +120,11 @@ absl::Status ListDevices(Client& client, bool json) {
   for (const v1::Device& device : response.devices()) {
     if (!device.problem().empty()) {
       fmt::print("\n{}: {}\n", Printable(device.name()), Printable(device.problem()));
+    }
+    if (device.conflict_count() > 0 && name.empty()) {
+      fmt::print("\n{0}: {1} clip{2} in conflict; see `gleaner devices {0}`\n",
+                 Printable(device.name()), device.conflict_count(),
+                 device.conflict_count() == 1 ? "" : "s");
     }
     for (const v1::Conflict& conflict : device.conflicts()) {
       fmt::print(

@@ -87,7 +87,7 @@ void Metrics::AskCatalog() {
   // A catalogue that reads and does not write takes no clip: that is down.
   const absl::Status writes = catalog_.Check();
   const auto summary = catalog_.GetSummary(clock_.WallNs());
-  const auto devices = catalog_.ListDevices(clock_.WallNs());
+  const auto devices = catalog_.CountDevices(clock_.WallNs());
   catalogue_up_.Set(writes.ok() && summary.ok() && devices.ok());
   if (!writes.ok()) LOG_WARN("metrics: the catalogue takes no changes: {}", Message(writes));
   if (!summary.ok() || !devices.ok()) {
@@ -100,15 +100,9 @@ void Metrics::AskCatalog() {
   gaps_.Set(static_cast<double>(summary->ledger_gaps()));
   media_state_.Add({{"result", "ok"}}).Set(static_cast<double>(summary->media_ok()));
   media_state_.Add({{"result", "failed"}}).Set(static_cast<double>(summary->media_failed()));
-  int online = 0, offline = 0, degraded = 0;
-  for (const v1::Device& device : devices->devices()) {
-    online += device.state() == v1::Device::STATE_ONLINE;
-    offline += device.state() == v1::Device::STATE_OFFLINE;
-    degraded += device.state() == v1::Device::STATE_DEGRADED;
-  }
-  devices_.Add({{"state", "online"}}).Set(online);
-  devices_.Add({{"state", "offline"}}).Set(offline);
-  devices_.Add({{"state", "degraded"}}).Set(degraded);
+  devices_.Add({{"state", "online"}}).Set(static_cast<double>(devices->online));
+  devices_.Add({{"state", "offline"}}).Set(static_cast<double>(devices->offline));
+  devices_.Add({{"state", "degraded"}}).Set(static_cast<double>(devices->degraded));
 }
 
 std::string Metrics::Render() {

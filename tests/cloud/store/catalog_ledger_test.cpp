@@ -51,7 +51,7 @@ class LedgerTest : public testing::Test {
         CommitTestClip(*catalog_, MakeTestClip({.boot = boot, .sequence = sequence}));
     ASSERT_TRUE(status.ok()) << status;
   }
-  v1::LedgerSummary Ledger() { return catalog_->ListDevices(kNow)->devices(0).ledger(); }
+  v1::LedgerSummary Ledger() { return catalog_->GetDevice("cart-1", kNow)->ledger(); }
   static std::set<uint64_t> Gaps(const v1::ReportLedgerResponse& response) {
     std::set<uint64_t> gaps;
     for (const v1::ClipKey& key : response.gaps()) gaps.insert(key.sequence());
