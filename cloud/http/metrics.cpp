@@ -1,5 +1,6 @@
 #include "cloud/http/metrics.h"
 
+#include <algorithm>
 #include <string>
 
 #include "common/log.h"
@@ -26,10 +27,11 @@ auto& Plain(Builder builder, prometheus::Registry& registry, const char* name, c
 
 }  // namespace
 
-Metrics::Metrics(Catalog& catalog, BlobStore& blobs, Clock& clock)
+Metrics::Metrics(Catalog& catalog, BlobStore& blobs, Clock& clock, uint64_t free_bytes_floor)
     : catalog_(catalog),
       blobs_(blobs),
       clock_(clock),
+      free_bytes_floor_(free_bytes_floor),
       requests_(Plain(BuildCounter(), registry_, "gleaner_http_requests_total",
                       "HTTP requests answered, by method, route and status.")),
       request_seconds_(Plain(BuildHistogram(), registry_, "gleaner_http_request_duration_seconds",
@@ -46,8 +48,8 @@ Metrics::Metrics(Catalog& catalog, BlobStore& blobs, Clock& clock)
       clip_bytes_(Plain(BuildGauge(), registry_, "gleaner_clip_bytes",
                         "Bytes of all objects of all clips in the catalogue.")
                       .Add({})),
-      free_bytes_(Plain(BuildGauge(), registry_, "gleaner_blob_store_free_bytes",
-                        "Room left for new objects.")
+      room_bytes_(Plain(BuildGauge(), registry_, "gleaner_blob_store_room_bytes",
+                        "Room left for new clips: what is free beyond ingest.free_floor.")
                       .Add({})),
       gaps_(Plain(BuildGauge(), registry_, "gleaner_ledger_gaps",
                   "Sequence numbers that no device can account for: each one is an alarm.")
@@ -82,7 +84,7 @@ void Metrics::AddSource(std::function<std::vector<prometheus::MetricFamily>()> s
 
 void Metrics::AskCatalog() {
   if (const auto free = blobs_.FreeBytes(); free.ok()) {
-    free_bytes_.Set(static_cast<double>(*free));
+    room_bytes_.Set(static_cast<double>(*free - std::min(*free, free_bytes_floor_)));
   }
   // A catalogue that reads and does not write takes no clip: that is down.
   const absl::Status writes = catalog_.Check();
