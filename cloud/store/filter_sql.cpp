@@ -24,7 +24,7 @@ std::string AnyOf(const std::string& column, const FilterTerm& term, Parameters&
   for (const std::string& value : term.values) {
     if (!list.empty()) list += ", ";
     if (term.key == Key::kMedia) {
-      // In words, since the indexes over one state are chosen before parameters are known.
+      // Not as a parameter: the indexes over the clips of one state are for this very number.
       list += std::to_string(MediaState(value));
     } else {
       list += parameters.NextName();

@@ -147,7 +147,7 @@ TEST_F(LedgerTest, WhatWasPendingInALedgerThatTheDeviceLostIsMissing) {
 
   // The device starts again with a new spool and with it a new boot.
   const auto response = Report({.last = 2, .pending = {{1, 2}}, .boot = 2});
-  EXPECT_EQ(response.gaps_size(), 40);
+  ASSERT_EQ(response.gaps_size(), 40);
   EXPECT_EQ(response.gaps(0).boot_id(), AsBytes(TestBoot(1)));
   EXPECT_EQ(response.gaps(0).sequence(), 61u);
   EXPECT_EQ(Ledger().gaps(), 40u);
