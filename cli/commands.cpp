@@ -83,11 +83,16 @@ absl::Status ShowSummary(Client& client, bool json) {
   return absl::OkStatus();
 }
 
-absl::Status ListDevices(Client& client, bool json) {
-  const v1::ListDevicesRequest request;
+absl::Status ListDevices(Client& client, const std::string& name, bool json) {
+  v1::ListDevicesRequest request;
+  request.set_name(name);
   if (json) return PrintJson(client, "ListDevices", request);
   v1::ListDevicesResponse response;
   RETURN_IF_ERROR(client.Call("ListDevices", request, &response));
+  if (response.devices().empty() && !name.empty()) {
+    return absl::NotFoundError(fmt::format(
+        "there is no device \"{}\"; `gleaner devices` shows those there are", Printable(name)));
+  }
   if (response.devices().empty()) {
     fmt::print("No device has said hello yet. Start gleaner-edge with this server's address.\n");
     return absl::OkStatus();
@@ -116,6 +121,11 @@ absl::Status ListDevices(Client& client, bool json) {
     if (!device.problem().empty()) {
       fmt::print("\n{}: {}\n", Printable(device.name()), Printable(device.problem()));
     }
+    if (device.conflict_count() > 0 && name.empty()) {
+      fmt::print("\n{0}: {1} clip{2} in conflict; see `gleaner devices {0}`\n",
+                 Printable(device.name()), device.conflict_count(),
+                 device.conflict_count() == 1 ? "" : "s");
+    }
     for (const v1::Conflict& conflict : device.conflicts()) {
       fmt::print(
           "\n{}: clip {} of boot {} was offered with another manifest than the one taken in, {} "
@@ -131,6 +141,7 @@ absl::Status ListClips(Client& client, const ListClipsOptions& options) {
   v1::ListClipsRequest request;
   request.set_filter(options.filter);
   v1::ListClipsResponse page;
+  uint32_t total = 0;  // the first page says it
   Table table({{"ID"},
                {"FIRED"},
                {"DEVICE"},
@@ -161,6 +172,7 @@ absl::Status ListClips(Client& client, const ListClipsOptions& options) {
     if (absl::Status status = client.Call("ListClips", request, &page); !status.ok()) {
       return PointAt(options.filter, status);
     }
+    total = std::max(total, page.total());
     for (const v1::ClipSummary& clip : page.clips()) {
       table.Add({Printable(clip.id()), LocalTime(clip.fired_unix_ns()), Printable(clip.device()),
                  Printable(clip.site()), Printable(clip.camera()), Printable(clip.rule()),
@@ -180,8 +192,8 @@ absl::Status ListClips(Client& client, const ListClipsOptions& options) {
   }
   fmt::print("{}", table.Render());
   if (!request.page_token().empty()) {
-    fmt::print("\n{} of {}{}; --limit shows more.\n", shown, page.total(),
-               page.total() >= 10'000 ? " or more" : "");
+    fmt::print("\n{} of {}{}; --limit shows more.\n", shown, total,
+               total >= 10'000 ? " or more" : "");
   }
   return absl::OkStatus();
 }

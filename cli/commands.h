@@ -11,7 +11,9 @@
 namespace gleaner::cli {
 
 absl::Status ShowSummary(Client& client, bool json);
-absl::Status ListDevices(Client& client, bool json);
+// All, or the one of that `name` with what is told of devices one by one. NOT_FOUND for an unknown
+// name.
+absl::Status ListDevices(Client& client, const std::string& name, bool json);
 
 struct ListClipsOptions {
   std::string filter;

@@ -36,7 +36,9 @@ int main(int argc, char** argv) {
     return command;
   };
   CLI::App* summary = with_json(app.add_subcommand("summary", "The fleet in five numbers"));
+  std::string device;
   CLI::App* devices = with_json(app.add_subcommand("devices", "Every device and how it is"));
+  devices->add_option("name", device, "Only this one, with its clips in conflict");
   CLI::App* clips = app.add_subcommand("clips", "Find, look at and fetch clips");
   clips->require_subcommand(1);
 
@@ -63,7 +65,7 @@ int main(int argc, char** argv) {
     auto client = Client::Connect(server, token);
     if (!client.ok()) return client.status();
     if (summary->parsed()) return gleaner::cli::ShowSummary(*client, json);
-    if (devices->parsed()) return gleaner::cli::ListDevices(*client, json);
+    if (devices->parsed()) return gleaner::cli::ListDevices(*client, device, json);
     if (list->parsed()) {
       list_options.json = json;
       return gleaner::cli::ListClips(*client, list_options);

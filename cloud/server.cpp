@@ -122,7 +122,8 @@ absl::Status Server::Rooms::ServePage(const ServerConfig& config) {
   builder.RegisterService(reading.get());
   inside = builder.BuildAndStart();
   if (inside == nullptr) return absl::InternalError("the in-process server does not start");
-  metrics = std::make_unique<Metrics>(*catalog, *blobs, clock);
+  const auto free_floor = static_cast<uint64_t>(config.ingest.free_bytes_floor);
+  metrics = std::make_unique<Metrics>(*catalog, *blobs, clock, free_floor);
   metrics->AddSource([service = ingest.get()] { return IngestMetrics(service->stats()); });
 
   // The list of a large fleet is longer than gRPC's 4 MiB, and it comes from ourselves.
@@ -132,6 +133,7 @@ absl::Status Server::Rooms::ServePage(const ServerConfig& config) {
   options.listen = config.http_listen;
   options.token = config.token;
   options.web_dir = config.web_dir;
+  options.free_bytes_floor = free_floor;
   auto started =
       HttpService::Start(options, *catalog, *blobs, *metrics, inside->InProcessChannel(channel));
   if (!started.ok()) return Annotate(started.status(), "http.listen");

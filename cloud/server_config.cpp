@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -39,6 +40,18 @@ std::string ReadPemPath(ConfigReader& table, std::string_view key,
   if (text.empty()) return path;
   if (const auto file = OpenFile(path, O_RDONLY); !file.ok()) {
     table.Error(key, Message(file.status()));
+  }
+  return path;
+}
+
+// A worker that can't be started checks nothing, and every clip would stay pending.
+std::string ReadWorker(ConfigReader& media, const std::filesystem::path& folder,
+                       const std::string& program_dir) {
+  std::string path = media.Has("worker") ? Resolve(media.String("worker", ""), folder)
+                                         : Resolve("gleaner-media", program_dir);
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error) || ::access(path.c_str(), X_OK) != 0) {
+    media.Error("worker", fmt::format("{} is not a program that can be run", path));
   }
   return path;
 }
@@ -142,8 +155,7 @@ absl::StatusOr<ServerConfig> LoadServerConfig(const std::string& path,
   ConfigReader media = root.Table("media");
   config.media_workers = static_cast<size_t>(media.Int("workers", 1, {1, 64}));
   config.media_cpu_ns = media.DurationNs("timeout", 120 * kSecond, {1 * kSecond, 3600 * kSecond});
-  config.media_worker = media.Has("worker") ? Resolve(media.String("worker", ""), folder)
-                                            : Resolve("gleaner-media", program_dir);
+  config.media_worker = ReadWorker(media, folder, program_dir);
 
   config.fleet.policy = ReadPolicy(root.Table("policy"));
   config.fleet.trust_metadata = devices.plaintext;

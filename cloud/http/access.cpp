@@ -43,8 +43,10 @@ std::string CookieOf(const httplib::Request& request) {
 
 }  // namespace
 
-Access::Access(std::string token)
-    : token_(std::move(token)), session_(token_.empty() ? "" : SessionOf(token_)) {}
+Access::Access(std::string token, std::string host)
+    : token_(std::move(token)),
+      host_(std::move(host)),
+      session_(token_.empty() ? "" : SessionOf(token_)) {}
 
 bool Access::HostIsRight(const httplib::Request& request) const {
   if (has_token()) return true;
@@ -53,7 +55,7 @@ bool Access::HostIsRight(const httplib::Request& request) const {
   if (colon != std::string::npos && host.find(']', colon) == std::string::npos) {
     host.resize(colon);
   }
-  return host == "localhost" || host == "127.0.0.1" || host == "[::1]";
+  return host == "localhost" || host == "127.0.0.1" || host == "[::1]" || host == host_;
 }
 
 bool Access::IsToken(std::string_view text) const {

@@ -4,8 +4,9 @@
 //  cookie is not the token but an HMAC keyed with it, so that a stolen cookie jar
 //    doesn't hold what scripts use; it is HttpOnly and SameSite=Strict, which also keeps other
 //    sites from sending requests with it.
-//  - Without one the server listens on loopback only, and the Host header must name loopback: a web
-//  site that points its own name at 127.0.0.1 (DNS rebinding) is refused.
+//  - Without one the server listens on loopback only, and the Host header must name loopback or the
+//  address that it listens on: a web site that points its own name at 127.0.0.1 (DNS rebinding) is
+//  refused.
 #pragma once
 
 #include <string>
@@ -21,8 +22,8 @@ inline constexpr size_t kMinTokenBytes = 16;
 // Thread-safe.
 class Access {
  public:
-  // `token`: empty for none.
-  explicit Access(std::string token);
+  // `token`: empty for none. `host`: the literal address that the server listens on.
+  Access(std::string token, std::string host);
 
   bool has_token() const { return !token_.empty(); }
 
@@ -39,6 +40,7 @@ class Access {
 
  private:
   const std::string token_;
+  const std::string host_;
   const std::string session_;
 };
 

@@ -52,8 +52,14 @@ grpc::Status CatalogService::GetClip(grpc::ServerContext*, const v1::GetClipRequ
   return Answer(catalog_.GetClip(request->id()), response);
 }
 
-grpc::Status CatalogService::ListDevices(grpc::ServerContext*, const v1::ListDevicesRequest*,
+grpc::Status CatalogService::ListDevices(grpc::ServerContext*,
+                                         const v1::ListDevicesRequest* request,
                                          v1::ListDevicesResponse* response) {
+  if (!request->name().empty()) {
+    auto device = catalog_.GetDevice(request->name(), clock_.WallNs());
+    if (absl::IsNotFound(device.status())) return grpc::Status::OK;
+    return Answer(std::move(device), response->add_devices());
+  }
   return Answer(catalog_.ListDevices(clock_.WallNs()), response);
 }
 

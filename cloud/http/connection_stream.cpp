@@ -22,10 +22,12 @@ constexpr size_t kLingerBytes = 4 << 20;
 
 }  // namespace
 
-ConnectionStream::ConnectionStream(Fd socket, std::string remote_address, int remote_port)
+ConnectionStream::ConnectionStream(Fd socket, std::string remote_address, int remote_port,
+                                   std::function<bool()> may_wait)
     : socket_(std::move(socket)),
       remote_address_(std::move(remote_address)),
-      remote_port_(remote_port) {}
+      remote_port_(remote_port),
+      may_wait_(std::move(may_wait)) {}
 
 ConnectionStream::Head ConnectionStream::ReadHead() {
   input_.erase(0, begin_);
@@ -104,7 +106,8 @@ ssize_t ConnectionStream::write(const char* data, size_t size) {
     const ssize_t sent = ::send(socket_.get(), data, size, MSG_NOSIGNAL);
     if (sent >= 0) return sent;
     if (errno == EINTR) continue;
-    if (errno != EAGAIN || !Wait(POLLOUT, steady_clock::now() + kWriteTimeout)) return -1;
+    if (errno != EAGAIN || !may_wait_()) return -1;
+    if (!Wait(POLLOUT, steady_clock::now() + kWriteTimeout)) return -1;
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -13,8 +14,10 @@ namespace gleaner::cloud {
 // Used by one thread at a time.
 class ConnectionStream : public httplib::Stream {
  public:
-  // A non-blocking socket.
-  ConnectionStream(Fd socket, std::string remote_address, int remote_port);
+  // A non-blocking socket. `may_wait` is asked each time before a write waits for a reader who
+  // takes nothing; where it says no, the write fails.
+  ConnectionStream(Fd socket, std::string remote_address, int remote_port,
+                   std::function<bool()> may_wait);
 
   enum class Head { kWhole, kPartial, kEnded };
   // Takes in what is here of the next request's head, without waiting. kWhole also when it is
@@ -53,6 +56,7 @@ class ConnectionStream : public httplib::Stream {
   const Fd socket_;
   const std::string remote_address_;
   const int remote_port_;
+  const std::function<bool()> may_wait_;
   std::string input_;  // read from the socket; what is before begin_ is used up
   size_t begin_ = 0;
   std::optional<std::chrono::steady_clock::time_point> head_begun_;  // of the next request

@@ -30,14 +30,16 @@ constexpr size_t kMaxConnections = 512;
 constexpr size_t kMaxPathBytes = 1024;
 constexpr int kMaxRequestsAConnection = 10'000;
 constexpr size_t kThreadsKeptFree = 8;
-// What fits into a socket's buffers goes at once, however slow the reader is.
+// Most of what is shorter fits into a socket's buffers and goes at once, however slow the reader
+// is; what does not takes a place of the long ones when it has to wait.
 constexpr size_t kLongAnswerBytes = 256 << 10;
 constexpr std::chrono::seconds kIdleTimeout{30};
 constexpr std::chrono::seconds kStopGrace{2};
 
 struct Connection {
-  Connection(Fd socket, std::string address, int port)
-      : stream(std::move(socket), std::move(address), port), idle_since(steady_clock::now()) {}
+  Connection(Fd socket, std::string address, int port, std::function<bool()> may_wait)
+      : stream(std::move(socket), std::move(address), port, std::move(may_wait)),
+        idle_since(steady_clock::now()) {}
 
   ConnectionStream stream;
   int requests = 0;
@@ -348,7 +350,9 @@ class HttpServer::Engine : public httplib::Server {
     }
     const int fd = socket.get();
     auto [address, port] = PeerOf(peer);
-    connections_[fd] = std::make_unique<Connection>(std::move(socket), std::move(address), port);
+    connections_[fd] =
+        std::make_unique<Connection>(std::move(socket), std::move(address), port,
+                                     [this] { return current.is_long || TakeLong(); });
     Watch(fd, EPOLLIN | EPOLLONESHOT, EPOLL_CTL_ADD);
   }
 

@@ -10,8 +10,9 @@
 //  - a request's head is at most 32 KiB and must be here within 5 s of its first byte, and gets a
 //  thread only then; its body is at most 1 MiB and has 30 s more; a reader who takes nothing for 20
 //  s is dropped;
-//  - 8 threads (of few: half) are kept for requests that are here and answers that are short: a
-//  body that is still on its way or an answer of more than 256 KiB beyond that gets 503;
+//  - 8 threads (of few: half) are kept for requests that are here and answers that are taken: a
+//  body that is still on its way or an answer of more than 256 KiB beyond that gets 503, and
+//  whoever does not read the short answers to what it asked is dropped;
 //  - at most 512 connections: beyond that the longest idle one is closed, and if none is idle the
 //  new one gets 503;
 //  - a connection whose framing is in doubt is closed after the answer, so that what is left in it

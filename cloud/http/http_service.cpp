@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "cloud/http/respond.h"
@@ -15,6 +16,7 @@ namespace {
 // the certificate is the identity.
 const std::vector<std::string> kPublicServices = {"gleaner.v1.CatalogService"};
 
+// For the catalogue, and whatever else writes to the disk, where ingest has a lower floor.
 constexpr uint64_t kMinFreeBytes = 64 << 20;
 constexpr std::chrono::seconds kReadyFor{1};
 constexpr std::chrono::seconds kLogWrongTokensEvery{1};
@@ -40,7 +42,8 @@ HttpService::HttpService(const Options& options, Catalog& catalog, BlobStore& bl
     : catalog_(catalog),
       blobs_(blobs),
       metrics_(metrics),
-      access_(options.token),
+      min_free_bytes_(std::max(kMinFreeBytes, options.free_bytes_floor)),
+      access_(options.token, options.listen.host),
       gateway_(std::move(channel), kPublicServices),
       media_(catalog, blobs),
       page_(std::move(page)) {}
@@ -89,8 +92,10 @@ std::string_view HttpService::RouteOf(const std::string& path) const {
 
 bool HttpService::Admit(const httplib::Request& request, httplib::Response& response) {
   if (!access_.HostIsRight(request)) {
-    RespondError(request, response, 403, "permission_denied",
-                 "without a token this server answers to localhost, 127.0.0.1 and [::1] only");
+    RespondError(
+        request, response, 403, "permission_denied",
+        "without a token this server answers to localhost, 127.0.0.1, [::1] and the address it "
+        "listens on only");
     return false;
   }
   if (access_.IsAllowed(request)) return true;
@@ -166,9 +171,10 @@ absl::Status HttpService::CheckStores() {
   ready_ = [this]() -> absl::Status {
     RETURN_IF_ERROR(catalog_.Check());
     ASSIGN_OR_RETURN(const uint64_t free, blobs_.FreeBytes());
-    if (free < kMinFreeBytes) {
+    if (free < min_free_bytes_) {
       return absl::ResourceExhaustedError(
-          fmt::format("the blob store has {} MiB left", free >> 20));
+          fmt::format("the blob store has {} MiB left and takes nothing below {} MiB", free >> 20,
+                      min_free_bytes_ >> 20));
     }
     ASSIGN_OR_RETURN(const auto writer, blobs_.Create(1));
     char byte = 0;

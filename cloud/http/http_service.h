@@ -4,8 +4,9 @@
 //   GET  /media/…                       files of clips
 //   GET  /metrics                       for Prometheus
 //   GET  /healthz, /readyz              for a supervisor; no token needed. Alive; able to commit
-//   and to store. GET, POST /login, POST /logout      the cookie; only where there is a token GET
-//   everything else                the page
+//                                       and to take clips in
+//   POST /login, /logout                the cookie; only where there is a token
+//   GET  everything else                the page
 #pragma once
 
 #include <chrono>
@@ -37,6 +38,8 @@ class HttpService {
     // The built page.
     std::string web_dir;
     size_t threads = 32;
+    // With less than this free, ingest takes nothing in, and the server is not ready.
+    uint64_t free_bytes_floor = 0;
   };
 
   // Serves at once. `channel` leads to the public services (CatalogService). All references must
@@ -70,6 +73,7 @@ class HttpService {
   Catalog& catalog_;
   BlobStore& blobs_;
   Metrics& metrics_;
+  const uint64_t min_free_bytes_;
   const Access access_;
   Gateway gateway_;
   MediaFiles media_;

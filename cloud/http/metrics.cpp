@@ -1,5 +1,6 @@
 #include "cloud/http/metrics.h"
 
+#include <algorithm>
 #include <string>
 
 #include "common/log.h"
@@ -26,10 +27,11 @@ auto& Plain(Builder builder, prometheus::Registry& registry, const char* name, c
 
 }  // namespace
 
-Metrics::Metrics(Catalog& catalog, BlobStore& blobs, Clock& clock)
+Metrics::Metrics(Catalog& catalog, BlobStore& blobs, Clock& clock, uint64_t free_bytes_floor)
     : catalog_(catalog),
       blobs_(blobs),
       clock_(clock),
+      free_bytes_floor_(free_bytes_floor),
       requests_(Plain(BuildCounter(), registry_, "gleaner_http_requests_total",
                       "HTTP requests answered, by method, route and status.")),
       request_seconds_(Plain(BuildHistogram(), registry_, "gleaner_http_request_duration_seconds",
@@ -46,8 +48,8 @@ Metrics::Metrics(Catalog& catalog, BlobStore& blobs, Clock& clock)
       clip_bytes_(Plain(BuildGauge(), registry_, "gleaner_clip_bytes",
                         "Bytes of all objects of all clips in the catalogue.")
                       .Add({})),
-      free_bytes_(Plain(BuildGauge(), registry_, "gleaner_blob_store_free_bytes",
-                        "Room left for new objects.")
+      room_bytes_(Plain(BuildGauge(), registry_, "gleaner_blob_store_room_bytes",
+                        "Room left for new clips: what is free beyond ingest.free_floor.")
                       .Add({})),
       gaps_(Plain(BuildGauge(), registry_, "gleaner_ledger_gaps",
                   "Sequence numbers that no device can account for: each one is an alarm.")
@@ -82,12 +84,12 @@ void Metrics::AddSource(std::function<std::vector<prometheus::MetricFamily>()> s
 
 void Metrics::AskCatalog() {
   if (const auto free = blobs_.FreeBytes(); free.ok()) {
-    free_bytes_.Set(static_cast<double>(*free));
+    room_bytes_.Set(static_cast<double>(*free - std::min(*free, free_bytes_floor_)));
   }
   // A catalogue that reads and does not write takes no clip: that is down.
   const absl::Status writes = catalog_.Check();
   const auto summary = catalog_.GetSummary(clock_.WallNs());
-  const auto devices = catalog_.ListDevices(clock_.WallNs());
+  const auto devices = catalog_.CountDevices(clock_.WallNs());
   catalogue_up_.Set(writes.ok() && summary.ok() && devices.ok());
   if (!writes.ok()) LOG_WARN("metrics: the catalogue takes no changes: {}", Message(writes));
   if (!summary.ok() || !devices.ok()) {
@@ -100,15 +102,9 @@ void Metrics::AskCatalog() {
   gaps_.Set(static_cast<double>(summary->ledger_gaps()));
   media_state_.Add({{"result", "ok"}}).Set(static_cast<double>(summary->media_ok()));
   media_state_.Add({{"result", "failed"}}).Set(static_cast<double>(summary->media_failed()));
-  int online = 0, offline = 0, degraded = 0;
-  for (const v1::Device& device : devices->devices()) {
-    online += device.state() == v1::Device::STATE_ONLINE;
-    offline += device.state() == v1::Device::STATE_OFFLINE;
-    degraded += device.state() == v1::Device::STATE_DEGRADED;
-  }
-  devices_.Add({{"state", "online"}}).Set(online);
-  devices_.Add({{"state", "offline"}}).Set(offline);
-  devices_.Add({{"state", "degraded"}}).Set(degraded);
+  devices_.Add({{"state", "online"}}).Set(static_cast<double>(devices->online));
+  devices_.Add({{"state", "offline"}}).Set(static_cast<double>(devices->offline));
+  devices_.Add({{"state", "degraded"}}).Set(static_cast<double>(devices->degraded));
 }
 
 std::string Metrics::Render() {

@@ -23,7 +23,8 @@ namespace gleaner::cloud {
 // Thread-safe.
 class Metrics {
  public:
-  Metrics(Catalog& catalog, BlobStore& blobs, Clock& clock);
+  // `free_bytes_floor`: the room on the disk that ingest leaves.
+  Metrics(Catalog& catalog, BlobStore& blobs, Clock& clock, uint64_t free_bytes_floor);
 
   // `route` is one of a fixed few ("/media", "/gleaner.v1.CatalogService/ListClips"), never a path
   // from outside.
@@ -40,6 +41,7 @@ class Metrics {
   Catalog& catalog_;
   BlobStore& blobs_;
   Clock& clock_;
+  const uint64_t free_bytes_floor_;
   prometheus::Registry registry_;
   prometheus::Family<prometheus::Counter>& requests_;
   prometheus::Family<prometheus::Histogram>& request_seconds_;
@@ -48,7 +50,7 @@ class Metrics {
   prometheus::Gauge& catalogue_up_;
   prometheus::Gauge& clips_;
   prometheus::Gauge& clip_bytes_;
-  prometheus::Gauge& free_bytes_;
+  prometheus::Gauge& room_bytes_;
   prometheus::Gauge& gaps_;
   prometheus::Family<prometheus::Gauge>& devices_;
   prometheus::Family<prometheus::Gauge>& media_state_;

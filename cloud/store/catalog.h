@@ -86,6 +86,12 @@ struct ManifestRow {
   Sha256Digest sha256{};
 };
 
+struct DeviceCounts {
+  uint64_t online = 0;
+  uint64_t offline = 0;
+  uint64_t degraded = 0;
+};
+
 class Catalog {
  public:
   virtual ~Catalog() = default;
@@ -115,8 +121,9 @@ class Catalog {
                                       const Sha256Digest& offered, int64_t unix_ns) = 0;
   // A number that no earlier run of this catalogue gave out; from 1.
   virtual absl::StatusOr<uint64_t> NextLease() = 0;
-  // The report replaces what was known to be missing under its boots; forgets uploads of numbers
-  // that the device no longer has. The caller has checked the contract's bounds.
+  // The report replaces what was known to be missing; forgets uploads of numbers that the device no
+  // longer has. A boot that a report of fewer than 64 does not name has nothing pending. The caller
+  // has checked the contract's bounds.
   // RESOURCE_EXHAUSTED for one boot more than kMaxBoots.
   virtual absl::Status ReportLedger(std::string_view device, const v1::ReportLedgerRequest& report,
                                     v1::ReportLedgerResponse* response) = 0;
@@ -142,7 +149,12 @@ class Catalog {
   virtual absl::StatusOr<v1::ListClipsResponse> ListClips(const v1::ListClipsRequest& request,
                                                           const Filter& filter) = 0;
   virtual absl::StatusOr<v1::GetClipResponse> GetClip(std::string_view clip_id) = 0;
+  // Without `recent` and `conflicts`, which only GetDevice tells.
   virtual absl::StatusOr<v1::ListDevicesResponse> ListDevices(int64_t now_unix_ns) = 0;
+  // NOT_FOUND if it never said hello.
+  virtual absl::StatusOr<v1::Device> GetDevice(std::string_view name, int64_t now_unix_ns) = 0;
+  // By Device.state.
+  virtual absl::StatusOr<DeviceCounts> CountDevices(int64_t now_unix_ns) = 0;
   virtual absl::StatusOr<v1::GetSummaryResponse> GetSummary(int64_t now_unix_ns) = 0;
   // NOT_FOUND says what is missing: the clip or the object. `index` counts objects of that kind.
   virtual absl::StatusOr<ObjectRow> FindObject(std::string_view clip_id, v1::ClipObject::Kind kind,

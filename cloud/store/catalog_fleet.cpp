@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <map>
-#include <set>
 
 #include "cloud/store/sqlite_catalog.h"
 #include "common/status.h"
@@ -92,30 +91,56 @@ void Balance(v1::LedgerSummary* ledger) {
   ledger->set_pending(ledger->fired() > ended ? ledger->fired() - ended : 0);
 }
 
-absl::StatusOr<v1::ListDevicesResponse> ReadDevices(Sql& sql, int64_t online_since_ns) {
+// Once its heartbeat and its gaps are known.
+void Judge(v1::Device* device, int64_t online_since_ns) {
+  device->set_problem(ProblemOf(*device));
+  if (device->last_seen_unix_ns() < online_since_ns) {
+    device->set_state(v1::Device::STATE_OFFLINE);
+  } else if (!device->problem().empty()) {
+    device->set_state(v1::Device::STATE_DEGRADED);
+  } else {
+    device->set_state(v1::Device::STATE_ONLINE);
+  }
+}
+
+// A condition on `column` for one device, none for all of them (an empty `name`).
+std::string Only(const char* column, std::string_view name, Parameters& parameters) {
+  if (name.empty()) return "1 = 1";
+  const std::string condition = fmt::format("{} = {}", column, parameters.NextName());
+  parameters.Add(name);
+  return condition;
+}
+
+// All devices, or the one of that name; what is asked for devices one by one is not in it.
+v1::ListDevicesResponse ReadDevices(Sql& sql, std::string_view only, int64_t online_since_ns) {
   v1::ListDevicesResponse response;
   std::map<std::string, v1::Device*, std::less<>> by_name;
   std::string name, site, hello, heartbeat;
   int64_t last_seen = 0;
   BytesOut hello_out{&hello}, heartbeat_out{&heartbeat};
-  sql.Query("SELECT name, site, last_seen_ns, hello, heartbeat FROM device ORDER BY name", In(),
-            Out(name, site, last_seen, hello_out, heartbeat_out), [&] {
-              v1::Device* device = response.add_devices();
-              device->set_name(name);
-              device->set_site(site);
-              device->set_last_seen_unix_ns(last_seen);
-              if (!hello.empty()) device->mutable_hello()->ParseFromString(hello);
-              if (!heartbeat.empty()) device->mutable_heartbeat()->ParseFromString(heartbeat);
-              device->mutable_ledger();
-            });
+  Parameters of_device, of_tally, of_conflict;
+  sql.QueryOnce(
+      fmt::format("SELECT name, site, last_seen_ns, hello, heartbeat FROM device WHERE {} ORDER BY "
+                  "name",
+                  Only("name", only, of_device)),
+      of_device, Out(name, site, last_seen, hello_out, heartbeat_out), [&] {
+        v1::Device* device = response.add_devices();
+        device->set_name(name);
+        device->set_site(site);
+        device->set_last_seen_unix_ns(last_seen);
+        if (!hello.empty()) device->mutable_hello()->ParseFromString(hello);
+        if (!heartbeat.empty()) device->mutable_heartbeat()->ParseFromString(heartbeat);
+        device->mutable_ledger();
+      });
   for (v1::Device& device : *response.mutable_devices()) by_name[device.name()] = &device;
 
   std::string dimension;
   uint64_t clips = 0, bytes = 0;
-  sql.Query(
-      "SELECT dimension, value, clips, bytes FROM tally WHERE dimension IN ('device', 'fired', "
-      "'evicted', 'expired', 'suppressed', 'failed')",
-      In(), Out(dimension, name, clips, bytes), [&] {
+  sql.QueryOnce(
+      fmt::format("SELECT dimension, value, clips, bytes FROM tally WHERE dimension IN ('device', "
+                  "'fired', 'evicted', 'expired', 'suppressed', 'failed') AND {}",
+                  Only("value", only, of_tally)),
+      of_tally, Out(dimension, name, clips, bytes), [&] {
         const auto found = by_name.find(name);
         if (found == by_name.end()) return;
         v1::LedgerSummary* ledger = found->second->mutable_ledger();
@@ -139,29 +164,40 @@ absl::StatusOr<v1::ListDevicesResponse> ReadDevices(Sql& sql, int64_t online_sin
     const auto found = by_name.find(device);
     if (found != by_name.end()) found->second->mutable_ledger()->set_gaps(gaps);
   }
-  std::set<std::string> in_conflict;
-  sql.Query("SELECT DISTINCT device FROM conflict", In(), Out(name),
-            [&] { in_conflict.insert(name); });
-  for (const std::string& device : in_conflict) {
-    const auto found = by_name.find(device);
-    if (found != by_name.end()) ReadRecentConflicts(sql, found->second);
-  }
+  uint64_t conflicts = 0;
+  sql.QueryOnce(fmt::format("SELECT device, COUNT(*) FROM conflict WHERE {} GROUP BY device",
+                            Only("device", only, of_conflict)),
+                of_conflict, Out(name, conflicts), [&] {
+                  const auto found = by_name.find(name);
+                  if (found != by_name.end()) found->second->set_conflict_count(conflicts);
+                });
   for (v1::Device& device : *response.mutable_devices()) {
-    v1::LedgerSummary* ledger = device.mutable_ledger();
-    Balance(ledger);
-    if (ledger->evicted() + ledger->expired() + ledger->suppressed() + ledger->failed() > 0) {
-      ReadRecentTombstones(sql, device.name(), ledger);
-    }
-    device.set_problem(ProblemOf(device));
-    if (device.last_seen_unix_ns() < online_since_ns) {
-      device.set_state(v1::Device::STATE_OFFLINE);
-    } else if (!device.problem().empty()) {
-      device.set_state(v1::Device::STATE_DEGRADED);
-    } else {
-      device.set_state(v1::Device::STATE_ONLINE);
-    }
+    Balance(device.mutable_ledger());
+    Judge(&device, online_since_ns);
   }
   return response;
+}
+
+DeviceCounts ReadCounts(Sql& sql, int64_t online_since_ns) {
+  DeviceCounts counts;
+  const auto gaps = CountGaps(sql);
+  std::string name, heartbeat;
+  int64_t last_seen = 0;
+  BytesOut heartbeat_out{&heartbeat};
+  sql.Query("SELECT name, last_seen_ns, heartbeat FROM device", In(),
+            Out(name, last_seen, heartbeat_out), [&] {
+              v1::Device device;
+              device.set_last_seen_unix_ns(last_seen);
+              device.mutable_heartbeat()->ParseFromString(heartbeat);
+              if (const auto found = gaps.find(name); found != gaps.end()) {
+                device.mutable_ledger()->set_gaps(found->second);
+              }
+              Judge(&device, online_since_ns);
+              counts.online += device.state() == v1::Device::STATE_ONLINE;
+              counts.offline += device.state() == v1::Device::STATE_OFFLINE;
+              counts.degraded += device.state() == v1::Device::STATE_DEGRADED;
+            });
+  return counts;
 }
 
 }  // namespace
@@ -194,8 +230,29 @@ absl::Status SqliteCatalog::RecordHeartbeat(std::string_view device,
 }
 
 absl::StatusOr<v1::ListDevicesResponse> SqliteCatalog::ListDevices(int64_t now_unix_ns) {
-  return Reading(
-      [&](Sql& sql) { return ReadDevices(sql, now_unix_ns - options_.offline_after_ns); });
+  return Reading([&](Sql& sql) -> absl::StatusOr<v1::ListDevicesResponse> {
+    return ReadDevices(sql, "", now_unix_ns - options_.offline_after_ns);
+  });
+}
+
+absl::StatusOr<v1::Device> SqliteCatalog::GetDevice(std::string_view name, int64_t now_unix_ns) {
+  return Reading([&](Sql& sql) -> absl::StatusOr<v1::Device> {
+    v1::ListDevicesResponse found;
+    if (!name.empty()) found = ReadDevices(sql, name, now_unix_ns - options_.offline_after_ns);
+    if (found.devices().empty()) {
+      return absl::NotFoundError(fmt::format("no device has the name \"{}\"", name));
+    }
+    v1::Device device = std::move(*found.mutable_devices(0));
+    ReadRecentTombstones(sql, device.name(), device.mutable_ledger());
+    ReadRecentConflicts(sql, &device);
+    return device;
+  });
+}
+
+absl::StatusOr<DeviceCounts> SqliteCatalog::CountDevices(int64_t now_unix_ns) {
+  return Reading([&](Sql& sql) -> absl::StatusOr<DeviceCounts> {
+    return ReadCounts(sql, now_unix_ns - options_.offline_after_ns);
+  });
 }
 
 }  // namespace gleaner::cloud

@@ -2,11 +2,14 @@
 //
 // A number ends by a commit or by a tombstone; ended numbers are kept as joined ranges (table
 // settled), so that a report costs what it says and not what the device has done in its life. At a
-// report, what is neither ended nor pending is a gap; a number that ends later leaves the gap.
+// report, what is neither ended nor pending is a gap, also under boots that the report no longer
+// names; a number that ends later leaves the gap. A report that another one overtook may judge
+// wrongly what it could not know yet; the next one puts that right.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <limits>
+#include <set>
 
 #include "cloud/store/sqlite_catalog.h"
 #include "common/status.h"
@@ -14,6 +17,7 @@
 namespace gleaner::cloud {
 namespace {
 
+constexpr int kMaxBootsReported = 64;  // see ReportLedgerRequest
 constexpr size_t kMaxGapsReported = 1024;
 // Ranges kept a boot; more than that is the same alarm, and a report must not fill the database.
 constexpr size_t kMaxGapRanges = 1024;
@@ -138,6 +142,29 @@ void ReportBoot(Sql& sql, std::string_view device, const v1::BootLedger& boot,
   }
 }
 
+// Known boots of which the device says nothing any more, with their highest number; not those whose
+// numbers have all ended. Its ledger was lost, or it has nothing more to say: what has not ended by
+// now never will.
+std::vector<v1::BootLedger> UnnamedBoots(Sql& sql, std::string_view device,
+                                         const v1::ReportLedgerRequest& report) {
+  std::set<std::string_view> named;
+  for (const v1::BootLedger& boot : report.boots()) named.insert(boot.boot_id());
+  std::vector<v1::BootLedger> unnamed;
+  std::string boot_id;
+  uint64_t last = 0;
+  sql.Query(
+      "SELECT boot_id, last_sequence FROM boot WHERE device = :device AND NOT EXISTS (SELECT 1 "
+      "FROM settled WHERE settled.device = boot.device AND settled.boot_id = boot.boot_id AND "
+      "settled.first = 1 AND settled.last >= boot.last_sequence)",
+      In(device), Out(boot_id, last), [&] {
+        const std::string id = Unhex(boot_id);
+        if (named.contains(id)) return;
+        unnamed.emplace_back().set_boot_id(id);
+        unnamed.back().set_last_sequence(last);
+      });
+  return unnamed;
+}
+
 }  // namespace
 
 std::map<std::string, uint64_t, std::less<>> CountGaps(Sql& sql) {
@@ -231,6 +258,12 @@ absl::Status SqliteCatalog::ReportLedger(std::string_view device,
     RETURN_IF_ERROR(CheckBoots(sql, device, report));
     response->Clear();  // the operation may run again
     for (const v1::BootLedger& boot : report.boots()) ReportBoot(sql, device, boot, response);
+    // A full list may have been cut.
+    if (report.boots_size() < kMaxBootsReported) {
+      for (const v1::BootLedger& boot : UnnamedBoots(sql, device, report)) {
+        ReportBoot(sql, device, boot, response);
+      }
+    }
     return absl::OkStatus();
   });
 }

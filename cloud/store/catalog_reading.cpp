@@ -94,7 +94,7 @@ uint64_t CountMatches(Sql& sql, const Filter& filter) {
   Parameters parameters;
   const std::string query =
       fmt::format("SELECT COUNT(*) FROM (SELECT 1 FROM clip WHERE {} LIMIT {}) AS matches",
-                  FilterCondition(filter, parameters), kMaxCounted);
+                  FilterCondition(sql, filter, parameters), kMaxCounted);
   uint64_t count = 0;
   sql.QueryOnce(query, parameters, Out(count), [] {});
   return count;
@@ -136,7 +136,7 @@ absl::StatusOr<v1::ListClipsResponse> SqliteCatalog::ListClips(const v1::ListCli
     v1::ListClipsResponse response;
     Parameters parameters;
     std::string query = fmt::format("SELECT {} FROM clip WHERE {}", kSummaryColumns,
-                                    FilterCondition(filter, parameters));
+                                    FilterCondition(sql, filter, parameters));
     query += fmt::format(" AND arrival < {}", parameters.NextName());
     parameters.Add(before);
     query += fmt::format(" AND arrival > {}", parameters.NextName());
@@ -156,7 +156,9 @@ absl::StatusOr<v1::ListClipsResponse> SqliteCatalog::ListClips(const v1::ListCli
     });
     if (more) response.set_next_page_token(std::to_string(last));
     response.set_newest(std::to_string(std::max(NewestArrival(sql), after)));
-    response.set_total(static_cast<uint32_t>(CountMatches(sql, filter)));
+    if (request.page_token().empty() && request.arrived_after().empty()) {
+      response.set_total(static_cast<uint32_t>(CountMatches(sql, filter)));
+    }
     return response;
   });
 }

@@ -9,7 +9,10 @@ namespace {
 
 using Key = FilterTerm::Key;
 
-int64_t MediaState(const std::string& value) {
+// A camera or codec that fewer tracks have is looked up, one that more have is come across soon.
+constexpr uint64_t kFewTracks = 10'000;
+
+int MediaState(const std::string& value) {
   if (value == "ok") return v1::MediaCheck::STATE_OK;
   if (value == "failed") return v1::MediaCheck::STATE_FAILED;
   return v1::MediaCheck::STATE_PENDING;
@@ -19,10 +22,12 @@ int64_t MediaState(const std::string& value) {
 std::string AnyOf(const std::string& column, const FilterTerm& term, Parameters& parameters) {
   std::string list;
   for (const std::string& value : term.values) {
-    list += (list.empty() ? "" : ", ") + parameters.NextName();
+    if (!list.empty()) list += ", ";
     if (term.key == Key::kMedia) {
-      parameters.Add(MediaState(value));
+      // Not as a parameter: the indexes over the clips of one state are for this very number.
+      list += std::to_string(MediaState(value));
     } else {
+      list += parameters.NextName();
       parameters.Add(value);
     }
   }
@@ -30,9 +35,21 @@ std::string AnyOf(const std::string& column, const FilterTerm& term, Parameters&
                                  : fmt::format("{} IN ({})", column, list);
 }
 
-std::string AnyTrack(const std::string& column, const FilterTerm& term, Parameters& parameters) {
-  return fmt::format("EXISTS (SELECT 1 FROM track WHERE track.arrival = clip.arrival AND {})",
-                     AnyOf("track." + column, term, parameters));
+// Either way costs a scan where the other does not: a list of all the clips that have what most
+// have, or a look at every clip for what hardly one has.
+std::string AnyTrack(Sql& sql, const std::string& column, const FilterTerm& term,
+                     Parameters& parameters) {
+  Parameters of_count;
+  const std::string count =
+      fmt::format("SELECT COUNT(*) FROM (SELECT 1 FROM track WHERE {} LIMIT {}) AS tracks",
+                  AnyOf(column, term, of_count), kFewTracks);
+  uint64_t tracks = 0;
+  sql.QueryOnce(count, of_count, Out(tracks), [] {});
+  const std::string any = AnyOf("track." + column, term, parameters);
+  return tracks < kFewTracks
+             ? fmt::format("clip.arrival IN (SELECT track.arrival FROM track WHERE {})", any)
+             : fmt::format("EXISTS (SELECT 1 FROM track WHERE track.arrival = clip.arrival AND {})",
+                           any);
 }
 
 std::string Compare(const char* comparison, const FilterTerm& term, Parameters& parameters) {
@@ -41,7 +58,7 @@ std::string Compare(const char* comparison, const FilterTerm& term, Parameters& 
   return fmt::format("fired_ns {} {}", comparison, name);
 }
 
-std::string Condition(const FilterTerm& term, Parameters& parameters) {
+std::string Condition(Sql& sql, const FilterTerm& term, Parameters& parameters) {
   switch (term.key) {
     case Key::kDevice:
       return AnyOf("device", term, parameters);
@@ -50,9 +67,9 @@ std::string Condition(const FilterTerm& term, Parameters& parameters) {
     case Key::kTrigger:
       return AnyOf("rule", term, parameters);
     case Key::kCamera:
-      return AnyTrack("camera", term, parameters);
+      return AnyTrack(sql, "camera", term, parameters);
     case Key::kCodec:
-      return AnyTrack("codec", term, parameters);
+      return AnyTrack(sql, "codec", term, parameters);
     case Key::kAfter:
       return Compare(">=", term, parameters);
     case Key::kBefore:
@@ -67,11 +84,11 @@ std::string Condition(const FilterTerm& term, Parameters& parameters) {
 
 }  // namespace
 
-std::string FilterCondition(const Filter& filter, Parameters& parameters) {
+std::string FilterCondition(Sql& sql, const Filter& filter, Parameters& parameters) {
   std::string all;
   for (const FilterTerm& term : filter.terms) {
     if (!all.empty()) all += " AND ";
-    all += fmt::format("{}({})", term.negated ? "NOT " : "", Condition(term, parameters));
+    all += fmt::format("{}({})", term.negated ? "NOT " : "", Condition(sql, term, parameters));
   }
   return all.empty() ? "1 = 1" : all;
 }

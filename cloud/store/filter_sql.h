@@ -9,6 +9,7 @@
 namespace gleaner::cloud {
 
 // A condition without WHERE, "1 = 1" for an empty filter; adds its values to `parameters` in order.
-std::string FilterCondition(const Filter& filter, Parameters& parameters);
+// Asks `sql` how many clips a term could name, where that decides how they are found.
+std::string FilterCondition(Sql& sql, const Filter& filter, Parameters& parameters);
 
 }  // namespace gleaner::cloud

@@ -10,7 +10,7 @@ namespace gleaner::cloud {
 namespace {
 
 // Binary keys and digests are lower-case hex; times are Unix nanoseconds.
-constexpr std::array<std::string_view, 2> kMigrations = {R"(
+constexpr std::array<std::string_view, 3> kMigrations = {R"(
   CREATE TABLE counter (name TEXT PRIMARY KEY, value BIGINT NOT NULL);
 
   -- Every manifest that was ever offered and taken, from the offer on, and the blobs of its objects.
@@ -88,6 +88,12 @@ constexpr std::array<std::string_view, 2> kMigrations = {R"(
                                                          R"(
   -- What is reserved for an upload under way.
   ALTER TABLE upload ADD COLUMN size_bytes BIGINT NOT NULL DEFAULT 0;
+)",
+                                                         R"(
+  -- For filters by what few clips have.
+  CREATE INDEX track_camera ON track (camera, arrival);
+  CREATE INDEX track_codec ON track (codec, arrival);
+  CREATE INDEX clip_media_failed ON clip (arrival) WHERE media_state = 3;
 )"};
 
 // SOCI would take a ":" in a comment for a parameter.

@@ -54,6 +54,8 @@ class SqliteCatalog : public Catalog {
                                                   const Filter& filter) override;
   absl::StatusOr<v1::GetClipResponse> GetClip(std::string_view clip_id) override;
   absl::StatusOr<v1::ListDevicesResponse> ListDevices(int64_t now_unix_ns) override;
+  absl::StatusOr<v1::Device> GetDevice(std::string_view name, int64_t now_unix_ns) override;
+  absl::StatusOr<DeviceCounts> CountDevices(int64_t now_unix_ns) override;
   absl::StatusOr<v1::GetSummaryResponse> GetSummary(int64_t now_unix_ns) override;
   absl::StatusOr<ObjectRow> FindObject(std::string_view clip_id, v1::ClipObject::Kind kind,
                                        size_t index) override;

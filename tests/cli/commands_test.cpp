@@ -137,14 +137,14 @@ TEST_F(CommandsTest, SummaryAndDevicesHaveSomethingToSayFromTheStart) {
   Client client = Connect();
   EXPECT_THAT(Output([&] { return ShowSummary(client, false); }),
               HasSubstr("clips        0 (0 B)"));
-  EXPECT_THAT(Output([&] { return ListDevices(client, false); }),
+  EXPECT_THAT(Output([&] { return ListDevices(client, "", false); }),
               HasSubstr("No device has said hello yet"));
   v1::HelloRequest hello;
   hello.set_boot_id(std::string(16, 'b'));
   hello.set_site("store-7");
   hello.set_software_version("0.1.0");
   ASSERT_TRUE(catalog_->RecordHello("cart-1", hello, clock_.WallNs()).ok());
-  EXPECT_THAT(Output([&] { return ListDevices(client, false); }),
+  EXPECT_THAT(Output([&] { return ListDevices(client, "", false); }),
               AllOf(HasSubstr("DEVICE"), HasSubstr("cart-1"), HasSubstr("store-7")));
 }
 
@@ -155,9 +155,9 @@ TEST_F(CommandsTest, AnOfflineDeviceUploadsNothing) {
   heartbeat.set_boot_id(std::string(16, 'b'));
   heartbeat.mutable_upload()->set_rate_bytes_per_s(5 << 20);
   ASSERT_TRUE(catalog_->RecordHeartbeat("cart-1", heartbeat, clock_.WallNs()).ok());
-  EXPECT_THAT(Output([&] { return ListDevices(client, false); }), HasSubstr("5.0 MiB/s"));
+  EXPECT_THAT(Output([&] { return ListDevices(client, "", false); }), HasSubstr("5.0 MiB/s"));
   clock_.StepWall(3600 * kNanosPerSecond);
-  EXPECT_THAT(Output([&] { return ListDevices(client, false); }),
+  EXPECT_THAT(Output([&] { return ListDevices(client, "", false); }),
               AllOf(HasSubstr("offline"), Not(HasSubstr("MiB/s"))));
 }
 
@@ -167,9 +167,14 @@ TEST_F(CommandsTest, AConflictIsToldWithItsDevice) {
   ASSERT_TRUE(catalog_->RecordHello("cart-1", {}, clock_.WallNs()).ok());
   ASSERT_TRUE(
       catalog_->RecordConflict("cart-1", {cloud::TestBoot(0xab), 7}, {}, clock_.WallNs()).ok());
-  EXPECT_THAT(Output([&] { return ListDevices(client, false); }),
+  EXPECT_THAT(Output([&] { return ListDevices(client, "", false); }),
+              HasSubstr("cart-1: 1 clip in conflict; see `gleaner devices cart-1`"));
+  EXPECT_THAT(Output([&] { return ListDevices(client, "cart-1", false); }),
               HasSubstr("cart-1: clip 7 of boot abababab"));
-  EXPECT_THAT(Output([&] { return ListDevices(client, true); }), HasSubstr("\"conflicts\""));
+  EXPECT_THAT(Output([&] { return ListDevices(client, "cart-1", true); }),
+              HasSubstr("\"conflicts\""));
+  EXPECT_THAT(std::string(Message(ListDevices(client, "cart-2", false))),
+              HasSubstr("no device \"cart-2\""));
 }
 
 TEST_F(CommandsTest, SaysWhatToDoAboutAMissingToken) {

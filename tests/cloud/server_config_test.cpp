@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <filesystem>
 #include <fstream>
 
 #include "common/clock.h"
@@ -20,11 +21,20 @@ using testing::Not;
 
 class ServerConfigTest : public testing::Test {
  protected:
-  ServerConfigTest() { pki_.Write(folder_.path()); }
+  ServerConfigTest() {
+    pki_.Write(folder_.path());
+    std::filesystem::create_directories(folder_ / "gleaner/bin");
+    WriteProgram(folder_ / "gleaner/bin/gleaner-media");
+  }
+
+  static void WriteProgram(const std::string& path) {
+    std::ofstream(path) << "#!/bin/sh\n";
+    ASSERT_EQ(::chmod(path.c_str(), 0755), 0);
+  }
 
   absl::StatusOr<ServerConfig> Load(const std::string& text) {
     std::ofstream(folder_ / "cloud.toml") << text;
-    return LoadServerConfig(folder_ / "cloud.toml", "/opt/gleaner/bin");
+    return LoadServerConfig(folder_ / "cloud.toml", folder_ / "gleaner/bin");
   }
   // The least that is needed, and `more`.
   absl::StatusOr<ServerConfig> LoadWith(const std::string& more) {
@@ -52,8 +62,8 @@ TEST_F(ServerConfigTest, TheLeastGivesSafeDefaults) {
   EXPECT_FALSE(config->ingest.trust_metadata);
   EXPECT_EQ(config->http_listen.ToString(), "127.0.0.1:8080");
   EXPECT_EQ(config->token, "");
-  EXPECT_EQ(config->web_dir, "/opt/gleaner/share/gleaner/web");
-  EXPECT_EQ(config->media_worker, "/opt/gleaner/bin/gleaner-media");
+  EXPECT_EQ(config->web_dir, folder_ / "gleaner/share/gleaner/web");
+  EXPECT_EQ(config->media_worker, folder_ / "gleaner/bin/gleaner-media");
   EXPECT_EQ(config->media_cpu_ns, 120 * kNanosPerSecond);
 }
 
@@ -68,6 +78,8 @@ TEST_F(ServerConfigTest, TheExampleIsCompleteAndRight) {
     text.replace(text.find(there), there.size(), folder_ / name);
   }
   EXPECT_TRUE(Load(text).ok()) << Load(text).status();
+  const std::string worker = "/usr/bin/gleaner-media";
+  text.replace(text.find(worker), worker.size(), folder_ / "gleaner/bin/gleaner-media");
   for (const char* key :
        {"# memory =", "# web_dir =", "# worker =", "# upload_cap =", "# capture_paused ="}) {
     ASSERT_NE(text.find(key), std::string::npos) << key;
@@ -104,6 +116,18 @@ TEST_F(ServerConfigTest, ATokenFileIsSecret) {
   ::chmod((folder_ / "token").c_str(), 0644);
   ExpectMistake("[http]\ntoken_file = \"token\"\n", HasSubstr("read by everyone"));
   ExpectMistake("[http]\ntoken_file = \"gone\"\n", HasSubstr("gone"));
+}
+
+TEST_F(ServerConfigTest, AMediaWorkerThatCanNotRunIsAMistake) {
+  WriteProgram(folder_ / "worker");
+  EXPECT_EQ(LoadWith("[media]\nworker = \"worker\"\n")->media_worker, folder_ / "worker");
+  ::chmod((folder_ / "worker").c_str(), 0644);
+  ExpectMistake("[media]\nworker = \"worker\"\n",
+                AllOf(HasSubstr("cloud.toml:8"), HasSubstr("worker is not a program")));
+  ExpectMistake("[media]\nworker = \"gone\"\n", HasSubstr("gone is not a program"));
+  ExpectMistake("[media]\nworker = \"gleaner\"\n", HasSubstr("gleaner is not a program"));
+  std::filesystem::remove(folder_ / "gleaner/bin/gleaner-media");
+  ExpectMistake("", HasSubstr("gleaner-media is not a program"));
 }
 
 TEST_F(ServerConfigTest, SaysEveryMistakeWithItsPlace) {

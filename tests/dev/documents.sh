@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # What the documents, the alerts and the packages say is so.
+# shellcheck disable=SC2016 # stand-ins are programs of their own
 # shellcheck source=tests/dev/check.sh
 . "$(dirname "${BASH_SOURCE[0]}")/check.sh"
 cd "$root"
@@ -52,6 +53,49 @@ test_alerts_read_metrics_that_the_server_has() {
     grep -rqF "\"$name\"" cloud --include='*.cpp' || unknown+="$name "
   done < <(grep -oE 'gleaner_[a-z_]+' docker/prometheus/rules.yml | sort -u)
   expect "metrics that no source names" '' "$unknown"
+}
+
+# Its token and keys must not end up in a layer of the image.
+test_secrets_stay_out_of_the_build_context() {
+  expect_in "$(<docker/README.md)" 'docker/secrets'
+  grep -qxF docker/secrets .dockerignore || fail ".dockerignore lacks docker/secrets"
+}
+
+test_systemd_never_gives_up() {
+  local unit
+  for unit in edge/systemd/*.service cloud/systemd/*.service; do
+    expect_in "$(sed -n '/^\[Unit\]/,/^\[Service\]/p' "$unit")" 'StartLimitIntervalSec=0'
+    expect_in "$(<"$unit")" 'RestartSec=5'
+  done
+}
+
+# A compiler for another processor, as on a device's arm64, does not know this one's hardening.
+test_the_release_build_asks_a_compiler_only_for_what_it_knows() {
+  local source=$scratch/source
+  mkdir -p "$source"
+  stub c++ '
+    for argument in "$@"; do
+      shift
+      case $argument in
+        -fcf-protection) echo "not on this processor" >&2; exit 1 ;;
+        -mbranch-protection=standard) continue ;;
+      esac
+      set -- "$@" "$argument"
+    done
+    PATH=${PATH#*:} exec c++ "$@"'
+  cat >"$source/CMakeLists.txt" <<EOF
+cmake_minimum_required(VERSION 3.25)
+project(hardened CXX)
+set(GLEANER_HARDENING ON)
+include($root/third_party/cmake/GleanerToolchain.cmake)
+get_directory_property(options COMPILE_OPTIONS)
+message(STATUS "options: \${options}")
+EOF
+  run stubbed cmake -S "$source" -B "$scratch/build" -DCMAKE_CXX_COMPILER="$scratch/stubs/c++"
+  expect "exit status" 0 "$status"
+  out=$(grep '^-- options:' <<<"$out")
+  expect_in "$out" '-mbranch-protection=standard'
+  if grep -q 'fcf-protection' <<<"$out"; then fail "it asks for -fcf-protection: $out"; fi
 }
 
 test_every_package_list_is_one_name_a_line() {

@@ -345,30 +345,99 @@ test('the timeline seeks, shows the evidence, and the address keeps the place', 
   });
 });
 
+const picture = (route) =>
+  route.fulfill({ contentType: 'image/svg+xml', body: '<svg xmlns="http://www.w3.org/2000/svg" width="3" height="2"/>' });
+
+/** ListClips answered by `answer` to its request, and files of clips by `media`. */
+async function madeUp(page, answer, media = picture) {
+  await page.route('**/gleaner.v1.CatalogService/ListClips', (route) => route.fulfill({ json: answer(route.request().postDataJSON()) }));
+  await page.route('**/media/**', media);
+}
+
+const madeUpClip = (n, media = { state: 'STATE_OK', thumbnails: 4 }) => ({
+  id: n.toString(16).padStart(20, '0'),
+  device: 'cart-1',
+  rule: 'made-up',
+  firedUnixNs: String(1_790_000_000_000_000_000n - BigInt(n) * 60_000_000_000n),
+  durationS: 6,
+  sizeBytes: '500000',
+  hasPreview: true,
+  media,
+});
+
+test('another filter from another room starts at its top', async () => {
+  await visit(
+    '/nowhere',
+    async (page) => {
+      const clips = Array.from({ length: 200 }, (_, n) => madeUpClip(n));
+      const newer = madeUpClip(200);
+      let arrived = false;
+      await madeUp(page, ({ arrivedAfter, filter }) => {
+        if (filter?.startsWith('id:')) return {};
+        if (!arrivedAfter) return { clips, newest: 'n', total: 200 };
+        if (!arrived) return { newest: arrivedAfter };
+        return arrivedAfter === 'n' ? { clips: [newer], newest: 'm' } : { newest: 'm' };
+      });
+      await page.getByRole('link', { name: 'All clips', exact: true }).click();
+      await cards(page).first().waitFor();
+      const scroller = page.locator('.scroller');
+      await scroller.evaluate((s) => (s.scrollTop = 4_000));
+      await page.keyboard.press('j');
+      await eventually('a card further down has the focus', () => page.evaluate(() => parseInt(document.activeElement?.dataset?.clip ?? '0', 16) > 10));
+      await page.keyboard.press('f');
+      await page.waitForURL('**/fleet*');
+      await page.getByLabel('Filter', { exact: true }).fill('device:cart-1');
+      await page.keyboard.press('Enter');
+      await page.waitForURL((at) => at.searchParams.get('q') === 'device:cart-1');
+      await page.locator('h1').click();
+      await page.keyboard.press('c');
+      await page.waitForURL('**/clips?q=device:cart-1');
+      const first = page.locator(`[data-clip="${clips[0].id}"]`);
+      await first.waitFor();
+      assert.equal(await scroller.evaluate((s) => s.scrollTop), 0);
+      const box = await first.boundingBox();
+      assert.ok(box.y >= 0 && box.y < 420, `the first card is at ${box.y} px`);
+      arrived = true;
+      await page.locator(`[data-clip="${newer.id}"]`).waitFor();
+      assert.equal(await page.getByRole('button', { name: /new clip/ }).count(), 0, 'what arrives at the top waits behind no pill');
+    },
+    { size: [700, 420] },
+  );
+});
+
+test('a preview that could not be had is tried again with the next news of the clip', async () => {
+  await visit(
+    '/nowhere',
+    async (page) => {
+      let tries = 0;
+      await madeUp(
+        page,
+        ({ arrivedAfter, filter }) => {
+          if (filter?.startsWith('id:')) return { clips: tries > 0 ? [madeUpClip(1)] : [] };
+          return arrivedAfter ? { newest: 'n' } : { clips: [madeUpClip(1, { state: 'STATE_PENDING' })], newest: 'n', total: 1 };
+        },
+        (route) => (++tries === 1 ? route.abort('connectionrefused') : picture(route)),
+      );
+      await page.getByRole('link', { name: 'All clips', exact: true }).click();
+      await eventually('the preview is there', () =>
+        page.locator('[data-clip] img').evaluateAll((all) => all.length > 0 && all.every((image) => image.complete && image.naturalWidth > 0)),
+      );
+    },
+    { expected: /ERR_CONNECTION_REFUSED/ },
+  );
+});
+
 test('ten thousand clips page in, and only those in view exist', { timeout: 120_000 }, async () => {
   const all = 10_000;
   const pageSize = 500;
   await visit('/nowhere', async (page) => {
     // The catalogue of this test would take hours of footage, so the answers are made up here.
-    await page.route('**/gleaner.v1.CatalogService/ListClips', (route) => {
-      const { pageToken, arrivedAfter } = route.request().postDataJSON();
+    await madeUp(page, ({ pageToken, arrivedAfter }) => {
       const from = arrivedAfter ? all : Number(pageToken || 0);
-      const clips = Array.from({ length: Math.min(pageSize, all - from) }, (_, i) => ({
-        id: (from + i).toString(16).padStart(20, '0'),
-        device: 'cart-1',
-        rule: 'made-up',
-        firedUnixNs: String(1_790_000_000_000_000_000n - BigInt(from + i) * 60_000_000_000n),
-        durationS: 6,
-        sizeBytes: '500000',
-        hasPreview: true,
-        media: { state: 'STATE_OK', thumbnails: 4 },
-      }));
+      const clips = Array.from({ length: Math.min(pageSize, all - from) }, (_, i) => madeUpClip(from + i));
       const next = from + clips.length;
-      return route.fulfill({ json: { clips, nextPageToken: next < all ? String(next) : '', newest: 'n', total: all } });
+      return { clips, nextPageToken: next < all ? String(next) : '', newest: 'n', total: all };
     });
-    await page.route('**/media/**', (route) =>
-      route.fulfill({ contentType: 'image/svg+xml', body: '<svg xmlns="http://www.w3.org/2000/svg" width="3" height="2"/>' }),
-    );
     await page.getByRole('link', { name: 'All clips', exact: true }).click();
     await cards(page).first().waitFor();
     const scroller = page.locator('.scroller');
@@ -502,6 +571,47 @@ test('the fleet shows three devices with their states, and a device its ledger',
     await eventually('the device has the focus', () =>
       page.evaluate((name) => document.activeElement?.closest('[data-device]')?.dataset.device === name, device),
     );
+  });
+});
+
+test('the fleet says what it can not read of a filter', async () => {
+  await visit('/fleet?q=device:a%20colour:red', async (page) => {
+    const alert = page.locator('#filter-note[role=alert]');
+    await alert.waitFor();
+    assert.match(await alert.innerText(), /Column 10: .*colour/);
+  });
+});
+
+test('clips without a site can be chosen', async () => {
+  await visit('/nowhere', async (page) => {
+    await page.route('**/gleaner.v1.CatalogService/GetSummary', (route) =>
+      route.fulfill({ json: { clips: '2', siteFacet: [{ value: '', clips: '1' }, { value: 'road', clips: '1' }] } }),
+    );
+    await page.getByRole('link', { name: 'All clips', exact: true }).click();
+    await page.getByRole('button', { name: 'Site' }).click();
+    await page.getByRole('checkbox', { name: /^no site/ }).check();
+    await page.waitForURL((at) => at.searchParams.get('q') === 'site:""');
+    await page.getByRole('button', { name: 'Site: no site' }).waitFor();
+    assert.equal(await page.locator('#filter-note[role=alert]').count(), 0, 'the server reads it');
+  });
+});
+
+test('a device shows its clips in conflict', async () => {
+  await visit('/nowhere', async (page) => {
+    const asked = [];
+    await page.route('**/gleaner.v1.CatalogService/ListDevices', (route) => {
+      const { name = '' } = route.request().postDataJSON();
+      asked.push(name);
+      const conflicts = [{ key: { bootId: 'q6urq6urq6urq6urq6urqw==', sequence: '7' }, lastUnixNs: '1790000000000000000', times: '3' }];
+      return route.fulfill({ json: { devices: [{ name: 'cart-1', ledger: {}, conflictCount: '1', ...(name ? { conflicts } : {}) }] } });
+    });
+    await page.getByRole('link', { name: 'Fleet', exact: true }).click();
+    await page.locator('[data-device] a').first().click();
+    const drawer = page.getByRole('complementary', { name: 'Device cart-1' });
+    await drawer.getByRole('heading', { name: 'Conflicts' }).waitFor();
+    await drawer.getByText('#7').waitFor();
+    await drawer.getByText('3 times').waitFor();
+    assert.ok(asked.includes('') && asked.includes('cart-1'));
   });
 });
 

@@ -45,6 +45,10 @@ class HttpServerTest : public testing::Test {
                                       });
         return;
       }
+      if (request.path == "/short-but-many") {
+        response.set_content(std::string(200 << 10, 'x'), "application/octet-stream");
+        return;
+      }
       Respond(request, response, 200, "path " + request.path, "text/plain");
     };
     handlers.post = [](const httplib::Request& request, const std::string& body,
@@ -263,6 +267,22 @@ TEST_F(HttpServerTest, LongAnswersLeaveThreadsForOthers) {
   RawClient other = Connect();
   other.Send("GET /short HTTP/1.1\r\nHost: x\r\n\r\n");
   EXPECT_THAT(other.ReadUntil("path /short"), StartsWith("HTTP/1.1 200"));
+}
+
+TEST_F(HttpServerTest, ShortAnswersThatNobodyReadsLeaveThreadsForOthers) {
+  Start(4);
+  std::string requests;
+  for (int i = 0; i < 200; ++i) requests += "GET /short-but-many HTTP/1.1\r\nHost: x\r\n\r\n";
+  std::vector<std::unique_ptr<RawClient>> readers;
+  for (int i = 0; i < 4; ++i) {
+    readers.push_back(std::make_unique<RawClient>(server_->port()));
+    readers.back()->Send(requests);
+  }
+  RawClient other = Connect();
+  const auto begun = std::chrono::steady_clock::now();
+  other.Send("GET /short HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(other.ReadUntil("path /short"), StartsWith("HTTP/1.1 200"));
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(3));
 }
 
 TEST_F(HttpServerTest, BeyondTheConnectionLimitTheLongestIdleOneGoes) {

@@ -35,6 +35,13 @@ TEST_F(HttpServiceTest, AnswersOnlyToLoopbackNamesWhenThereIsNoToken) {
   }
 }
 
+TEST_F(HttpServiceTest, AnswersToTheLoopbackAddressThatItListensOn) {
+  Start("", "127.0.0.2");
+  EXPECT_EQ(client_->Get("/metrics")->status, 200);
+  EXPECT_EQ(client_->Get("/metrics", {{"Host", "localhost"}})->status, 200);
+  EXPECT_EQ(client_->Get("/metrics", {{"Host", "127.0.0.3"}})->status, 403);
+}
+
 TEST_F(HttpServiceTest, WantsTheTokenForAllThatIsData) {
   Start(kToken);
   const std::string id = AddClip(1);
@@ -196,8 +203,22 @@ TEST_F(HttpServiceTest, TheRoomThatIsLeftIsKnownWithoutTheCatalogue) {
   Sql(folder_ / "catalog.db", Sql::Mode::kWrite).Script("DROP TABLE tally");
   const std::string text = client_->Get("/metrics")->body;
   EXPECT_THAT(text, AllOf(HasSubstr("gleaner_catalogue_up 0\n"),
-                          HasSubstr("gleaner_blob_store_free_bytes "),
-                          Not(HasSubstr("gleaner_blob_store_free_bytes 0\n"))));
+                          HasSubstr("gleaner_blob_store_room_bytes "),
+                          Not(HasSubstr("gleaner_blob_store_room_bytes 0\n"))));
+}
+
+// More than any disk has.
+class FloorReachedTest : public ServiceTest {
+ protected:
+  FloorReachedTest() : ServiceTest(uint64_t{1} << 60) {}
+};
+
+TEST_F(FloorReachedTest, IsNotReadyWithoutRoomForClips) {
+  Start();
+  const auto ready = client_->Get("/readyz");
+  EXPECT_EQ(ready->status, 503);
+  EXPECT_THAT(ready->body, HasSubstr("takes nothing below"));
+  EXPECT_THAT(client_->Get("/metrics")->body, HasSubstr("gleaner_blob_store_room_bytes 0\n"));
 }
 
 TEST_F(HttpServiceTest, TheCataloguesOwnTroubleIsLoggedAndNotToldToTheCaller) {

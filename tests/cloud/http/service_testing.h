@@ -19,7 +19,8 @@ namespace gleaner::cloud {
 
 class ServiceTest : public testing::Test {
  protected:
-  ServiceTest() {
+  // `floor`: the room on the disk that is left to others.
+  explicit ServiceTest(uint64_t floor = 0) : floor_(floor) {
     std::filesystem::create_directory(folder_ / "web");
     std::filesystem::create_directory(folder_ / "web/assets");
     std::ofstream(folder_ / "web/index.html")
@@ -32,7 +33,7 @@ class ServiceTest : public testing::Test {
     if (!catalog.ok() || !blobs.ok()) throw std::runtime_error("no store");
     catalog_ = *std::move(catalog);
     blobs_ = *std::move(blobs);
-    metrics_ = std::make_unique<Metrics>(*catalog_, *blobs_, clock_);
+    metrics_ = std::make_unique<Metrics>(*catalog_, *blobs_, clock_, floor_);
     service_ = std::make_unique<CatalogService>(*catalog_, clock_);
     grpc::ServerBuilder builder;
     builder.RegisterService(service_.get());
@@ -43,17 +44,18 @@ class ServiceTest : public testing::Test {
     grpc_->Shutdown();
   }
 
-  void Start(const std::string& token = "") {
+  void Start(const std::string& token = "", const std::string& host = "127.0.0.1") {
     HttpService::Options options;
-    options.listen = {"127.0.0.1", 0};
+    options.listen = {host, 0};
     options.token = token;
     options.web_dir = folder_ / "web";
     options.threads = 4;
+    options.free_bytes_floor = floor_;
     auto http = HttpService::Start(options, *catalog_, *blobs_, *metrics_,
                                    grpc_->InProcessChannel(grpc::ChannelArguments()));
     ASSERT_TRUE(http.ok()) << http.status();
     http_ = *std::move(http);
-    client_ = std::make_unique<httplib::Client>("127.0.0.1", http_->port());
+    client_ = std::make_unique<httplib::Client>(host, http_->port());
     client_->set_follow_location(false);
   }
 
@@ -96,6 +98,7 @@ class ServiceTest : public testing::Test {
     for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * 31 + i / 251);
     return bytes;
   }();
+  const uint64_t floor_;
   std::string manifest_;
   TemporaryFolder folder_;
   FakeClock clock_;

@@ -51,7 +51,7 @@ class LedgerTest : public testing::Test {
         CommitTestClip(*catalog_, MakeTestClip({.boot = boot, .sequence = sequence}));
     ASSERT_TRUE(status.ok()) << status;
   }
-  v1::LedgerSummary Ledger() { return catalog_->ListDevices(kNow)->devices(0).ledger(); }
+  v1::LedgerSummary Ledger() { return catalog_->GetDevice("cart-1", kNow)->ledger(); }
   static std::set<uint64_t> Gaps(const v1::ReportLedgerResponse& response) {
     std::set<uint64_t> gaps;
     for (const v1::ClipKey& key : response.gaps()) gaps.insert(key.sequence());
@@ -138,6 +138,48 @@ TEST_F(LedgerTest, BootsAreReckonedApart) {
   EXPECT_EQ(Gaps(Report({.last = 2, .boot = 2})), Numbers{2});
   EXPECT_EQ(Ledger().fired(), 3u);
   EXPECT_EQ(Ledger().gaps(), 1u);
+}
+
+TEST_F(LedgerTest, WhatWasPendingInALedgerThatTheDeviceLostIsMissing) {
+  for (uint64_t i = 1; i <= 60; ++i) Commit(i, 1);
+  EXPECT_EQ(Gaps(Report({.last = 100, .pending = {{61, 100}}, .boot = 1})), Numbers{});
+  ASSERT_TRUE(catalog_->BeginUpload(MakeTestClip({.boot = 1, .sequence = 61}).upload).ok());
+
+  // The device starts again with a new spool and with it a new boot.
+  const auto response = Report({.last = 2, .pending = {{1, 2}}, .boot = 2});
+  ASSERT_EQ(response.gaps_size(), 40);
+  EXPECT_EQ(response.gaps(0).boot_id(), AsBytes(TestBoot(1)));
+  EXPECT_EQ(response.gaps(0).sequence(), 61u);
+  EXPECT_EQ(Ledger().gaps(), 40u);
+  EXPECT_EQ(Ledger().pending(), 2u);
+  EXPECT_FALSE(catalog_->FindUpload("cart-1", {TestBoot(1), 61})->has_value());
+
+  // A report that was made before and came late could not know boot 2: the next one mends it.
+  Report({.last = 100, .pending = {{61, 100}}, .boot = 1});
+  EXPECT_EQ(Gaps(Report({.last = 2, .pending = {{1, 2}}, .boot = 2})).size(), 40u);
+  EXPECT_EQ(Ledger().gaps(), 40u);
+  EXPECT_EQ(Ledger().pending(), 2u);
+}
+
+TEST_F(LedgerTest, ABootWhoseNumbersHaveEndedNeedsNoNaming) {
+  Commit(1, 1);
+  EXPECT_EQ(Gaps(Report({.last = 2, .tombstones = {{2, v1::Tombstone::STATE_EXPIRED}}, .boot = 1})),
+            Numbers{});
+  EXPECT_EQ(Gaps(Report({.last = 1, .pending = {{1, 1}}, .boot = 2})), Numbers{});
+  EXPECT_EQ(Ledger().gaps(), 0u);
+}
+
+TEST_F(LedgerTest, BootsThatAFullReportDoesNotNameAreNotJudged) {
+  Report({.last = 3, .pending = {{1, 3}}, .boot = 1});
+  v1::ReportLedgerRequest request;
+  for (uint8_t i = 2; i < 2 + 64; ++i) {
+    v1::BootLedger* boot = request.add_boots();
+    boot->set_boot_id(std::string(AsBytes(TestBoot(i))));
+  }
+  v1::ReportLedgerResponse response;
+  ASSERT_TRUE(catalog_->ReportLedger("cart-1", request, &response).ok());
+  EXPECT_EQ(Ledger().gaps(), 0u);
+  EXPECT_EQ(Ledger().pending(), 3u);
 }
 
 TEST_F(LedgerTest, UploadsThatTheDeviceGaveUpAreForgotten) {

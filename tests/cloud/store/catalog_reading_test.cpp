@@ -116,7 +116,8 @@ TEST_F(ReadingTest, ALivePageGetsOnlyWhatArrived) {
   const auto update = List("", 0, "", newest);
   ASSERT_EQ(update.clips_size(), 2);
   EXPECT_EQ(update.clips(0).key().sequence(), 3u);
-  EXPECT_EQ(update.total(), 3u);
+  EXPECT_EQ(update.total(), 0u) << "counted for the first page only";
+  EXPECT_EQ(List("").total(), 3u);
   EXPECT_EQ(List("", 0, "", update.newest()).clips_size(), 0);
 }
 
@@ -185,6 +186,13 @@ TEST_F(ReadingTest, ADeviceIsOnlineDegradedOrOffline) {
   EXPECT_EQ(catalog_->GetSummary(later)->devices_online(), 1u);
   EXPECT_EQ(catalog_->GetSummary(later + 91 * kNanosPerSecond)->devices_online(), 0u);
   EXPECT_EQ(catalog_->GetSummary(later)->devices(), 1u);
+
+  ASSERT_TRUE(catalog_->RecordHello("cart-2", hello, later).ok());
+  ASSERT_TRUE(catalog_->RecordHello("cart-3", hello, kNow).ok());
+  const auto counts = *catalog_->CountDevices(later);
+  EXPECT_EQ(counts.online, 1u);
+  EXPECT_EQ(counts.degraded, 1u);
+  EXPECT_EQ(counts.offline, 1u);
 }
 
 // 100,000 clips: a page, also deep in the list and through a filter, takes milliseconds. The bound
@@ -201,7 +209,11 @@ TEST_F(ReadingTest, PagesStayFastInALargeCatalogue) {
                "fired_ns, committed_ns, duration_ns, size_bytes, frame_count, width, height, "
                "has_preview, priority, media_state, media_problem, decoded_frames, thumbnails) "
                "SELECT printf('%020x', i), i, 'cart-' || (i % 1000), 'store-' || (i % 50), "
-               "'motion', 'front', '01', i, i, i, 1, 1, 1, 1280, 720, 1, 5, 2, '', 0, 0 FROM n;"
+               "'motion', 'front', '01', i, i, i, 1, 1, 1, 1280, 720, 1, 5, "
+               "CASE WHEN i % 1000 = 1 THEN 3 ELSE 2 END, '', 0, 0 FROM n;"
+               "INSERT INTO track (arrival, position, camera, codec) SELECT arrival, 0, CASE WHEN "
+               "arrival % 1000 = 1 THEN 'rear' ELSE 'front' END, CASE WHEN arrival % 1000 = 1 THEN "
+               "'hevc' ELSE 'h264' END FROM clip;"
                "COMMIT;",
                nullptr, nullptr, &error);
   ASSERT_EQ(error, nullptr) << error;
@@ -219,6 +231,15 @@ TEST_F(ReadingTest, PagesStayFastInALargeCatalogue) {
   EXPECT_LT(best_of_three("", "5000"), std::chrono::milliseconds(20));
   EXPECT_LT(best_of_three("device:cart-7", ""), std::chrono::milliseconds(20));
   EXPECT_LT(best_of_three("site:store-3 media:ok", "50000"), std::chrono::milliseconds(30));
+  // What a thousandth of the clips have.
+  for (const char* filter : {"camera:rear", "codec:hevc,mpeg4", "media:failed"}) {
+    EXPECT_LT(best_of_three(filter, ""), std::chrono::milliseconds(8)) << filter;
+  }
+  // What nearly all have; 10,000 are counted for the first page.
+  for (const char* filter : {"camera:front", "codec:h264", "-camera:rear"}) {
+    EXPECT_LT(best_of_three(filter, ""), std::chrono::milliseconds(100)) << filter;
+    EXPECT_LT(best_of_three(filter, "50000"), std::chrono::milliseconds(30)) << filter;
+  }
 }
 
 TEST_F(ReadingTest, ADeviceShowsItsNewestConflicts) {
@@ -231,9 +252,10 @@ TEST_F(ReadingTest, ADeviceShowsItsNewestConflicts) {
   };
   for (uint64_t i = 1; i <= 25; ++i) conflict(i, kNow + static_cast<int64_t>(i));
   conflict(3, kNow + 1000);
-  const auto devices = catalog_->ListDevices(kNow);
-  ASSERT_TRUE(devices.ok()) << devices.status();
-  const v1::Device& device = devices->devices(0);
+  const auto found = catalog_->GetDevice("cart-1", kNow);
+  ASSERT_TRUE(found.ok()) << found.status();
+  const v1::Device& device = *found;
+  EXPECT_EQ(device.conflict_count(), 25u);
   ASSERT_EQ(device.conflicts_size(), 20);
   EXPECT_EQ(device.conflicts(0).key().sequence(), 3u);
   EXPECT_EQ(device.conflicts(0).key().boot_id(), AsBytes(TestBoot(1)));
@@ -242,7 +264,43 @@ TEST_F(ReadingTest, ADeviceShowsItsNewestConflicts) {
   EXPECT_EQ(device.conflicts(0).last_unix_ns(), kNow + 1000);
   EXPECT_EQ(device.conflicts(0).offered_sha256(), AsBytes(Sha256::Of(std::to_string(kNow + 1000))));
   EXPECT_EQ(device.conflicts(1).key().sequence(), 25u);
-  EXPECT_EQ(devices->devices(1).conflicts_size(), 0);
+  EXPECT_EQ(catalog_->GetDevice("cart-2", kNow)->conflicts_size(), 0);
+  const auto devices = *catalog_->ListDevices(kNow);
+  EXPECT_EQ(devices.devices(0).conflict_count(), 25u);
+  EXPECT_EQ(devices.devices(0).conflicts_size(), 0) << "of one device only";
+  EXPECT_EQ(devices.devices(1).conflict_count(), 0u);
+  EXPECT_TRUE(absl::IsNotFound(catalog_->GetDevice("cart-3", kNow).status()));
+}
+
+// What the list of a large fleet holds of each device does not grow with what the device has lost.
+TEST_F(ReadingTest, TheListOfALargeFleetStaysSmall) {
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open((folder_ / "catalog.db").c_str(), &db), SQLITE_OK);
+  char* error = nullptr;
+  sqlite3_exec(db,
+               "PRAGMA synchronous=OFF; BEGIN;"
+               "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000) "
+               "INSERT INTO device (name, site, first_seen_ns, last_seen_ns, hello, heartbeat) "
+               "SELECT 'cart-' || i, 'store-7', 1, 1, x'', x'' FROM n;"
+               "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20) "
+               "INSERT INTO tombstone (device, boot_id, sequence, state, reason, rule, "
+               "monotonic_ns, wall_ns, uncertainty_ns) SELECT name, '01', i, 1, 'the spool was "
+               "full and something more valuable needed the room', 'motion', 1, 1, 1 FROM device, "
+               "n;"
+               "INSERT INTO tally (dimension, value, clips, bytes) SELECT 'evicted', name, 20, 0 "
+               "FROM device;"
+               "INSERT INTO tally (dimension, value, clips, bytes) SELECT 'fired', name, 20, 0 "
+               "FROM device;"
+               "COMMIT;",
+               nullptr, nullptr, &error);
+  ASSERT_EQ(error, nullptr) << error;
+  sqlite3_close(db);
+  const auto devices = *catalog_->ListDevices(kNow);
+  EXPECT_EQ(devices.devices_size(), 10'000);
+  EXPECT_EQ(devices.devices(0).ledger().evicted(), 20u);
+  EXPECT_LT(devices.ByteSizeLong(), 1u << 20);
+  EXPECT_EQ(catalog_->GetDevice("cart-77", kNow)->ledger().recent_size(), 20);
+  EXPECT_EQ(catalog_->CountDevices(kNow)->offline, 10'000u);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { chosen, parseFilter, passes, removeTerm, setValue, toggleValue } from '../../../cloud/web/src/lib/filter';
+import { chosen, complaint, nameOf, parseFilter, passes, removeTerm, setValue, toggleValue } from '../../../cloud/web/src/lib/filter';
 
 test('terms carry key, negation, values and where they stand', () => {
   const text = 'device:cart-1,cart-2 -trigger:motion after:2026-11-22T08:00:00Z';
@@ -31,6 +31,24 @@ test('a mistake is named with its column and the rest is still read', () => {
   assert.equal(parseFilter('-device:').problem?.column, 9);
   assert.equal(parseFilter('device:a,,b').problem?.column, 8);
   assert.equal(parseFilter('site:"open').problem?.column, 6);
+});
+
+test('a value can be empty in quotes: clips without a site', () => {
+  const filter = parseFilter('site:"",store-7');
+  assert.equal(filter.problem, null);
+  assert.deepEqual(filter.terms[0].values, ['', 'store-7']);
+  assert.equal(toggleValue('', 'site', ''), 'site:""');
+  assert.equal(toggleValue('site:"",store-7', 'site', 'store-7'), 'site:""');
+  assert.equal(toggleValue('site:""', 'site', ''), '');
+  assert.equal(passes(filter, { site: '' }), true);
+  assert.equal(passes(filter, { site: 'road' }), false);
+  assert.equal(nameOf('site', ''), 'no site');
+  assert.equal(nameOf('site', 'road'), 'road');
+});
+
+test('what is wrong is said with its column', () => {
+  assert.equal(complaint(parseFilter('site:a')), '');
+  assert.match(complaint(parseFilter('site:a site:')), /^Column 13: .*needs a value/);
 });
 
 test('an empty text is an empty filter', () => {

@@ -6,6 +6,8 @@ import { awaitsCheck } from './media';
 
 const PAGE = 60;
 const ARRIVALS = 200;
+/** A list longer than this is cut by loading it anew when more arrives at its top: a page on a wall shows it for months. */
+const MOST = 2_000;
 /** Clips whose media check is awaited are asked for again, this many at a time: ids of a filter of at most 4 KiB. */
 const RECHECK = 60;
 
@@ -41,6 +43,7 @@ export class ClipList {
     if (!anew && filter === this.#loadedFilter && this.status !== 'error') return;
     this.status = 'loading';
     this.scrollTop = 0;
+    if (filter !== this.#loadedFilter) this.cursorId = '';
     try {
       await this.#first(filter);
     } catch (error) {
@@ -114,7 +117,7 @@ export class ClipList {
 
   /** Puts what was held back on top. */
   release() {
-    if (this.overflowed) {
+    if (this.overflowed || (this.held.length > 0 && this.clips.length + this.held.length > MOST)) {
       void this.load(this.filter, true);
       return;
     }

@@ -47,20 +47,11 @@ function tokens(text: string): Token[] {
   return found;
 }
 
-/** Cuts at commas outside double quotes and takes the quotes off. */
-function splitValues(text: string): string[] {
-  const values: string[] = [];
-  let value = '';
-  let quoted = false;
-  for (const c of text) {
-    if (c === '"') quoted = !quoted;
-    else if (c === ',' && !quoted) {
-      values.push(value);
-      value = '';
-    } else value += c;
-  }
-  values.push(value);
-  return values;
+/** Cuts at commas outside double quotes and takes the quotes off; null where a value is missing ("" is one). */
+function splitValues(text: string): string[] | null {
+  const pieces = text.match(/(?:"[^"]*"|[^",])+|(?<=^|,)(?=,|$)/g) ?? [''];
+  if (pieces.includes('')) return null;
+  return pieces.map((piece) => piece.replaceAll('"', ''));
 }
 
 export function parseFilter(text: string): Filter {
@@ -78,7 +69,7 @@ export function parseFilter(text: string): Filter {
       complain(token.start + match[1].length, `there is no key “${match[2]}”; there are ${KEYS.join(', ')}`);
     } else {
       const values = splitValues(match[3]);
-      if (values.some((value) => value === '')) {
+      if (!values) {
         complain(token.start + match[1].length + match[2].length + 1, `${match[2]}: needs a value`);
       } else {
         filter.terms.push({
@@ -94,8 +85,18 @@ export function parseFilter(text: string): Filter {
   return filter;
 }
 
+/** What is wrong with a filter, for people; '' when it can be read. */
+export function complaint({ problem }: Filter): string {
+  return problem ? `Column ${problem.column}: ${problem.message}.` : '';
+}
+
+/** A value as a chip shows it: clips may have no site. */
+export function nameOf(key: Key, value: string): string {
+  return value === '' ? `no ${key}` : value;
+}
+
 function quote(value: string): string {
-  return /[\s,]/.test(value) ? `"${value}"` : value;
+  return /^$|[\s,]/.test(value) ? `"${value}"` : value;
 }
 
 export function formatTerm(key: Key, values: string[], negated = false): string {
