@@ -2,6 +2,10 @@
 
 #include <openssl/evp.h>
 #include <xxhash.h>
+#if defined(__x86_64__)
+// The library for every x86 has SSE2 only; this finds out what else the processor has, once.
+#include <xxh_x86dispatch.h>
+#endif
 
 #include <utility>
 
@@ -35,6 +39,17 @@ Sha256Digest Sha256::Of(std::string_view bytes) {
 }
 
 uint64_t Xxh3(const void* data, size_t size) { return XXH3_64bits(data, size); }
+
+uint64_t Xxh3(std::span<const struct iovec> parts) {
+  if (parts.size() == 1) return Xxh3(parts[0].iov_base, parts[0].iov_len);
+  const std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state(XXH3_createState(),
+                                                                              &XXH3_freeState);
+  XXH3_64bits_reset(state.get());
+  for (const struct iovec& part : parts) {
+    XXH3_64bits_update(state.get(), part.iov_base, part.iov_len);
+  }
+  return XXH3_64bits_digest(state.get());
+}
 
 std::string Hex(std::string_view bytes) {
   return absl::BytesToHexString({bytes.data(), bytes.size()});

@@ -1,6 +1,8 @@
 // SHA-256 for identity (objects, manifests), XXH3-64 for blocks. OpenSSL and xxHash do the work.
 #pragma once
 
+#include <sys/uio.h>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -38,8 +40,9 @@ class Sha256 {
   evp_md_ctx_st* context_;
 };
 
-// XXH3-64 with seed 0.
+// XXH3-64 with seed 0; of several parts, that of one after the other.
 uint64_t Xxh3(const void* data, size_t size);
+uint64_t Xxh3(std::span<const struct iovec> parts);
 inline uint64_t Xxh3(std::string_view bytes) { return Xxh3(bytes.data(), bytes.size()); }
 
 // Lower-case hexadecimal.

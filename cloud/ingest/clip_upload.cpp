@@ -14,8 +14,7 @@ ClipUpload::ClipUpload(BlobStore& blobs, UploadRow row, v1::ClipManifest manifes
     : blobs_(blobs),
       row_(std::move(row)),
       manifest_(std::move(manifest)),
-      objects_(static_cast<size_t>(manifest_.objects_size())),
-      xxh3_(XXH3_createState()) {}
+      objects_(static_cast<size_t>(manifest_.objects_size())) {}
 
 ClipUpload::~ClipUpload() {
   if (told_) return;
@@ -103,13 +102,6 @@ bool ClipUpload::verified() const {
                      [](const Object& object) { return object.verified; });
 }
 
-uint64_t ClipUpload::Xxh3Of(const std::vector<iovec>& parts) {
-  if (parts.size() == 1) return Xxh3(parts[0].iov_base, parts[0].iov_len);
-  XXH3_64bits_reset(xxh3_.get());
-  for (const iovec& part : parts) XXH3_64bits_update(xxh3_.get(), part.iov_base, part.iov_len);
-  return XXH3_64bits_digest(xxh3_.get());
-}
-
 absl::Status ClipUpload::Write(const ChunkRequest& chunk) {
   if (chunk.object >= objects_.size()) {
     return absl::InvalidArgumentError(
@@ -132,7 +124,7 @@ absl::Status ClipUpload::Write(const ChunkRequest& chunk) {
         fmt::format("chunk at {} of object {}, which is here up to {}", chunk.offset, chunk.object,
                     object.received));
   }
-  const uint64_t sum = Xxh3Of(chunk.data);
+  const uint64_t sum = Xxh3(chunk.data);
   const auto block = static_cast<int>(chunk.offset / kBlockBytes);
   if (sum != chunk.xxh3 || sum != described.block_xxh3(block)) {
     return absl::DataLossError(fmt::format("block {} of object {} differs from {} checksum", block,

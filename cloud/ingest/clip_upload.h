@@ -12,8 +12,6 @@
 // receipt needs no second reading.
 #pragma once
 
-#include <xxhash.h>
-
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -90,11 +88,6 @@ class ClipUpload {
   absl::Status ReadBack(int index);
   // Ends an object that is hashed whole; false, and back to 0, if its digest differs.
   bool Verify(Object& object, const v1::ClipObject& described);
-  uint64_t Xxh3Of(const std::vector<iovec>& parts);
-
-  struct FreeXxh3 {
-    void operator()(XXH3_state_t* state) const { XXH3_freeState(state); }
-  };
 
   BlobStore& blobs_;
   UploadRow row_;
@@ -102,7 +95,6 @@ class ClipUpload {
   const v1::ClipManifest manifest_;
   std::vector<Object> objects_;
   uint64_t unsynced_bytes_ = 0;
-  std::unique_ptr<XXH3_state_t, FreeXxh3> xxh3_;
 };
 
 }  // namespace gleaner::cloud
