@@ -91,7 +91,11 @@ absl::Status Server::Rooms::OpenStores(const ServerConfig& config) {
   ASSIGN_OR_RETURN(catalog,
                    OpenSqliteCatalog(config.data_dir + "/catalog.db", clock,
                                      {.offline_after_ns = config.fleet.offline_after_ns()}));
-  ASSIGN_OR_RETURN(blobs, OpenFileBlobStore(config.data_dir + "/blobs"));
+  ASSIGN_OR_RETURN(
+      blobs, OpenFileBlobStore(
+                 config.data_dir + "/blobs",
+                 // A copy is gone soon: it may use some of what uploads may not.
+                 {.copy_floor_bytes = static_cast<uint64_t>(config.ingest.free_bytes_floor / 2)}));
   return absl::OkStatus();
 }
 

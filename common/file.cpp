@@ -59,7 +59,10 @@ absl::Status MakeDirectories(const std::string& path, int mode) {
   for (const auto& part : std::filesystem::path(path)) {
     so_far = (std::filesystem::path(so_far) / part).string();
     if (so_far.empty() || so_far == "/") continue;
-    if (::mkdir(so_far.c_str(), static_cast<mode_t>(mode)) != 0 && errno != EEXIST) {
+    if (::mkdir(so_far.c_str(), static_cast<mode_t>(mode)) == 0) {
+      const auto parent = std::filesystem::path(so_far).parent_path();
+      RETURN_IF_ERROR(SyncDirectory(parent.empty() ? "." : parent.string()));
+    } else if (errno != EEXIST) {
       return ErrnoStatus(errno, fmt::format("mkdir {}", so_far));
     }
   }

@@ -51,7 +51,7 @@ absl::Status WriteFileDurably(const std::string& path, std::string_view contents
 // Makes entries of a directory (creations, renames, deletions) durable.
 absl::Status SyncDirectory(const std::string& path);
 
-// mkdir -p with `mode` for what it creates.
+// mkdir -p with `mode` for what it creates, durably.
 absl::Status MakeDirectories(const std::string& path, int mode = 0700);
 
 // pread/pwrite until all of it is done; a short file is DATA_LOSS.

@@ -176,12 +176,14 @@ absl::Status HttpService::CheckStores() {
           fmt::format("the blob store has {} MiB left and takes nothing below {} MiB", free >> 20,
                       min_free_bytes_ >> 20));
     }
-    ASSIGN_OR_RETURN(const auto writer, blobs_.Create(1));
+    ASSIGN_OR_RETURN(auto writer, blobs_.Create(1));
     char byte = 0;
     const iovec part{&byte, 1};
     absl::Status written = writer->WriteAt(0, &part, 1);
     if (written.ok()) written = writer->Sync();
-    const absl::Status removed = blobs_.Remove(writer->id());
+    const BlobId id = writer->id();
+    writer.reset();
+    const absl::Status removed = blobs_.Remove(id);
     return written.ok() ? removed : written;
   }();
   ready_checked_ = std::chrono::steady_clock::now();

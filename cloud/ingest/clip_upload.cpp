@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/crash_point.h"
 #include "common/limits.h"
 #include "common/status.h"
 
@@ -17,6 +18,7 @@ ClipUpload::ClipUpload(BlobStore& blobs, UploadRow row, v1::ClipManifest manifes
       objects_(static_cast<size_t>(manifest_.objects_size())) {}
 
 ClipUpload::~ClipUpload() {
+  objects_.clear();  // nobody writes there any more
   if (told_) return;
   for (const BlobId& blob : row_.blobs) (void)blobs_.Remove(blob);
 }
@@ -158,8 +160,10 @@ std::vector<uint32_t> ClipUpload::Hash() {
 
 bool ClipUpload::Verify(Object& object, const v1::ClipObject& described) {
   object.verified = AsBytes(object.sha256.Finish()) == described.sha256();
-  if (!object.verified) object.received = object.hashed = object.durable = 0;
-  return object.verified;
+  if (object.verified) return true;
+  object.received = object.hashed = object.durable = 0;
+  (void)object.writer->WriteAt(0, nullptr, 0);  // lets go of what it holds
+  return false;
 }
 
 absl::Status ClipUpload::Sync(std::vector<Advance>* advances) {
@@ -176,15 +180,25 @@ absl::Status ClipUpload::Sync(std::vector<Advance>* advances) {
 
 absl::Status ClipUpload::Begin(Catalog& catalog) {
   if (row_.begun) return absl::OkStatus();
-  told_ = true;
-  RETURN_IF_ERROR(catalog.BeginUpload(row_));
+  RETURN_IF_ERROR(Tell([&] { return catalog.BeginUpload(row_); }));
+  GLEANER_CRASH_POINT("ingest.offer_durable");
   row_.begun = true;
   return absl::OkStatus();
 }
 
 absl::Status ClipUpload::Commit(Catalog& catalog, int64_t unix_ns) {
-  told_ = true;
-  return catalog.CommitClip(row_, manifest_, unix_ns);
+  return Tell([&] { return catalog.CommitClip(row_, manifest_, unix_ns); });
+}
+
+absl::Status ClipUpload::Tell(const std::function<absl::Status()>& write) {
+  const bool before = std::exchange(told_, true);
+  const absl::Status status = write();
+  // What an I/O error broke off may be found committed after a restart; all else was refused.
+  if (!status.ok() && !absl::IsInternal(status) && !absl::IsDataLoss(status) &&
+      !absl::IsUnknown(status)) {
+    told_ = before;
+  }
+  return status;
 }
 
 }  // namespace gleaner::cloud

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -87,11 +88,13 @@ class ClipUpload {
   ClipUpload(BlobStore& blobs, UploadRow row, v1::ClipManifest manifest);
   absl::Status ReadBack(int index);
   // Ends an object that is hashed whole; false, and back to 0, if its digest differs.
-  bool Verify(Object& object, const v1::ClipObject& described);
+  static bool Verify(Object& object, const v1::ClipObject& described);
+  // Has the catalogue changed by `write`.
+  absl::Status Tell(const std::function<absl::Status()>& write);
 
   BlobStore& blobs_;
   UploadRow row_;
-  bool told_ = false;  // the catalogue, or it may have been: a failed commit can still be there
+  bool told_ = false;  // the catalogue knows of it, or may
   const v1::ClipManifest manifest_;
   std::vector<Object> objects_;
   uint64_t unsynced_bytes_ = 0;

@@ -70,8 +70,8 @@ struct IngestOptions {
   // The device's name from metadata instead of the certificate: set for a plaintext listener only.
   bool trust_metadata = false;
 
-  // For negative controls of crash tests only: the receipt leaves before the commit, and progress
-  // before the sync. Not to be had by configuration.
+  // For negative controls of crash tests only: the receipt leaves before the sync and the commit.
+  // Not to be had by configuration.
   bool acknowledge_early_for_test = false;
 
   // Keys: workers, uploads_per_stream, uploads_per_device, reserved_per_device, buffered_bytes,
@@ -85,7 +85,7 @@ struct IngestStats {
   uint64_t streams_total = 0;
   uint64_t clips_total = 0;       // committed
   uint64_t duplicates_total = 0;  // offered though committed
-  uint64_t bytes_total = 0;       // payload written
+  uint64_t bytes_total = 0;       // payload taken
   uint64_t refusals_total = 0;
   uint64_t conflicts_total = 0;  // same key, another manifest
   uint64_t breaches_total = 0;   // streams closed for breaking the protocol

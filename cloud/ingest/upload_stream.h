@@ -49,7 +49,13 @@ class UploadStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc
 
  private:
   struct Lane {
-    Lane(const ClipKey& key, WorkerPool& pool) : key(key), strand(std::make_shared<Strand>(pool)) {}
+    Lane(const ClipKey& key, WorkerPool& pool)
+        : pool(pool), key(key), strand(std::make_shared<Strand>(pool)) {}
+    // On whatever thread: letting go of the upload may wait for the disk.
+    ~Lane() {
+      if (upload != nullptr) pool.Post([last = std::shared_ptr(std::move(upload))] {});
+    }
+    WorkerPool& pool;
     const ClipKey key;
     const std::shared_ptr<Strand> strand;
     // Touched by the strand's tasks only.

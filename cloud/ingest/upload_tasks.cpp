@@ -264,7 +264,6 @@ bool UploadStream::MakeDurable(const LanePtr& lane, std::vector<ClipUpload::Adva
     GiveUp(lane, begun);
     return false;
   }
-  GLEANER_CRASH_POINT("ingest.offer_durable");
   std::lock_guard lock(mutex_);
   lane->unnamed_bytes = 0;
   return true;
@@ -357,7 +356,8 @@ void UploadStream::GiveUp(const LanePtr& lane, const absl::Status& status) {
 
 void UploadStream::Discard(const LanePtr& lane, const absl::Status& status) {
   const UploadRow row = lane->upload->row();
-  // Should the row stay, a resumption finds its blobs gone and makes new ones.
+  lane->upload.reset();
+  // Should the row stay, a resumption finds nothing in its blobs.
   (void)core_.catalog.DropUpload(device_, row.key);
   for (const BlobId& blob : row.blobs) (void)core_.blobs.Remove(blob);
   GiveUp(lane, status);

@@ -5,13 +5,14 @@
 // and a blob that no catalogue row names is rubbish that Sweep() removes.
 //
 // Order of writes of a clip, so that a crash anywhere leaves no lie behind:
-//   Create → WriteAt … → Sync → catalogue names the blob (BeginUpload) → only now may anyone be
-//   told → … → catalogue names it as a clip's object (CommitClip) → receipt.
+//   Create → WriteAt … → Sync → catalogue names the blob (BeginUpload, or CommitClip if that is all
+//   of the clip) → only now may anyone be told → … → CommitClip → receipt.
 // A crash before Sync may leave a blob with a part of its bytes or none, or not there at all:
 // whoever resumes reads back what there is and trusts only what matches the manifest's checksums.
 #pragma once
 
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include <cstdint>
 #include <functional>
@@ -69,11 +70,12 @@ class BlobStore {
   virtual absl::StatusOr<Fd> Open(const BlobId& id) = 0;
   // OK if it is not there.
   virtual absl::Status Remove(const BlobId& id) = 0;
-  // Clears what `named` doesn't list and nobody has written near for an hour: a blob is named
-  // within moments of its making. Returns how many bytes it gave back. When nothing that the store
-  // has from before is named, nothing is cleared and FAILED_PRECONDITION returned: that is another
-  // store's catalogue, or a new one in place of a lost one. `stop` ends it: CANCELLED before
-  // anything is cleared, and with less cleared after that.
+  // Clears what `named` doesn't list: of files in which nobody writes, and those made since the
+  // store was opened only an hour after the last write, since a blob is named within moments of its
+  // making. Returns how many bytes it gave back. When nothing that the store holds is named,
+  // nothing is cleared and FAILED_PRECONDITION returned: that is another store's catalogue, or a
+  // new one in place of a lost one. `stop` ends it: CANCELLED before anything is cleared, and with
+  // less cleared after that.
   virtual absl::StatusOr<uint64_t> Sweep(const NamedBlobs& named,
                                          const std::stop_token& stop = {}) = 0;
   // Bytes free for new blobs.
@@ -82,15 +84,23 @@ class BlobStore {
   virtual uint64_t BytesInMemory() const = 0;
 };
 
-// Room for many blobs is reserved at once, in segments of this size under `directory`; a blob that
-// would fill a quarter of one gets a file of its own. Files are few whatever the number of clips,
-// a blob costs no directory entry, and clips that arrive together share a sync. What is removed is
-// punched out of its segment, which goes when it is empty.
+// fdatasync(2), or what a test puts in its place.
+using SyncCall = int (*)(int fd);
+
+// Room for many blobs is reserved at once, in segments under `directory`; a blob of more than a
+// quarter of one that the current one hasn't room for gets a file of its own. Files are few
+// whatever the number of clips, a blob costs no directory entry, and clips that arrive together
+// share a sync. What is removed is punched out of its segment, which goes when it is empty. The
+// file system must know fallocate, punching and nameless files (ext4, XFS, Btrfs, tmpfs).
 struct FileBlobOptions {
   uint64_t segment_bytes = 64 << 20;
+  // Open refuses to copy (RESOURCE_EXHAUSTED) what would leave less than this free.
+  uint64_t copy_floor_bytes = 0;
+  SyncCall sync = &::fdatasync;
 };
 
-// One process a directory. It must outlive its writers.
+// One process a directory. It must outlive its writers. FAILED_PRECONDITION if blobs of an older
+// layout lie there.
 absl::StatusOr<std::unique_ptr<BlobStore>> OpenFileBlobStore(const std::string& directory,
                                                              const FileBlobOptions& options = {});
 

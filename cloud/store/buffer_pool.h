@@ -23,7 +23,7 @@ class BufferPool {
 
   ~BufferPool();
 
-  // kBufferBytes of memory, with whatever was in them. Throws std::bad_alloc.
+  // kBufferBytes of memory, with whatever was in them; null if there is none to be had.
   Buffer Take();
   uint64_t bytes_in_use() const;
 

@@ -139,11 +139,12 @@ absl::StatusOr<std::optional<UploadRow>> SqliteCatalog::FindUpload(std::string_v
     std::string sha256;
     BytesOut bytes{&row.manifest};
     const bool found = sql.Query(
-        "SELECT manifest.number, manifest.sha256, manifest.begun_ns, manifest.bytes FROM manifest "
-        "JOIN upload ON upload.manifest = manifest.number WHERE manifest.device = :device AND "
+        "SELECT manifest.number, manifest.sha256, manifest.begun_ns, manifest.bytes, "
+        "upload.size_bytes FROM manifest JOIN upload ON upload.manifest = manifest.number WHERE "
+        "manifest.device = :device AND "
         "manifest.boot_id = :boot AND manifest.sequence = :sequence",
-        In(device, HexOf(key.boot_id), key.sequence), Out(number, sha256, row.begun_unix_ns, bytes),
-        [] {});
+        In(device, HexOf(key.boot_id), key.sequence),
+        Out(number, sha256, row.begun_unix_ns, bytes, row.size_bytes), [] {});
     if (!found) return std::nullopt;
     row.manifest_sha256 = DigestFromHex(sha256);
     row.blobs = BlobsOf(sql, number);

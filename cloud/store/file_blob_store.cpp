@@ -12,6 +12,7 @@
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <set>
 #include <utility>
 
 #include "cloud/store/blob_place.h"
@@ -48,7 +49,9 @@ class FileBlobWriter : public BlobWriter {
           fmt::format("blob {} has {} bytes, not {} from {}", id_, place_.size, size, offset));
     }
     RETURN_IF_ERROR(GoTo(offset));
-    for (int i = 0; i < count; ++i) Append(static_cast<char*>(parts[i].iov_base), parts[i].iov_len);
+    for (int i = 0; i < count; ++i) {
+      RETURN_IF_ERROR(Append(static_cast<char*>(parts[i].iov_base), parts[i].iov_len));
+    }
     return absl::OkStatus();
   }
 
@@ -83,16 +86,23 @@ class FileBlobWriter : public BlobWriter {
     buffers_.clear();
     start_ = end_ = offset - offset % kDiskBlockBytes;
     if (start_ == offset) return absl::OkStatus();
-    buffers_.push_back(pool_.Take());
+    RETURN_IF_ERROR(TakeBuffer());
     RETURN_IF_ERROR(segment_->Read(place_.offset + start_, buffers_.back().get(), kDiskBlockBytes));
     end_ = offset;
     return absl::OkStatus();
   }
 
-  void Append(const char* data, size_t size) {
+  absl::Status TakeBuffer() {
+    BufferPool::Buffer buffer = pool_.Take();
+    if (buffer == nullptr) return absl::ResourceExhaustedError("out of memory");
+    buffers_.push_back(std::move(buffer));
+    return absl::OkStatus();
+  }
+
+  absl::Status Append(const char* data, size_t size) {
     while (size > 0) {
       const uint64_t held = end_ - start_;
-      if (held == buffers_.size() * kBufferBytes) buffers_.push_back(pool_.Take());
+      if (held == buffers_.size() * kBufferBytes) RETURN_IF_ERROR(TakeBuffer());
       const size_t at = held % kBufferBytes;
       const size_t take = std::min<size_t>(size, kBufferBytes - at);
       std::memcpy(buffers_.back().get() + at, data, take);
@@ -100,6 +110,7 @@ class FileBlobWriter : public BlobWriter {
       size -= take;
       end_ += take;
     }
+    return absl::OkStatus();
   }
 
   absl::Status Flush() {
@@ -135,6 +146,12 @@ class FileBlobStore : public BlobStore {
     RETURN_IF_ERROR(MakeDirectories(directory));
     auto store = std::unique_ptr<FileBlobStore>(new FileBlobStore(directory, options));
     ASSIGN_OR_RETURN(store->directory_, OpenFile(directory, O_RDONLY | O_DIRECTORY));
+    if (::faccessat(store->directory_.get(), "00", F_OK, 0) == 0) {
+      return absl::FailedPreconditionError(fmt::format(
+          "{} holds blobs of an older layout, a file each, which this program can't read: start "
+          "with another data_dir",
+          directory));
+    }
     return store;
   }
   ~FileBlobStore() override {
@@ -145,6 +162,7 @@ class FileBlobStore : public BlobStore {
   absl::StatusOr<std::unique_ptr<BlobWriter>> Create(uint64_t size) override {
     const uint64_t room = std::max(RoundUpToDiskBlock(size), kDiskBlockBytes);
     std::lock_guard lock(mutex_);
+    if (active_ != nullptr && active_->failed()) SealLocked();
     const bool large = room > options_.segment_bytes / 4;
     if (active_ == nullptr || options_.segment_bytes - used_ < room) {
       if (large) return CreateAloneLocked(size, room);
@@ -165,13 +183,15 @@ class FileBlobStore : public BlobStore {
     std::lock_guard lock(mutex_);
     std::shared_ptr<Segment> segment = open_[place.segment].lock();
     if (segment == nullptr) {
-      auto opened = Segment::Open(path_, place.segment);
+      auto opened = Segment::Open(path_, place.segment, options_.sync);
       if (!opened.ok()) {
         open_.erase(place.segment);
         return OpenError(opened.status(), id);
       }
       open_[place.segment] = segment = *std::move(opened);
     }
+    // It may have been punched out.
+    RETURN_IF_ERROR(segment->Reserve(place.offset, place.end() - place.offset));
     return std::make_unique<FileBlobWriter>(std::move(place), std::move(segment), pool_);
   }
 
@@ -196,6 +216,11 @@ class FileBlobStore : public BlobStore {
   absl::StatusOr<Fd> Open(const BlobId& id) override {
     BlobPlace place;
     ASSIGN_OR_RETURN(const Fd file, OpenAt(id, O_RDONLY, &place));
+    ASSIGN_OR_RETURN(const uint64_t free, FreeBytes());
+    if (free < place.size + options_.copy_floor_bytes) {
+      return absl::ResourceExhaustedError(
+          fmt::format("{} has {} bytes free: too few for a copy of blob {}", path_, free, id));
+    }
     // Nameless, and gone with its last descriptor; before the kernel has written it, mostly.
     ASSIGN_OR_RETURN(const Fd copy, OpenFile(path_, O_RDWR | O_TMPFILE));
     auto from = static_cast<off_t>(place.offset);
@@ -225,13 +250,15 @@ class FileBlobStore : public BlobStore {
       std::vector<std::pair<uint64_t, uint64_t>> runs;  // [begin, end), in bytes
     };
     std::vector<Rubbish> found;
-    bool any_named = false;
-    ASSIGN_OR_RETURN(const std::vector<std::string> segments, QuietSegments(stop));
-    for (const std::string& segment : segments) {
+    bool any_named = false, any_unnamed = false;
+    ASSIGN_OR_RETURN(const std::vector<Listed> segments, List(stop));
+    for (const Listed& segment : segments) {
       RETURN_IF_ERROR(CheckStop(stop));
-      ASSIGN_OR_RETURN(const std::vector<BlobId> blobs, named(segment));
+      ASSIGN_OR_RETURN(const std::vector<BlobId> blobs, named(segment.name));
       any_named = any_named || !blobs.empty();
-      Rubbish rubbish{.segment = segment};
+      any_unnamed = any_unnamed || (blobs.empty() && segment.has_data);
+      if (!segment.quiet) continue;
+      Rubbish rubbish{.segment = segment.name};
       uint64_t at = 0;
       for (const BlobId& id : blobs) {
         ASSIGN_OR_RETURN(const BlobPlace place, PlaceOf(id));
@@ -241,11 +268,11 @@ class FileBlobStore : public BlobStore {
       rubbish.runs.emplace_back(at, UINT64_MAX);
       found.push_back(std::move(rubbish));
     }
-    if (!found.empty() && !any_named) {
+    if (any_unnamed && !any_named) {
       return absl::FailedPreconditionError(
           fmt::format("the catalogue names nothing of the {} files in {}: is it the right "
                       "catalogue? Nothing was removed",
-                      found.size(), path_));
+                      segments.size(), path_));
     }
     uint64_t freed = 0;
     for (const Rubbish& rubbish : found) {
@@ -306,9 +333,10 @@ class FileBlobStore : public BlobStore {
       return absl::InternalError("no random numbers for a segment's name");
     }
     const std::string name = Hex({reinterpret_cast<const char*>(random.data()), random.size()});
-    ASSIGN_OR_RETURN(auto segment, Segment::Make(path_, name, bytes));
+    ASSIGN_OR_RETURN(auto segment, Segment::Make(path_, name, bytes, options_.sync));
     std::erase_if(open_, [](const auto& entry) { return entry.second.expired(); });
     open_[name] = segment;
+    made_.insert(name);
     return segment;
   }
 
@@ -319,9 +347,10 @@ class FileBlobStore : public BlobStore {
   }
 
   // No more blobs go into the active segment; what it has left is given back. A crash leaves that
-  // to the sweep.
+  // to the sweep. One whose sync failed is remembered: opened anew, it would look sound.
   void SealLocked() {
     if (active_ != nullptr) (void)active_->Truncate(used_);
+    if (active_ != nullptr && active_->failed()) failed_.push_back(active_);
     active_ = nullptr;
     used_ = 0;
   }
@@ -341,30 +370,36 @@ class FileBlobStore : public BlobStore {
 
   // Not synced: a removal that a crash undoes leaves rubbish, which a sweep finds.
   void RemoveIfEmpty(int file, const std::string& segment) {
-    struct stat info;
-    if (::fstat(file, &info) != 0 || info.st_blocks != 0) return;
     std::lock_guard lock(mutex_);
-    if (!InUseLocked(segment)) ::unlink(PathOf(segment).c_str());
+    struct stat info;
+    if (InUseLocked(segment) || ::fstat(file, &info) != 0 || info.st_blocks != 0) return;
+    ::unlink(PathOf(segment).c_str());
+    made_.erase(segment);
   }
 
-  // In which nobody writes, and nobody has for an hour.
-  absl::StatusOr<std::vector<std::string>> QuietSegments(const std::stop_token& stop) {
+  struct Listed {
+    std::string name;
+    bool quiet;     // nobody writes there, nor is about to name what was written
+    bool has_data;  // not only room
+  };
+  absl::StatusOr<std::vector<Listed>> List(const std::stop_token& stop) {
     std::unique_ptr<DIR, int (*)(DIR*)> entries(::opendir(path_.c_str()), &::closedir);
     if (entries == nullptr) return ErrnoStatus(errno, fmt::format("read {}", path_));
     const time_t before = ::time(nullptr) - kSweepAgeSeconds;
-    std::vector<std::string> quiet;
+    std::vector<Listed> segments;
     // NOLINTNEXTLINE(concurrency-mt-unsafe): a stream of our own
     while (const dirent* entry = ::readdir(entries.get())) {
       RETURN_IF_ERROR(CheckStop(stop));
+      const std::string name = entry->d_name;
+      if (!IsSegmentName(name)) continue;
+      const auto file = OpenFile(PathOf(name), O_RDONLY);
       struct stat info;
-      if (!IsSegmentName(entry->d_name) ||
-          ::fstatat(::dirfd(entries.get()), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) {
-        continue;  // not ours, or gone meanwhile
-      }
+      if (!file.ok() || ::fstat(file->get(), &info) != 0) continue;  // gone meanwhile
       std::lock_guard lock(mutex_);
-      if (info.st_mtime < before && !InUseLocked(entry->d_name)) quiet.emplace_back(entry->d_name);
+      const bool quiet = !InUseLocked(name) && (!made_.contains(name) || info.st_mtime < before);
+      segments.push_back({name, quiet, ::lseek(file->get(), 0, SEEK_DATA) >= 0});
     }
-    return quiet;
+    return segments;
   }
 
   const std::string path_;
@@ -377,6 +412,8 @@ class FileBlobStore : public BlobStore {
   uint64_t used_ = 0;
   // Alive while anybody writes there.
   std::map<std::string, std::weak_ptr<Segment>> open_;
+  std::vector<std::shared_ptr<Segment>> failed_;
+  std::set<std::string> made_;  // since the store was opened
 };
 
 }  // namespace

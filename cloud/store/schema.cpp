@@ -13,7 +13,7 @@ namespace {
 constexpr std::array<std::string_view, 3> kMigrations = {R"(
   CREATE TABLE counter (name TEXT PRIMARY KEY, value BIGINT NOT NULL);
 
-  -- Every manifest that was ever offered and taken, from the offer on, and the blobs of its objects.
+  -- Every manifest that was taken, from its first progress or its commit on, and its objects' blobs.
   -- While a row of upload refers to it, it is an upload under way; then a row of clip does.
   CREATE TABLE manifest (
     number INTEGER PRIMARY KEY AUTOINCREMENT,

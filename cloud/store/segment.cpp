@@ -22,16 +22,6 @@ absl::StatusOr<Fd> OpenDirect(const std::string& path, int flags) {
   return file;
 }
 
-absl::Status Reserve(int file, uint64_t size, const std::string& path) {
-  int result = 0;
-  do {
-    result = ::fallocate(file, 0, 0, static_cast<off_t>(size));
-  } while (result != 0 && errno == EINTR);
-  if (result != 0) return DiskError(errno, fmt::format("reserve {} bytes for {}", size, path));
-  if (::fsync(file) != 0) return DiskError(errno, fmt::format("fsync {}", path));
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 absl::Status DiskError(int error, std::string_view what) {
@@ -41,23 +31,26 @@ absl::Status DiskError(int error, std::string_view what) {
 }
 
 absl::StatusOr<std::shared_ptr<Segment>> Segment::Make(const std::string& directory,
-                                                       const std::string& name, uint64_t size) {
+                                                       const std::string& name, uint64_t size,
+                                                       SyncCall sync) {
   const std::string path = directory + "/" + name;
   ASSIGN_OR_RETURN(Fd file, OpenDirect(path, O_RDWR | O_CREAT | O_EXCL));
-  absl::Status made = Reserve(file.get(), size, path);
-  if (made.ok()) made = SyncDirectory(directory);
-  if (!made.ok()) {
-    ::unlink(path.c_str());
-    return made;
+  auto segment = std::shared_ptr<Segment>(new Segment(path, name, std::move(file), sync));
+  absl::Status made = segment->Reserve(0, size);
+  if (made.ok() && ::fsync(segment->file_.get()) != 0) {
+    made = DiskError(errno, fmt::format("fsync {}", path));
   }
-  return std::shared_ptr<Segment>(new Segment(path, name, std::move(file)));
+  if (made.ok()) made = SyncDirectory(directory);
+  if (made.ok()) return segment;
+  ::unlink(path.c_str());
+  return made;
 }
 
 absl::StatusOr<std::shared_ptr<Segment>> Segment::Open(const std::string& directory,
-                                                       const std::string& name) {
+                                                       const std::string& name, SyncCall sync) {
   const std::string path = directory + "/" + name;
   ASSIGN_OR_RETURN(Fd file, OpenDirect(path, O_RDWR));
-  return std::shared_ptr<Segment>(new Segment(path, name, std::move(file)));
+  return std::shared_ptr<Segment>(new Segment(path, name, std::move(file), sync));
 }
 
 absl::Status Segment::Write(uint64_t offset, const struct iovec* parts, int count) {
@@ -101,7 +94,7 @@ absl::Status Segment::Sync() {
     syncing_ = true;
     const uint64_t covers = asked_;
     lock.unlock();
-    const int error = ::fdatasync(file_.get()) == 0 ? 0 : errno;
+    const int error = sync_(file_.get()) == 0 ? 0 : errno;
     lock.lock();
     syncing_ = false;
     if (error == 0) {
@@ -112,6 +105,20 @@ absl::Status Segment::Sync() {
     synced_.notify_all();
   }
   return absl::OkStatus();
+}
+
+bool Segment::failed() {
+  std::lock_guard lock(mutex_);
+  return !failed_.ok();
+}
+
+absl::Status Segment::Reserve(uint64_t offset, uint64_t size) {
+  int result = 0;
+  do {
+    result = ::fallocate(file_.get(), 0, static_cast<off_t>(offset), static_cast<off_t>(size));
+  } while (result != 0 && errno == EINTR);
+  if (result == 0) return absl::OkStatus();
+  return DiskError(errno, fmt::format("reserve {} bytes of {}", size, path_));
 }
 
 absl::Status Segment::Truncate(uint64_t size) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include <condition_variable>
 #include <cstdint>
@@ -13,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "cloud/store/blob_store.h"
 #include "common/file.h"
 
 namespace gleaner::cloud {
@@ -26,10 +28,12 @@ class Segment {
   // A new file of `size` bytes; it and its name are durable on return. ALREADY_EXISTS;
   // RESOURCE_EXHAUSTED, and no file, if the disk hasn't the room.
   static absl::StatusOr<std::shared_ptr<Segment>> Make(const std::string& directory,
-                                                       const std::string& name, uint64_t size);
+                                                       const std::string& name, uint64_t size,
+                                                       SyncCall sync = &::fdatasync);
   // NOT_FOUND.
   static absl::StatusOr<std::shared_ptr<Segment>> Open(const std::string& directory,
-                                                       const std::string& name);
+                                                       const std::string& name,
+                                                       SyncCall sync = &::fdatasync);
 
   const std::string& name() const { return name_; }
 
@@ -40,15 +44,19 @@ class Segment {
   // come while the disk is busy share the next sync. After an error every later call fails: the
   // kernel may have dropped what it failed to write.
   absl::Status Sync();
+  bool failed();
+  // Room for [offset, offset + size), where there is none yet. RESOURCE_EXHAUSTED.
+  absl::Status Reserve(uint64_t offset, uint64_t size);
   // Gives what lies beyond `size` back to the file system.
   absl::Status Truncate(uint64_t size);
 
  private:
-  Segment(std::string path, std::string name, Fd file)
-      : path_(std::move(path)), name_(std::move(name)), file_(std::move(file)) {}
+  Segment(std::string path, std::string name, Fd file, SyncCall sync)
+      : path_(std::move(path)), name_(std::move(name)), file_(std::move(file)), sync_(sync) {}
 
   const std::string path_, name_;
   const Fd file_;
+  const SyncCall sync_;
 
   std::mutex mutex_;
   std::condition_variable synced_;

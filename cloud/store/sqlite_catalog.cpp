@@ -113,6 +113,7 @@ void SqliteCatalog::CommitTogether(const std::vector<Waiting*>& batch) {
       broken_ = absl::InternalError(
           fmt::format("{} had an I/O error and takes no more changes until a restart: {}", path_,
                       error.what()));
+      is_broken_ = true;
       LOG_ERROR("{}", Message(broken_));
     }
   }
@@ -144,6 +145,8 @@ void SqliteCatalog::GiveReader(std::unique_ptr<Sql> reader) {
 }
 
 absl::StatusOr<uint64_t> SqliteCatalog::NextLease() {
+  // No lease for an upload that could never begin.
+  if (is_broken_) return absl::InternalError("the catalogue takes no changes until a restart");
   std::lock_guard lock(lease_mutex_);
   if (next_lease_ == lease_end_) {
     const uint64_t end = lease_end_ + kLeaseBlock;

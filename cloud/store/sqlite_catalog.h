@@ -96,6 +96,7 @@ class SqliteCatalog : public Catalog {
   std::vector<Waiting*> waiting_;
   bool committing_ = false;
   absl::Status broken_;  // after an I/O error: what every later change answers
+  std::atomic<bool> is_broken_{false};
 
   std::unique_ptr<Sql> writer_;  // used by whoever set committing_
   std::mutex readers_mutex_;

@@ -155,6 +155,32 @@ TEST_F(ClipUploadTest, AnUploadThatTheCatalogueWasNeverToldOfTakesItsBlobsWithIt
   }
 }
 
+TEST_F(ClipUploadTest, AClipKeepsItsBlobsThoughItsUploadNeverBegan) {
+  auto upload = *ClipUpload::Create(disk_.store(), Row(), clip_.manifest);
+  WriteAll(*upload);
+  EXPECT_THAT(upload->Hash(), IsEmpty());
+  ASSERT_TRUE(upload->Sync(nullptr).ok());
+  ASSERT_TRUE(upload->Commit(*catalog_, 77).ok());
+  upload.reset();
+  EXPECT_EQ(WhatIsWrong(*catalog_, disk_.store(), "cart-1", clip_), "");
+}
+
+TEST_F(ClipUploadTest, ARefusedUploadTakesItsBlobsWithIt) {
+  auto first = *ClipUpload::Create(disk_.store(), Row(), clip_.manifest);
+  WriteAll(*first);
+  MakeDurable(*first);
+  ASSERT_TRUE(first->Commit(*catalog_, 77).ok());
+  auto upload = *ClipUpload::Create(disk_.store(), Row(), clip_.manifest);
+  const std::vector<BlobId> blobs = upload->row().blobs;
+  WriteAll(*upload);
+  EXPECT_THAT(upload->Hash(), IsEmpty());
+  ASSERT_TRUE(upload->Sync(nullptr).ok());
+  EXPECT_TRUE(absl::IsAlreadyExists(upload->Begin(*catalog_)));
+  upload.reset();
+  EXPECT_TRUE(absl::IsNotFound(disk_.store().SizeOf(blobs[1]).status()));
+  EXPECT_EQ(WhatIsWrong(*catalog_, disk_.store(), "cart-1", clip_), "");
+}
+
 TEST_F(ClipUploadTest, ForgetsAnObjectThatIsReadBackWithAnotherDigest) {
   auto upload = *ClipUpload::Create(disk_.store(), Row(), clip_.manifest);
   WriteAll(*upload);
@@ -175,6 +201,7 @@ TEST_F(ClipUploadTest, ForgetsAnObjectThatHasAnotherDigestThoughEachBlockMatches
   EXPECT_THAT(upload->Hash(), ElementsAre(1));
   EXPECT_FALSE(upload->received());
   ASSERT_TRUE(upload->Sync(nullptr).ok());
+  EXPECT_EQ(disk_.store().BytesInMemory(), 0u);
   EXPECT_THAT(upload->durable_offsets(), ElementsAre(clip_.objects[0].size(), 0));
 }
 

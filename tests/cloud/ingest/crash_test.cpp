@@ -54,7 +54,8 @@ struct Outcome {
 };
 
 // Two clips are sent to a server that dies at `crash_at`, then the rest to one that doesn't.
-Outcome CrashAndGoOn(const std::string& crash_at, const char* acknowledge) {
+// `at_once`: each clip's chunks without waiting for an answer.
+Outcome CrashAndGoOn(const std::string& crash_at, const char* acknowledge, bool at_once = false) {
   TemporaryFolder folder;
   std::vector<SentClip> clips;
   for (uint64_t i = 1; i <= 2; ++i) clips.push_back(MakeClip("cart-1", i));
@@ -65,7 +66,7 @@ Outcome CrashAndGoOn(const std::string& crash_at, const char* acknowledge) {
     Child child(folder.path(), crash_at, acknowledge);
     TestDevice device(child.address(), grpc::InsecureChannelCredentials(), "cart-1");
     for (const SentClip& clip : clips) {
-      const auto progress = device.Upload(clip);
+      const auto progress = at_once ? device.UploadAtOnce(clip) : device.Upload(clip);
       sent += progress.sent;
       if (progress.receipt) receipted.push_back(&clip);
     }
@@ -118,6 +119,18 @@ TEST_P(IngestCrash, LosesNoReceiptAndResumesWithinAChunk) {
     EXPECT_TRUE(outcome.crashed || nth == 3) << "the step was never reached";
     EXPECT_EQ(outcome.lost, 0u);
     EXPECT_LE(outcome.resent, kBlockBytes);
+  }
+}
+
+// A clip that is whole before anything of it was told goes without a row of its own: what is sent
+// again is then the clip, and still nothing is lost or there twice.
+TEST_P(IngestCrash, LosesNoReceiptOfAClipThatCameAtOnce) {
+  for (int nth = 1; nth <= 2; ++nth) {
+    const std::string at = fmt::format("{}:{}", GetParam(), nth);
+    SCOPED_TRACE(at);
+    const Outcome outcome = CrashAndGoOn(at, "late", /*at_once=*/true);
+    EXPECT_EQ(outcome.lost, 0u);
+    EXPECT_LE(outcome.resent, MakeClip("cart-1", 1).payload());
   }
 }
 

@@ -1,6 +1,7 @@
 // The upload protocol, over real gRPC and mutual TLS, one rule of the contract a test.
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 
 #include <thread>
 
@@ -258,6 +259,40 @@ TEST_F(IngestTest, AnObjectWhoseDigestDiffersIsForgottenAndNeverCommitted) {
   EXPECT_EQ(catalog_->GetSummary(0)->clips(), 0u);
 }
 
+TEST_F(IngestTest, AClipThatComesAtOnceIsAnsweredByItsReceiptAlone) {
+  const SentClip clip = MakeClip("cart-1", 1);
+  const auto progress = Connect()->UploadAtOnce(clip);
+  EXPECT_TRUE(progress.receipt.has_value());
+  EXPECT_EQ(progress.answers, 1);
+  ExpectWhole(clip);
+  Restart();
+  ExpectWhole(clip);
+  EXPECT_EQ(catalog_->SumUploads("cart-1")->count, 0u);
+}
+
+TEST_F(IngestTest, ALongClipThatComesAtOnceIsHeardOfAlongTheWay) {
+  const SentClip clip = MakeClip("cart-1", 1, 9 * kBlockBytes);
+  const auto progress = Connect()->UploadAtOnce(clip);
+  EXPECT_TRUE(progress.receipt.has_value());
+  EXPECT_GT(progress.answers, 1);
+  ExpectWhole(clip);
+}
+
+TEST_F(IngestTest, WhatIsCutBeforeAnythingWasToldLeavesNothingBehind) {
+  const SentClip clip = MakeClip("cart-1", 1);
+  auto device = Connect();
+  ASSERT_TRUE(device->Ask(OfferOf(clip)).has_grant());
+  device->Cut();
+  Stop();  // the pool's work is done then
+  for (const auto& file : std::filesystem::directory_iterator(folder_ / "blobs")) {
+    struct stat info {};
+    ASSERT_EQ(::stat(file.path().c_str(), &info), 0);
+    EXPECT_EQ(info.st_blocks, 0);
+  }
+  Start();
+  EXPECT_FALSE(catalog_->FindUpload("cart-1", clip.key())->has_value());
+}
+
 TEST_F(IngestTest, SeveralClipsTravelAtOnceOnOneStream) {
   auto device = Connect();
   std::vector<SentClip> clips;
@@ -325,7 +360,7 @@ TEST_F(IngestTest, WhatWasDamagedOnTheDiskIsAskedForAgain) {
   ExpectWhole(clip);
 }
 
-TEST_F(IngestTest, ABlobThatAPowerCutTookIsMadeAnew) {
+TEST_F(IngestTest, ABlobWhoseBytesAPowerCutTookIsSentAgain) {
   const SentClip clip = MakeClip("cart-1", 1);
   Connect()->Upload(clip, 2);
   const BlobId blob = (*catalog_->FindUpload("cart-1", clip.key()))->blobs[kVideo];

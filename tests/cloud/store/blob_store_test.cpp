@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <utime.h>
 
+#include <atomic>
 #include <filesystem>
 #include <set>
 #include <thread>
@@ -26,7 +27,14 @@ class BlobStoreTest : public testing::Test {
 
   void Open() {
     store_.reset();
-    store_ = *OpenFileBlobStore(folder_ / "blobs", {.segment_bytes = kSegmentBytes});
+    store_ = *OpenFileBlobStore(folder_ / "blobs",
+                                {.segment_bytes = kSegmentBytes, .sync = &FailOnDemand});
+  }
+  static int FailOnDemand(int file) {
+    ++syncs_;
+    if (!fail_next_sync_.exchange(false)) return ::fdatasync(file);
+    errno = EIO;
+    return -1;
   }
   static absl::Status Write(BlobWriter& writer, uint64_t offset, std::string text) {
     iovec part{text.data(), text.size()};
@@ -58,9 +66,8 @@ class BlobStoreTest : public testing::Test {
     const absl::Status read = store_->Read(id, 0, *size, &out);
     return read.ok() ? out : read.ToString();
   }
-  // As if the store had been closed two hours ago.
-  void MakeOld() {
-    Open();
+  // As if nobody had written for two hours.
+  void MakeOld() const {
     const utimbuf times{::time(nullptr) - 7200, ::time(nullptr) - 7200};
     for (const auto& entry : std::filesystem::directory_iterator(folder_ / "blobs")) {
       ASSERT_EQ(::utime(entry.path().c_str(), &times), 0);
@@ -76,6 +83,8 @@ class BlobStoreTest : public testing::Test {
     };
   }
 
+  static inline std::atomic<int> syncs_{0};
+  static inline std::atomic<bool> fail_next_sync_{false};
   TemporaryFolder folder_;
   std::unique_ptr<BlobStore> store_;
 };
@@ -113,12 +122,14 @@ TEST_F(BlobStoreTest, HoldsWhatWasWrittenInMemoryUntilTheSync) {
   ASSERT_TRUE(Write(*writer, 0, bytes).ok());
   EXPECT_TRUE(absl::IsNotFound(store_->SizeOf(writer->id()).status()));
   EXPECT_GE(store_->BytesInMemory(), bytes.size());
+  const int before = syncs_;
   std::string held;
   for (const iovec& part : writer->Held(5)) {
     held.append(static_cast<const char*>(part.iov_base), part.iov_len);
   }
   EXPECT_EQ(held, bytes.substr(5));
   ASSERT_TRUE(writer->Sync().ok());
+  EXPECT_EQ(syncs_, before + 1) << "what the disk has in its own memory is not durable";
   EXPECT_EQ(store_->BytesInMemory(), 0u);
   EXPECT_TRUE(writer->Held(0).empty());
   EXPECT_EQ(Read(writer->id()), bytes);
@@ -163,6 +174,46 @@ TEST_F(BlobStoreTest, AFullSegmentGivesBackWhatItHasLeft) {
   EXPECT_EQ(FileOf(blobs[0]).st_size, static_cast<off_t>(4 * RoundUpToDiskBlock(fifth.size())));
   store_.reset();
   EXPECT_EQ(FileOf(blobs[4]).st_size, static_cast<off_t>(RoundUpToDiskBlock(fifth.size())));
+}
+
+TEST_F(BlobStoreTest, AFileWhoseSyncFailedIsBelievedNoMore) {
+  const BlobId sound = Make("sound");
+  auto writer = *store_->Create(6), beside = *store_->Create(6);
+  ASSERT_TRUE(Write(*writer, 0, "broken").ok());
+  fail_next_sync_ = true;
+  EXPECT_FALSE(writer->Sync().ok());
+  EXPECT_FALSE(writer->Sync().ok()) << "the kernel may have dropped it, and says so once";
+  EXPECT_FALSE(beside->Sync().ok());
+  const BlobId after = Make("after");
+  EXPECT_NE(PathOf(after), PathOf(sound));
+  EXPECT_FALSE((*store_->Resume(sound))->Sync().ok());
+  EXPECT_EQ(Read(sound), "sound");
+  EXPECT_EQ(Read(after), "after");
+}
+
+TEST_F(BlobStoreTest, AResumedBlobHasItsRoomAlsoWhereItWasRemoved) {
+  const std::string bytes(100'000, 'x');
+  const BlobId id = Make(bytes);
+  const auto whole = FileOf(id).st_blocks;
+  ASSERT_TRUE(store_->Remove(id).ok());
+  EXPECT_LT(FileOf(id).st_blocks, whole);
+  auto writer = *store_->Resume(id);
+  EXPECT_EQ(FileOf(id).st_blocks, whole);
+  ASSERT_TRUE(Write(*writer, 0, bytes).ok());
+  ASSERT_TRUE(writer->Sync().ok());
+  EXPECT_EQ(Read(id), bytes);
+}
+
+TEST_F(BlobStoreTest, BlobsOfAnOlderLayoutAreNotMistakenForNone) {
+  std::filesystem::create_directories(folder_ / "old/00");
+  EXPECT_TRUE(absl::IsFailedPrecondition(OpenFileBlobStore(folder_ / "old").status()));
+}
+
+TEST_F(BlobStoreTest, ACopyForAWorkerLeavesTheRoomThatIsToBeKept) {
+  const BlobId id = Make("mine");
+  store_ = *OpenFileBlobStore(folder_ / "blobs",
+                              {.segment_bytes = kSegmentBytes, .copy_floor_bytes = 1ull << 60});
+  EXPECT_TRUE(absl::IsResourceExhausted(store_->Open(id).status()));
 }
 
 TEST_F(BlobStoreTest, RefusesABlobLargerThanTheDiskAndLeavesNothing) {
@@ -226,21 +277,33 @@ TEST_F(BlobStoreTest, WhatIsRemovedGivesItsRoomBackAndItsNeighboursStay) {
   EXPECT_EQ(Files(), 0u);
 }
 
-TEST_F(BlobStoreTest, SweepsOnlyWhatIsOldAndUnnamed) {
+TEST_F(BlobStoreTest, SweepsWhatNothingNamesOfFilesThatNobodyWritesIn) {
   const std::string bytes(50'000, 'x');
   const BlobId rubbish = Make(bytes), named = Make(bytes), more = Make(bytes);
-  MakeOld();
+  Open();
   const BlobId fresh = Make(bytes);
   const auto freed = store_->Sweep(Naming({named}));
   ASSERT_TRUE(freed.ok()) << freed.status();
-  EXPECT_GE(*freed, 2 * bytes.size());
-  EXPECT_LE(*freed, 2 * RoundUpToDiskBlock(bytes.size()));
+  EXPECT_EQ(*freed, 2 * RoundUpToDiskBlock(bytes.size()));
   EXPECT_EQ(Read(named), bytes);
   EXPECT_EQ(Read(fresh), bytes);
   for (const BlobId& id : {rubbish, more}) {
     EXPECT_TRUE(absl::IsNotFound(store_->Open(id).status()));
   }
   EXPECT_EQ(*store_->Sweep(Naming({named})), 0u);
+}
+
+TEST_F(BlobStoreTest, SweepsWhatItMadeItselfOnlyWhenItIsOld) {
+  const BlobId named = Make("named");
+  const std::string bytes(kSegmentBytes + 1, 'x');
+  const BlobId alone = Make(bytes);
+  ASSERT_TRUE(store_->Sweep(Naming({named})).ok());
+  EXPECT_EQ(Read(alone), bytes) << "it may be named in a moment";
+  MakeOld();
+  ASSERT_TRUE(store_->Sweep(Naming({named})).ok());
+  EXPECT_TRUE(absl::IsNotFound(store_->Open(alone).status()));
+  EXPECT_EQ(Files(), 1u);
+  EXPECT_EQ(Read(named), "named");
 }
 
 TEST_F(BlobStoreTest, SweepsNothingWhereSomebodyStillWrites) {
@@ -254,13 +317,13 @@ TEST_F(BlobStoreTest, SweepsNothingWhereSomebodyStillWrites) {
   EXPECT_EQ(Read(writer->id()), "later");
 }
 
-TEST_F(BlobStoreTest, SweepsAwayFilesInWhichNothingIsNamed) {
-  const BlobId named = Make("named");
-  const BlobId alone = Make(std::string(kSegmentBytes, 'x'));
-  MakeOld();
-  ASSERT_TRUE(store_->Sweep(Naming({named})).ok());
-  EXPECT_EQ(Files(), 1u);
-  EXPECT_EQ(Read(named), "named");
+TEST_F(BlobStoreTest, FilesWithoutAnyBytesAreSweptWhateverTheCatalogueKnows) {
+  const BlobId probe = Make("x");
+  ASSERT_TRUE(store_->Remove(probe).ok());
+  Open();
+  ASSERT_EQ(Files(), 1u);
+  ASSERT_TRUE(store_->Sweep(Naming({})).ok());
+  EXPECT_EQ(Files(), 0u);
 }
 
 TEST_F(BlobStoreTest, WhatACrashLeftOfASegmentIsGivenBackByTheSweep) {
@@ -271,7 +334,7 @@ TEST_F(BlobStoreTest, WhatACrashLeftOfASegmentIsGivenBackByTheSweep) {
   const Fd file = *OpenFile(PathOf(named), O_RDWR | O_CREAT);
   ASSERT_EQ(::fallocate(file.get(), 0, 0, kSegmentBytes), 0);
   ASSERT_TRUE(WriteAt(file.get(), "named", 5, 0).ok());
-  MakeOld();
+  Open();
   const auto freed = store_->Sweep(Naming({named}));
   ASSERT_TRUE(freed.ok()) << freed.status();
   EXPECT_EQ(*freed, kSegmentBytes - kDisk);
@@ -281,7 +344,7 @@ TEST_F(BlobStoreTest, WhatACrashLeftOfASegmentIsGivenBackByTheSweep) {
 TEST_F(BlobStoreTest, ASweepThatIsStoppedClearsNothing) {
   const BlobId named = Make("named"), a = Make("a");
   const BlobId b = Make(std::string(kSegmentBytes, 'b'));
-  MakeOld();
+  Open();
   std::stop_source stop;
   int asked = 0;
   const auto freed = store_->Sweep(
@@ -298,7 +361,7 @@ TEST_F(BlobStoreTest, ASweepThatIsStoppedClearsNothing) {
 
 TEST_F(BlobStoreTest, SweepsNothingForACatalogueThatKnowsNoneOfItOrFails) {
   const BlobId a = Make("a"), b = Make("b");
-  MakeOld();
+  Open();
   EXPECT_TRUE(absl::IsFailedPrecondition(store_->Sweep(Naming({})).status()));
   const auto failing = [](std::string_view) -> absl::StatusOr<std::vector<BlobId>> {
     return absl::UnavailableError("locked");

@@ -45,7 +45,8 @@ class CatalogTest : public testing::Test {
 };
 
 TEST_F(CatalogTest, AnUploadIsFoundUntilItIsAClip) {
-  const TestClip clip = MakeTestClip({});
+  TestClip clip = MakeTestClip({});
+  clip.upload.size_bytes = 1'020'000;
   EXPECT_FALSE(catalog_->FindUpload("cart-1", clip.upload.key)->has_value());
   ASSERT_TRUE(catalog_->BeginUpload(clip.upload).ok());
   Open();
@@ -55,6 +56,7 @@ TEST_F(CatalogTest, AnUploadIsFoundUntilItIsAClip) {
   EXPECT_EQ(upload->manifest_sha256, clip.upload.manifest_sha256);
   EXPECT_EQ(upload->blobs, clip.upload.blobs);
   EXPECT_EQ(upload->begun_unix_ns, clip.upload.begun_unix_ns);
+  EXPECT_EQ(upload->size_bytes, clip.upload.size_bytes);
   EXPECT_EQ(catalog_->SumUploads("cart-1")->count, 1u);
   EXPECT_FALSE(catalog_->FindUpload("cart-2", clip.upload.key)->has_value());
   EXPECT_FALSE(catalog_->FindCommitted("cart-1", clip.upload.key)->has_value());
