@@ -2,7 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
+#include <optional>
+#include <span>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_join.h"
@@ -14,13 +15,52 @@ namespace {
 
 constexpr size_t kMaxConfigBytes = 1 << 20;
 
-// "12.5 MiB" → 12.5, "MiB".
-bool SplitUnit(std::string_view text, double* number, std::string* unit) {
-  const size_t end = text.find_first_not_of("0123456789.");
-  if (end == 0 || !absl::SimpleAtod(std::string(text.substr(0, end)), number)) return false;
-  const size_t letters = end == std::string_view::npos ? end : text.find_first_not_of(' ', end);
-  *unit = letters == std::string_view::npos ? "" : text.substr(letters);
-  return true;
+struct Unit {
+  std::string_view name;
+  double scale;
+};
+constexpr Unit kSizes[] = {{"", 1},
+                           {"B", 1},
+                           {"KB", 1e3},
+                           {"kB", 1e3},
+                           {"MB", 1e6},
+                           {"GB", 1e9},
+                           {"TB", 1e12},
+                           {"KiB", 1024.},
+                           {"MiB", 1048576.},
+                           {"GiB", 1073741824.},
+                           {"TiB", 1099511627776.}};
+constexpr Unit kDurations[] = {{"us", 1e3},   {"ms", 1e6},   {"s", 1e9},
+                               {"min", 60e9}, {"h", 3600e9}, {"d", 86400e9}};
+
+// A string such as "12.5 MiB" in the unit whose scale is 1.
+std::optional<double> Scaled(const toml::node& node, std::span<const Unit> units) {
+  const auto text = node.value_exact<std::string>();
+  if (!text) return std::nullopt;
+  const size_t end = text->find_first_not_of("0123456789.");
+  double number = 0;
+  if (end == 0 || !absl::SimpleAtod(text->substr(0, end), &number)) return std::nullopt;
+  const size_t letters = end == std::string::npos ? end : text->find_first_not_of(' ', end);
+  const std::string_view name =
+      letters == std::string::npos ? "" : std::string_view(*text).substr(letters);
+  for (const Unit& unit : units) {
+    if (unit.name == name) return number * unit.scale;
+  }
+  return std::nullopt;
+}
+
+// As a double, the greatest int64_t is 2^63, which is none.
+bool IsIn(double value, const IntRange& range) {
+  return value >= static_cast<double>(range.min) && value <= static_cast<double>(range.max) &&
+         value < 0x1p63;
+}
+
+// What the file holds may have line ends and terminal controls in it.
+std::string OneLine(std::string text) {
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < ' ' || c == 0x7f) c = '?';
+  }
+  return text;
 }
 
 }  // namespace
@@ -49,7 +89,7 @@ absl::StatusOr<ConfigReader> ConfigReader::Parse(std::string_view text, std::str
   } catch (const toml::parse_error& error) {
     return absl::InvalidArgumentError(
         fmt::format("{}:{}:{}: {}", shared->name, error.source().begin.line,
-                    error.source().begin.column, error.description()));
+                    error.source().begin.column, OneLine(std::string(error.description()))));
   }
   const toml::table* root = &shared->root;
   return ConfigReader(std::move(shared), root, "");
@@ -75,7 +115,7 @@ std::string ConfigReader::Where(const toml::node* node, std::string_view key) co
 }
 
 void ConfigReader::Note(const toml::node* node, std::string_view key, std::string_view message) {
-  shared_->errors.push_back(fmt::format("{}: {}", Where(node, key), message));
+  shared_->errors.push_back(OneLine(fmt::format("{}: {}", Where(node, key), message)));
 }
 
 void ConfigReader::Error(std::string_view key, std::string_view message) {
@@ -137,77 +177,34 @@ bool ConfigReader::Bool(std::string_view key, bool fallback) {
 int64_t ConfigReader::Bytes(std::string_view key, int64_t fallback, IntRange range) {
   const toml::node* node = Find(key);
   if (node == nullptr) return fallback;
-  double value = 0;
-  if (auto number = node->value_exact<int64_t>()) {
-    value = static_cast<double>(*number);
-  } else {
-    const auto text = node->value_exact<std::string>();
-    std::string unit;
-    double scale = 0;
-    if (text && SplitUnit(*text, &value, &unit)) {
-      static constexpr struct {
-        std::string_view name;
-        double scale;
-      } kUnits[] = {{"", 1},
-                    {"B", 1},
-                    {"KB", 1e3},
-                    {"kB", 1e3},
-                    {"MB", 1e6},
-                    {"GB", 1e9},
-                    {"TB", 1e12},
-                    {"KiB", 1024.},
-                    {"MiB", 1048576.},
-                    {"GiB", 1073741824.},
-                    {"TiB", 1099511627776.}};
-      for (const auto& known : kUnits) {
-        if (known.name == unit) scale = known.scale;
-      }
-    }
-    if (scale == 0) {
-      Note(node, key, "must be a size such as 536870912, \"512 MiB\" or \"2 GB\"");
-      return fallback;
-    }
-    value *= scale;
-  }
-  if (value < static_cast<double>(range.min) || value > static_cast<double>(range.max)) {
+  if (node->is_integer()) return Int(key, fallback, range);
+  const std::optional<double> value = Scaled(*node, kSizes);
+  if (!value) {
+    Note(node, key, "must be a size such as 536870912, \"512 MiB\" or \"2 GB\"");
+  } else if (!IsIn(*value, range)) {
     Note(node, key,
-         fmt::format("is {} bytes, must be {} to {}", static_cast<int64_t>(value), range.min,
-                     range.max));
-    return fallback;
+         fmt::format("is {:.15g} bytes, must be {} to {}", *value, range.min, range.max));
+  } else {
+    return static_cast<int64_t>(*value);
   }
-  return static_cast<int64_t>(value);
+  return fallback;
 }
 
 int64_t ConfigReader::DurationNs(std::string_view key, int64_t fallback_ns, IntRange range_ns) {
   const toml::node* node = Find(key);
   if (node == nullptr) return fallback_ns;
-  const auto text = node->value_exact<std::string>();
-  double value = 0;
-  std::string unit;
-  double scale = 0;
-  if (text && SplitUnit(*text, &value, &unit)) {
-    static constexpr struct {
-      std::string_view name;
-      double scale;
-    } kUnits[] = {{"us", 1e3},   {"ms", 1e6},   {"s", 1e9},
-                  {"min", 60e9}, {"h", 3600e9}, {"d", 86400e9}};
-    for (const auto& known : kUnits) {
-      if (known.name == unit) scale = known.scale;
-    }
-  }
-  if (scale == 0) {
+  const std::optional<double> value = Scaled(*node, kDurations);
+  if (!value) {
     Note(node, key, "must be a length of time such as \"250ms\", \"10s\", \"5min\" or \"2h\"");
-    return fallback_ns;
-  }
-  value *= scale;
-  if (value < static_cast<double>(range_ns.min) || value > static_cast<double>(range_ns.max)) {
+  } else if (!IsIn(*value, range_ns)) {
     Note(node, key,
-         fmt::format("is {} s, must be {} s to {} s", value / 1e9,
+         fmt::format("is {} s, must be {} s to {} s", *value / 1e9,
                      static_cast<double>(range_ns.min) / 1e9,
                      static_cast<double>(range_ns.max) / 1e9));
-    return fallback_ns;
+  } else {
+    return static_cast<int64_t>(*value);
   }
-  return static_cast<int64_t>(value);
+  return fallback_ns;
 }
 
 std::vector<std::string> ConfigReader::Strings(std::string_view key) {
@@ -261,9 +258,9 @@ void ConfigReader::FindUnknown(const toml::table& table, const std::string& path
   for (const auto& [key, node] : table) {
     const std::string name = path + std::string(key.str());
     if (!shared_->used.contains(&node)) {
-      shared_->errors.push_back(fmt::format("{}:{}:{}: {}: is not a known setting", shared_->name,
-                                            node.source().begin.line, node.source().begin.column,
-                                            name));
+      shared_->errors.push_back(
+          OneLine(fmt::format("{}:{}:{}: {}: is not a known setting", shared_->name,
+                              node.source().begin.line, node.source().begin.column, name)));
       continue;
     }
     if (const toml::table* inner = node.as_table()) FindUnknown(*inner, name + ".");

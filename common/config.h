@@ -61,8 +61,8 @@ class ConfigReader {
   // Notes a mistake that the caller found in `key`'s value: "file:12:8: camera.url: <message>".
   void Error(std::string_view key, std::string_view message);
 
-  // OK, or INVALID_ARGUMENT with every mistake on its own line; a key that no getter asked for is a
-  // mistake. Call on the root reader, last.
+  // OK, or INVALID_ARGUMENT with every mistake on its own line, control characters shown as "?"; a
+  // key that no getter asked for is a mistake. Call on the root reader, last.
   absl::Status Finish();
 
  private:

@@ -4,6 +4,7 @@
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/wire_format_lite.h>
 
+#include <limits>
 #include <set>
 #include <string>
 
@@ -90,8 +91,13 @@ absl::Status CheckVideo(const std::string& field, const v1::VideoTrack& video) {
     return Bad(field + ".pts_delta", fmt::format("has {} entries for {} frames",
                                                  video.pts_delta_size(), video.frame_count()));
   }
+  int64_t pts = video.first_pts();
   for (const uint32_t delta : video.pts_delta()) {
     if (delta == 0) return Bad(field + ".pts_delta", "holds a 0");
+    if (pts > std::numeric_limits<int64_t>::max() - delta) {
+      return Bad(field + ".pts_delta", "goes beyond what 64 bits hold");
+    }
+    pts += delta;
   }
   return CheckText(field + ".encoder", video.encoder());
 }

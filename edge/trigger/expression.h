@@ -72,7 +72,8 @@ struct Expression {
 // of > >= < <= == !=`. Columns are bytes, from 1. Safe for any input.
 absl::StatusOr<Expression> ParseExpression(std::string_view text);
 
-// The canonical text, with no more parentheses than it needs: parsing it gives the same tree.
+// The canonical text, with no more parentheses than it needs: parsing it gives the same tree, if it
+// isn't longer than a rule may be (blanks are put in).
 std::string ToText(const Expression& expression);
 
 // The signals as they are written in the expression, sorted, each once.

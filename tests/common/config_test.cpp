@@ -1,5 +1,6 @@
 #include "common/config.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -11,6 +12,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 ConfigReader Parse(std::string_view text) { return *ConfigReader::Parse(text, "edge.toml"); }
 
@@ -80,6 +82,32 @@ TEST(Config, RefusesValuesThatDoNotFitTheirRange) {
   EXPECT_EQ(reader.Int("c", 3), 3);
   EXPECT_THAT(std::string(Message(reader.Finish())),
               AllOf(HasSubstr(": a: "), HasSubstr(": b: "), HasSubstr(": c: ")));
+}
+
+// The first number is 2^63, which a double holds and an int64_t does not.
+TEST(Config, RefusesSizesAndTimesBeyond64Bits) {
+  for (const std::string& number : {std::string("9223372036854775808"), std::string(400, '9')}) {
+    ConfigReader reader =
+        Parse(fmt::format("size = \"{0}\"\nmore = \"{0} TiB\"\nwait = \"{0} d\"\n", number));
+    EXPECT_EQ(reader.Bytes("size", 1), 1);
+    EXPECT_EQ(reader.Bytes("more", 2), 2);
+    EXPECT_EQ(reader.DurationNs("wait", 3), 3);
+    EXPECT_THAT(std::string(Message(reader.Finish())),
+                AllOf(HasSubstr(": size: "), HasSubstr(": more: "), HasSubstr(": wait: ")));
+  }
+  ConfigReader reader = Parse("size = 9223372036854775807\n");
+  EXPECT_EQ(reader.Bytes("size", 1), std::numeric_limits<int64_t>::max());
+}
+
+TEST(Config, KeepsEachMistakeOnOneLineWhateverTheFileHolds) {
+  ConfigReader reader = Parse("\"a\\nb\\u001b[31m\" = 1\nlevel = \"loud\\r\\nand clear\"\n");
+  reader.Error("level", fmt::format("can't be {}", reader.String("level", "")));
+  EXPECT_THAT(std::string(Message(reader.Finish())),
+              AllOf(HasSubstr("level: can't be loud??and clear\n"),
+                    HasSubstr("a?b?[31m: is not a known setting")));
+  // Where the syntax is wrong, it quotes what it found.
+  const auto broken = ConfigReader::Parse("truth = t\neur = 1\n", "edge.toml");
+  EXPECT_THAT(std::string(Message(broken.status())), Not(HasSubstr("\n")));
 }
 
 }  // namespace

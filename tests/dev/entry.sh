@@ -4,7 +4,7 @@
 # shellcheck source=tests/dev/check.sh
 . "$(dirname "${BASH_SOURCE[0]}")/check.sh"
 
-commands=(setup build demo test bench lint package image)
+commands=(setup build demo test bench fuzz lint package image)
 
 test_help_names_every_command_and_each_explains_itself() {
   local command
@@ -25,7 +25,7 @@ test_a_mistyped_command_or_option_is_answered_with_what_there_is() {
   expect "exit status" 2 "$status"
   expect_in "$err" "no command 'tets'"
   expect_in "$err" "  test "
-  for command in build test bench lint image; do
+  for command in build test bench fuzz lint image; do
     run "$root/dev" "$command" --bogus
     expect "exit status of $command --bogus" 2 "$status"
     expect_in "$err" "./dev $command --help"
@@ -34,6 +34,19 @@ test_a_mistyped_command_or_option_is_answered_with_what_there_is() {
   expect_in "$err" "there are: dev release asan tsan"
   run "$root/dev" bench bogus
   expect_in "$err" "there is no benchmark 'bogus'"
+  run "$root/dev" fuzz bogus
+  expect_in "$err" "there is no fuzz target 'bogus'"
+  run "$root/dev" fuzz --seconds soon
+  expect_in "$err" "--seconds wants a whole number"
+}
+
+test_fuzz_knows_every_target_there_is() {
+  local file
+  run "$root/dev" fuzz --help
+  for file in "$root"/tests/fuzz/*.cpp; do
+    case ${file##*/} in replay.cpp | libfuzzer.cpp) continue ;; esac
+    expect_in "$out" " $(basename "$file" .cpp) "
+  done
 }
 
 # A machine where dpkg-query knows every package but those of $1, apt and sudo only take notes, and

@@ -1,4 +1,4 @@
-# One way to declare a room, a program and a test.
+# One way to declare a room, a program, a test and a fuzz target.
 include(GoogleTest)
 
 # gleaner_library(NAME [DEPS …]): a static library of every .cpp in this folder except main.cpp.
@@ -51,5 +51,25 @@ function(gleaner_test name)
   else()
     gtest_discover_tests(${name} TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST
                          PROPERTIES ${properties})
+  endif()
+endfunction()
+
+# gleaner_fuzz(NAME DEPS …): the fuzz target NAME.cpp as bin/fuzz_NAME. With GLEANER_FUZZ libFuzzer drives it, else it is
+# a test that replays its corpus.
+function(gleaner_fuzz name)
+  cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
+  set(driver replay.cpp)
+  if(GLEANER_FUZZ)
+    set(driver libfuzzer.cpp)
+  endif()
+  add_executable(fuzz_${name} ${name}.cpp ${driver})
+  target_link_libraries(fuzz_${name} PRIVATE ${ARG_DEPS} gleaner_warnings)
+  set_target_properties(fuzz_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+  target_compile_definitions(fuzz_${name} PRIVATE GLEANER_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  if(GLEANER_FUZZ)
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  else()
+    add_test(NAME fuzz_${name} COMMAND fuzz_${name})
+    set_tests_properties(fuzz_${name} PROPERTIES TIMEOUT 120)
   endif()
 endfunction()

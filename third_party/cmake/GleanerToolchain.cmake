@@ -27,6 +27,11 @@ if(GLEANER_SANITIZE)
   add_compile_options(-fsanitize=${GLEANER_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -g1 -O1)
   add_link_options(-fsanitize=${GLEANER_SANITIZE})
 endif()
+if(GLEANER_FUZZ)
+  # What libFuzzer steers by: which branches an input took. Its main() is linked to the targets only.
+  add_compile_options(-fsanitize=fuzzer-no-link)
+  add_compile_definitions(_GLIBCXX_ASSERTIONS)
+endif()
 if(GLEANER_HARDENING)
   # Where a jump may land: each processor has its own way, and a compiler knows only that of its own.
   include(CheckCXXCompilerFlag)

@@ -3,6 +3,7 @@
 
 #include <fstream>
 #include <functional>
+#include <limits>
 
 #include "cloud/ingest/manifest_check.h"
 #include "common/status.h"
@@ -203,6 +204,10 @@ TEST(ManifestCheck, NamesTheFieldThatBreaksARule) {
       {"video[0].frame_count", [](M* m) { m->mutable_video(0)->set_frame_count(65'537); }},
       {"video[0].pts_delta", [](M* m) { m->mutable_video(0)->add_pts_delta(1); }},
       {"video[0].pts_delta", [](M* m) { m->mutable_video(0)->set_pts_delta(0, 0); }},
+      {"video[0].pts_delta",
+       [](M* m) {
+         m->mutable_video(0)->set_first_pts(std::numeric_limits<int64_t>::max() - 2'999);
+       }},
       {"objects is empty",
        [](M* m) {
          m->clear_objects();

@@ -1,0 +1,36 @@
+// gleaner-cloud's configuration: what is let through is what the server starts with.
+#include "cloud/http/access.h"
+#include "cloud/server_config.h"
+#include "common/clock.h"
+#include "tests/fuzz/config_text.h"
+
+namespace gleaner::fuzz {
+std::vector<std::string> Seeds() { return {}; }
+}  // namespace gleaner::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace gleaner;  // NOLINT(google-build-using-namespace)
+  const std::string path = fuzz::InMemory(data, size);
+  const auto config = cloud::LoadServerConfig(path, "/usr/bin");
+  if (!config.ok()) {
+    fuzz::RequireMistakes(config.status(), path);
+    return 0;
+  }
+  ++fuzz::accepted;
+  REQUIRE(!config->data_dir.empty());
+  // What must not stand open to the network.
+  REQUIRE(config->http_listen.IsLoopback() || config->token.size() >= cloud::kMinTokenBytes);
+  REQUIRE(config->token.empty() || config->token.size() >= cloud::kMinTokenBytes);
+  REQUIRE(config->ingest.trust_metadata == config->devices.plaintext);
+  REQUIRE(config->fleet.trust_metadata == config->devices.plaintext);
+  const auto devices = cloud::ParseListenAddress(config->devices.address);
+  REQUIRE(devices.ok());
+  REQUIRE(!config->devices.plaintext || devices->IsLoopback());
+  REQUIRE(config->devices.memory_bytes >= 32 << 20);
+  REQUIRE(config->ingest.workers >= 1 && config->media_workers >= 1);
+  REQUIRE(config->ingest.reserved_per_device >= 0 && config->ingest.buffered_bytes >= 0 &&
+          config->ingest.free_bytes_floor >= 0);
+  REQUIRE(config->media_cpu_ns >= kNanosPerSecond);
+  REQUIRE(config->fleet.policy.heartbeat_interval_s() >= 1);
+  return 0;
+}

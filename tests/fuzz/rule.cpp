@@ -1,0 +1,80 @@
+// A rule's expression, as an owner or a policy writes it.
+#include <cmath>
+
+#include "common/clip_key.h"
+#include "common/clock.h"
+#include "common/status.h"
+#include "edge/trigger/expression.h"
+#include "tests/fuzz/fuzz.h"
+
+namespace gleaner::fuzz {
+
+using edge::Expression;
+using Kind = Expression::Kind;
+
+std::vector<std::string> Seeds() { return {}; }
+
+namespace {
+
+bool IsNumber(const Expression& expression) {
+  return expression.kind == Kind::kNumber || expression.kind == Kind::kSignal;
+}
+
+// What the evaluator takes for granted; `depth` counts what is nested.
+void RequireSound(const Expression& expression, int depth) {
+  // `and` and `or` stand between two parentheses, so a level of those has up to three of the
+  // tree's.
+  REQUIRE(depth <= 3 * (edge::kMaxExpressionDepth + 1));
+  switch (expression.kind) {
+    case Kind::kNumber:
+      REQUIRE(std::isfinite(expression.number));
+      break;
+    case Kind::kSignal:
+      REQUIRE(!expression.signal.empty() && expression.signal.size() <= edge::kMaxExpressionBytes);
+      REQUIRE(edge::SignalMatches(expression.signal, expression.signal));
+      break;
+    case Kind::kCompare:
+      REQUIRE(expression.operands.size() == 2);
+      REQUIRE(IsNumber(expression.operands[0]) && IsNumber(expression.operands[1]));
+      REQUIRE(!edge::SignalNames(expression).empty());
+      break;
+    case Kind::kNot:
+      REQUIRE(expression.operands.size() == 1);
+      break;
+    case Kind::kWithin:
+      REQUIRE(expression.operands.size() == 1);
+      REQUIRE(expression.window_ns > 0 && expression.window_ns <= edge::kMaxWithinNs);
+      REQUIRE(expression.window_ns % kNanosPerMilli == 0);
+      break;
+    case Kind::kAnd:
+    case Kind::kOr:
+      REQUIRE(expression.operands.size() >= 2);
+      break;
+  }
+  for (const Expression& operand : expression.operands) {
+    REQUIRE(IsNumber(operand) == (expression.kind == Kind::kCompare));
+    RequireSound(operand, depth + 1);
+  }
+}
+
+}  // namespace
+}  // namespace gleaner::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace gleaner;  // NOLINT(google-build-using-namespace)
+  const auto expression = edge::ParseExpression(fuzz::AsText(data, size));
+  if (!expression.ok()) {
+    REQUIRE(absl::IsInvalidArgument(expression.status()));
+    REQUIRE(fuzz::IsPlain(Message(expression.status())));
+    return 0;
+  }
+  ++fuzz::accepted;
+  REQUIRE(!fuzz::IsNumber(*expression));
+  fuzz::RequireSound(*expression, 0);
+  const std::string printed = edge::ToText(*expression);
+  if (printed.size() > edge::kMaxExpressionBytes) return 0;
+  const auto again = edge::ParseExpression(printed);
+  REQUIRE(again.ok() && *again == *expression);
+  REQUIRE(edge::ToText(*again) == printed);
+  return 0;
+}

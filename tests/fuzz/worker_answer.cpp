@@ -1,0 +1,80 @@
+// What the media worker answers, as if whoever sent the video had taken it over.
+#include "cloud/media/worker_answer.h"
+
+#include "cloud/media/worker_protocol.h"
+#include "common/status.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/quiet_protobuf.h"
+
+namespace gleaner::fuzz {
+namespace {
+
+using cloud::media::FrameKind;
+
+constexpr uint32_t kFrames = 50;
+
+std::string Frame(FrameKind kind, const std::string& payload) {
+  const cloud::media::FrameHead head{kind, static_cast<uint32_t>(payload.size())};
+  return std::string(reinterpret_cast<const char*>(&head), sizeof(head)) + payload;
+}
+
+std::string Verdict(v1::MediaCheck::State state, uint32_t frames, uint32_t thumbnails,
+                    const std::string& problem) {
+  v1::MediaCheck verdict;
+  verdict.set_state(state);
+  verdict.set_decoded_frames(frames);
+  verdict.set_thumbnails(thumbnails);
+  verdict.set_problem(problem);
+  return Frame(FrameKind::kVerdict, verdict.SerializeAsString());
+}
+
+// 160x120, as far as its header says; the bytes of a scan mean nothing.
+const std::string kThumbnail(
+    "\xff\xd8\xff\xc0\x00\x0b\x08\x00\x78\x00\xa0\x01\x01\x11\x00"
+    "\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00scan\xff\xd9",
+    31);
+
+// What the page is given as a picture: the header's size is the only one there is before the scan.
+void RequireThumbnail(std::string_view jpeg) {
+  REQUIRE(jpeg.size() <= cloud::media::kMaxThumbnailBytes);
+  REQUIRE(jpeg.starts_with("\xff\xd8\xff") && jpeg.ends_with("\xff\xd9"));
+  REQUIRE(jpeg.find("\xff\xda") != std::string_view::npos);
+}
+
+}  // namespace
+
+// The first byte is how many thumbnails were asked for.
+std::vector<std::string> Seeds() {
+  const std::string one = Frame(FrameKind::kThumbnail, kThumbnail);
+  return {"\x01" + one + Verdict(v1::MediaCheck::STATE_OK, kFrames, 1, ""),
+          "\x02" + one + one + Verdict(v1::MediaCheck::STATE_OK, kFrames, 2, ""),
+          "\x02" + one + Verdict(v1::MediaCheck::STATE_FAILED, 20, 1, "frame 20 does not decode"),
+          "\x01" + Frame(FrameKind::kTrouble, "setrlimit AS: not permitted")};
+}
+
+}  // namespace gleaner::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace gleaner;  // NOLINT(google-build-using-namespace)
+  if (size == 0) return 0;
+  const size_t wanted = data[0] % (cloud::media::kMaxThumbnails + 1);
+  v1::VideoTrack track;
+  track.set_frame_count(fuzz::kFrames);
+  const auto answer = cloud::media::ParseAnswer(fuzz::AsText(data + 1, size - 1), track, wanted);
+  if (!answer.ok()) {
+    REQUIRE(absl::IsInvalidArgument(answer.status()) || absl::IsUnavailable(answer.status()));
+    REQUIRE(fuzz::IsPlain(Message(answer.status())));
+    return 0;
+  }
+  ++fuzz::accepted;
+  const v1::MediaCheck& verdict = answer->verdict;
+  const bool good = verdict.state() == v1::MediaCheck::STATE_OK;
+  REQUIRE(good || verdict.state() == v1::MediaCheck::STATE_FAILED);
+  REQUIRE(verdict.problem().empty() == good);
+  REQUIRE(verdict.problem().size() <= 300 && fuzz::IsPlain(verdict.problem()));
+  REQUIRE(good ? verdict.decoded_frames() == fuzz::kFrames
+               : verdict.decoded_frames() <= fuzz::kFrames);
+  REQUIRE(answer->thumbnails.size() <= wanted && verdict.thumbnails() == answer->thumbnails.size());
+  for (const std::string& thumbnail : answer->thumbnails) fuzz::RequireThumbnail(thumbnail);
+  return 0;
+}
