@@ -197,7 +197,7 @@ class FileBlobStore : public BlobStore {
 
   absl::Status Read(const BlobId& id, uint64_t offset, uint64_t size, std::string* out) override {
     BlobPlace place;
-    ASSIGN_OR_RETURN(const Fd file, OpenAt(id, O_RDONLY, &place));
+    ASSIGN_OR_RETURN(const Fd file, OpenAt(id, &place));
     if (offset > place.size || size > place.size - offset) {
       return absl::OutOfRangeError(
           fmt::format("blob {} has {} bytes, not {} from {}", id, place.size, size, offset));
@@ -209,13 +209,13 @@ class FileBlobStore : public BlobStore {
 
   absl::StatusOr<uint64_t> SizeOf(const BlobId& id) override {
     BlobPlace place;
-    RETURN_IF_ERROR(OpenAt(id, O_RDONLY, &place).status());
+    RETURN_IF_ERROR(OpenAt(id, &place).status());
     return place.size;
   }
 
   absl::StatusOr<Fd> Open(const BlobId& id) override {
     BlobPlace place;
-    ASSIGN_OR_RETURN(const Fd file, OpenAt(id, O_RDONLY, &place));
+    ASSIGN_OR_RETURN(const Fd file, OpenAt(id, &place));
     ASSIGN_OR_RETURN(const uint64_t free, FreeBytes());
     if (free < place.size + options_.copy_floor_bytes) {
       return absl::ResourceExhaustedError(
@@ -235,8 +235,9 @@ class FileBlobStore : public BlobStore {
   }
 
   absl::Status Remove(const BlobId& id) override {
-    BlobPlace place;
-    const auto file = OpenAt(id, O_RDWR, &place);
+    ASSIGN_OR_RETURN(const BlobPlace place, PlaceOf(id));
+    // Also what was never written has room.
+    const auto file = OpenFile(PathOf(place.segment), O_RDWR);
     if (absl::IsNotFound(file.status())) return absl::OkStatus();
     RETURN_IF_ERROR(file.status());
     RETURN_IF_ERROR(Punch(file->get(), place.offset, place.end(), place.segment));
@@ -316,10 +317,10 @@ class FileBlobStore : public BlobStore {
     return absl::IsNotFound(status) ? absl::NotFoundError(fmt::format("no blob {}", id)) : status;
   }
 
-  // The segment that `id` lies in. NOT_FOUND also where the blob was punched out of it.
-  absl::StatusOr<Fd> OpenAt(const BlobId& id, int flags, BlobPlace* place) const {
+  // The segment that `id` lies in. NOT_FOUND also where none of its bytes are (any more).
+  absl::StatusOr<Fd> OpenAt(const BlobId& id, BlobPlace* place) const {
     ASSIGN_OR_RETURN(*place, PlaceOf(id));
-    auto file = OpenFile(PathOf(place->segment), flags);
+    auto file = OpenFile(PathOf(place->segment), O_RDONLY);
     if (!file.ok()) return OpenError(file.status(), id);
     const off_t data = ::lseek(file->get(), static_cast<off_t>(place->offset), SEEK_DATA);
     const bool none = data < 0 ? errno == ENXIO : static_cast<uint64_t>(data) >= place->end();

@@ -1,12 +1,14 @@
 // The commands against a real server side.
 #include "cli/commands.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "cli/client.h"
+#include "cloud/store/blob_place.h"
 #include "common/file.h"
 #include "tests/cloud/http/service_testing.h"
 
@@ -113,16 +115,9 @@ TEST_F(CommandsTest, AChangedObjectIsReportedAndNotKept) {
   const std::string id = AddClip(1);
   const auto row = catalog_->FindObject(id, v1::ClipObject::KIND_VIDEO, 0);
   // One byte turns in the store.
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_ / "blobs")) {
-    if (entry.path().filename().string().find(row->blob) == std::string::npos &&
-        row->blob.find(entry.path().filename().string()) == std::string::npos) {
-      continue;
-    }
-    if (!entry.is_regular_file()) continue;
-    std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
-    file.seekp(1234);
-    file.put('!');
-  }
+  const cloud::BlobPlace place = *cloud::PlaceOf(row->blob);
+  const auto file = OpenFile(folder_ / ("blobs/" + place.segment), O_RDWR);
+  ASSERT_TRUE(WriteAt(file->get(), "!", 1, place.offset + 1234).ok());
   Client client = Connect();
   testing::internal::CaptureStdout();
   const absl::Status status = GetClip(client, id, folder_.path(), false);

@@ -191,6 +191,13 @@ TEST_F(BlobStoreTest, AFileWhoseSyncFailedIsBelievedNoMore) {
   EXPECT_EQ(Read(after), "after");
 }
 
+TEST_F(BlobStoreTest, ABlobThatWasNeverWrittenGivesItsRoomBackToo) {
+  const BlobId id = (*store_->Create(100'000))->id();
+  const auto before = FileOf(id).st_blocks;
+  ASSERT_TRUE(store_->Remove(id).ok());
+  EXPECT_LE(FileOf(id).st_blocks * 512 + 100'000, before * 512);
+}
+
 TEST_F(BlobStoreTest, AResumedBlobHasItsRoomAlsoWhereItWasRemoved) {
   const std::string bytes(100'000, 'x');
   const BlobId id = Make(bytes);
