@@ -8,7 +8,6 @@
 
 #include "cloud/http/access.h"
 #include "common/clock.h"
-#include "common/config.h"
 #include "common/file.h"
 #include "common/status.h"
 
@@ -111,7 +110,12 @@ absl::StatusOr<ServerConfig> LoadServerConfig(const std::string& path,
                                               const std::string& program_dir) {
   ASSIGN_OR_RETURN(ConfigReader root, ConfigReader::Load(path));
   std::error_code error;
-  const std::filesystem::path folder = std::filesystem::absolute(path, error).parent_path();
+  return ReadServerConfig(root, std::filesystem::absolute(path, error).parent_path(), program_dir);
+}
+
+absl::StatusOr<ServerConfig> ReadServerConfig(ConfigReader& root, const std::string& directory,
+                                              const std::string& program_dir) {
+  const std::filesystem::path folder = directory;
   ServerConfig config;
 
   ConfigReader server = root.Table("server");

@@ -10,6 +10,7 @@
 #include "cloud/http/listen_address.h"
 #include "cloud/ingest/ingest_service.h"
 #include "cloud/ingest/tls.h"
+#include "common/config.h"
 
 namespace gleaner::cloud {
 
@@ -38,6 +39,9 @@ struct ServerConfig {
 // count from the file's folder; `program_dir` is where this program is, for the defaults of web_dir
 // and worker.
 absl::StatusOr<ServerConfig> LoadServerConfig(const std::string& path,
+                                              const std::string& program_dir);
+// The same of a file in `directory` that has been parsed.
+absl::StatusOr<ServerConfig> ReadServerConfig(ConfigReader& root, const std::string& directory,
                                               const std::string& program_dir);
 
 }  // namespace gleaner::cloud

@@ -81,6 +81,10 @@ std::vector<std::string> SignalsOf(const std::vector<CameraOptions>& cameras) {
 
 absl::StatusOr<Config> Config::Load(const std::string& path, bool only_spool) {
   ASSIGN_OR_RETURN(ConfigReader reader, ConfigReader::Load(path));
+  return Read(reader, only_spool);
+}
+
+absl::StatusOr<Config> Config::Read(ConfigReader& reader, bool only_spool) {
   Config config;
   ConfigReader server = reader.Table("server");
   config.link = LinkOptions::Read(server);

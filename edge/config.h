@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/config.h"
 #include "edge/camera/camera.h"
 #include "edge/health/heartbeat.h"
 #include "edge/spool/spool.h"
@@ -38,6 +39,8 @@ struct Config {
   // aren't looked at, and `device` may stay empty: for commands that look into the spool, which a
   // person may have to on a device whose certificate is gone.
   static absl::StatusOr<Config> Load(const std::string& path, bool only_spool = false);
+  // The same of a file that has been parsed.
+  static absl::StatusOr<Config> Read(ConfigReader& reader, bool only_spool = false);
 };
 
 }  // namespace gleaner::edge

@@ -9,10 +9,9 @@ std::vector<std::string> Seeds() { return {}; }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace gleaner;  // NOLINT(google-build-using-namespace)
-  constexpr char kName[] = "any.toml";
-  auto reader = ConfigReader::Parse(fuzz::AsText(data, size), kName);
+  auto reader = ConfigReader::Parse(fuzz::AsText(data, size), fuzz::kPath);
   if (!reader.ok()) {
-    fuzz::RequireMistakes(reader.status(), kName);
+    fuzz::RequireMistakes(reader.status());
     return 0;
   }
   reader->String("text", "");
@@ -37,7 +36,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
 
   const absl::Status status = reader->Finish();
-  if (!status.ok()) return fuzz::RequireMistakes(status, kName), 0;
+  if (!status.ok()) return fuzz::RequireMistakes(status), 0;
   ++fuzz::accepted;
   REQUIRE(!needed.empty());
   return 0;

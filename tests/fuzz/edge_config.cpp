@@ -13,10 +13,11 @@ std::vector<std::string> Seeds() { return {}; }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace gleaner;  // NOLINT(google-build-using-namespace)
-  const std::string path = fuzz::InMemory(data, size);
-  const auto config = edge::Config::Load(path);
+  auto reader = ConfigReader::Parse(fuzz::AsText(data, size), fuzz::kPath);
+  if (!reader.ok()) return 0;
+  const auto config = edge::Config::Read(*reader);
   if (!config.ok()) {
-    fuzz::RequireMistakes(config.status(), path);
+    fuzz::RequireMistakes(config.status());
     return 0;
   }
   ++fuzz::accepted;

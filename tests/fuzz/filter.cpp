@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
 
 #include "absl/strings/str_join.h"
@@ -15,7 +14,6 @@
 
 namespace gleaner::fuzz {
 
-using cloud::Filter;
 using cloud::FilterTerm;
 using Key = FilterTerm::Key;
 

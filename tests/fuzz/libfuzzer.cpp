@@ -14,5 +14,5 @@ extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv) {
                   std::ios::binary)
         << seed;
   }
-  std::exit(0);
+  std::exit(0);  // NOLINT(concurrency-mt-unsafe): nothing else runs yet
 }

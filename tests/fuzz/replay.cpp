@@ -43,10 +43,6 @@ void Run(const std::string& input, Current& current) {
 
 std::string Contents(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    std::fprintf(stderr, "%s can't be read\n", path.c_str());
-    std::exit(2);
-  }
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
@@ -110,6 +106,12 @@ void RunAll(const std::string& name, Current& current) {
 
 // In a process of its own: sanitizers end one in ways of theirs.
 int Watch(const std::string& program, const std::vector<std::string>& files) {
+  for (const std::string& file : files) {
+    if (::access(file.c_str(), R_OK) != 0) {
+      std::perror(file.c_str());
+      return 2;
+    }
+  }
   void* shared =
       ::mmap(nullptr, sizeof(Current), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   REQUIRE(shared != MAP_FAILED);
@@ -120,7 +122,7 @@ int Watch(const std::string& program, const std::vector<std::string>& files) {
     ::alarm(kHangLimitS);
     for (const std::string& file : files) Run(Contents(file), current);
     if (files.empty()) RunAll(program.substr(std::strlen("fuzz_")), current);
-    std::exit(0);
+    return 0;
   }
   int status = 0;
   REQUIRE(::waitpid(child, &status, 0) == child);
