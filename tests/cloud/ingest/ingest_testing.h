@@ -163,9 +163,7 @@ class TestDevice {
   // does: the server may answer with a receipt alone.
   Progress UploadAtOnce(const SentClip& clip) {
     Progress progress;
-    const v1::UploadResponse first = Ask(OfferOf(clip));
-    if (first.has_receipt()) progress.receipt = first.receipt();
-    progress.refused = first.has_refusal();
+    const v1::UploadResponse first = Offer(clip, progress);
     if (!first.has_grant()) return progress;
     for (uint32_t object = 0; object < clip.objects.size(); ++object) {
       uint64_t offset = first.grant().durable_offset(static_cast<int>(object));
@@ -188,9 +186,7 @@ class TestDevice {
   // Offers and sends a clip, one chunk in flight, at most `max_chunks`; stops when the stream does.
   Progress Upload(const SentClip& clip, int max_chunks = 1 << 20) {
     Progress progress;
-    const v1::UploadResponse first = Ask(OfferOf(clip));
-    if (first.has_receipt()) progress.receipt = first.receipt();
-    progress.refused = first.has_refusal();
+    const v1::UploadResponse first = Offer(clip, progress);
     if (!first.has_grant()) return progress;
     for (uint32_t object = 0; object < clip.objects.size(); ++object) {
       uint64_t offset = first.grant().durable_offset(static_cast<int>(object));
@@ -212,6 +208,13 @@ class TestDevice {
   }
 
  private:
+  v1::UploadResponse Offer(const SentClip& clip, Progress& progress) {
+    const v1::UploadResponse answer = Ask(OfferOf(clip));
+    if (answer.has_receipt()) progress.receipt = answer.receipt();
+    progress.refused = answer.has_refusal();
+    return answer;
+  }
+
   std::string name_;
   std::unique_ptr<v1::IngestService::Stub> stub_;
   grpc::ClientContext context_;
