@@ -38,7 +38,25 @@ Sha256Digest Sha256::Of(std::string_view bytes) {
   return hash.Finish();
 }
 
-uint64_t Xxh3(const void* data, size_t size) { return XXH3_64bits(data, size); }
+namespace {
+
+// The library's AVX2 and AVX-512 code returns with the upper halves of the vector registers in use.
+// Until somebody clears them, instructions in the older encoding are slow on that thread, and
+// SHA-256's are such: measured 1.25 ms instead of 0.85 ms a MiB.
+void ClearUpperHalves() {
+#if defined(__x86_64__)
+  static const bool has_avx = __builtin_cpu_supports("avx");
+  if (has_avx) asm volatile("vzeroupper" ::: "memory");
+#endif
+}
+
+}  // namespace
+
+uint64_t Xxh3(const void* data, size_t size) {
+  const uint64_t sum = XXH3_64bits(data, size);
+  ClearUpperHalves();
+  return sum;
+}
 
 uint64_t Xxh3(std::span<const struct iovec> parts) {
   if (parts.size() == 1) return Xxh3(parts[0].iov_base, parts[0].iov_len);
@@ -48,7 +66,9 @@ uint64_t Xxh3(std::span<const struct iovec> parts) {
   for (const struct iovec& part : parts) {
     XXH3_64bits_update(state.get(), part.iov_base, part.iov_len);
   }
-  return XXH3_64bits_digest(state.get());
+  const uint64_t sum = XXH3_64bits_digest(state.get());
+  ClearUpperHalves();
+  return sum;
 }
 
 std::string Hex(std::string_view bytes) {

@@ -2,6 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 #include <set>
 #include <thread>
@@ -31,6 +34,37 @@ TEST(Digest, IsTheSameInPiecesAndStartsAnewAfterFinish) {
   hash.Update("abc");
   EXPECT_EQ(hash.Finish(), Sha256::Of("abc"));
 }
+
+#if defined(__x86_64__)
+// What the processor says of its own registers (Intel SDM, volume 1, 13.1, XINUSE): the upper
+// halves of YMM0 to 15 are in use, or those of ZMM0 to 15.
+bool UpperHalvesInUse() {
+  uint32_t low = 0, high = 0;
+  asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(1));
+  return (low & (1u << 2 | 1u << 6)) != 0;
+}
+
+TEST(Digest, LeavesNoVectorRegisterInAStateThatSlowsSha256) {
+  uint32_t eax = 0, ebx = 0, ecx = 0, edx = 0;
+  if (!__builtin_cpu_supports("avx") || __get_cpuid_count(0xd, 1, &eax, &ebx, &ecx, &edx) == 0 ||
+      (eax & 1u << 2) == 0) {
+    GTEST_SKIP() << "this processor has no such registers, or doesn't tell";
+  }
+  asm volatile("vpcmpeqd %%xmm0, %%xmm0, %%xmm0\n vinsertf128 $1, %%xmm0, %%ymm0, %%ymm0" ::
+                   : "xmm0");
+  const bool tells = UpperHalvesInUse();
+  asm volatile("vzeroupper" ::: "memory");
+  if (!tells || UpperHalvesInUse()) GTEST_SKIP() << "this processor doesn't tell";
+
+  const std::string block(1 << 18, 'x');
+  Xxh3(block);
+  EXPECT_FALSE(UpperHalvesInUse());
+  const struct iovec parts[] = {{const_cast<char*>(block.data()), 1'000},
+                                {const_cast<char*>(block.data()), 100'000}};
+  Xxh3(parts);
+  EXPECT_FALSE(UpperHalvesInUse());
+}
+#endif
 
 TEST(ClipKey, GivesTheSameClipTheSameIdAndAnyOtherAnother) {
   ClipKey key;
