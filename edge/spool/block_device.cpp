@@ -11,19 +11,33 @@
 
 #include "common/file.h"
 #include "common/status.h"
+#include "edge/spool/kernel_aio.h"
 
 namespace gleaner::edge {
 namespace {
+
+class EndedOne : public PendingIo {
+ public:
+  explicit EndedOne(absl::StatusOr<size_t> result) : result_(std::move(result)) {}
+  bool Ended() override { return true; }
+  absl::StatusOr<size_t> Wait() override { return result_; }
+
+ private:
+  const absl::StatusOr<size_t> result_;
+};
 
 class PosixBlockFile : public BlockFile {
  public:
   PosixBlockFile(std::string path, Fd fd) : path_(std::move(path)), fd_(std::move(fd)) {}
 
-  absl::StatusOr<size_t> WriteSome(uint64_t offset, std::span<const uint8_t> data) override {
+  std::unique_ptr<PendingIo> StartWrite(uint64_t offset, std::span<const uint8_t> data) override {
+    if (auto started = aio_.StartWrite(fd_.get(), path_, offset, data)) return started;
     for (;;) {
       const ssize_t n = ::pwrite(fd_.get(), data.data(), data.size(), static_cast<off_t>(offset));
-      if (n >= 0) return static_cast<size_t>(n);
-      if (errno != EINTR) return ErrnoStatus(errno, fmt::format("write {} at {}", path_, offset));
+      if (n >= 0) return EndedIo(static_cast<size_t>(n));
+      if (errno != EINTR) {
+        return EndedIo(ErrnoStatus(errno, fmt::format("write {} at {}", path_, offset)));
+      }
     }
   }
 
@@ -35,9 +49,10 @@ class PosixBlockFile : public BlockFile {
     }
   }
 
-  absl::Status Sync() override {
-    if (::fdatasync(fd_.get()) != 0) return ErrnoStatus(errno, fmt::format("fdatasync {}", path_));
-    return absl::OkStatus();
+  std::unique_ptr<PendingIo> StartSync() override {
+    if (auto started = aio_.StartSync(fd_.get(), path_)) return started;
+    if (::fdatasync(fd_.get()) == 0) return EndedIo(0);
+    return EndedIo(ErrnoStatus(errno, fmt::format("fdatasync {}", path_)));
   }
 
   absl::StatusOr<uint64_t> Size() override {
@@ -89,6 +104,7 @@ class PosixBlockFile : public BlockFile {
 
   const std::string path_;
   const Fd fd_;
+  KernelAio aio_;
 };
 
 class PosixDevice : public BlockDevice {
@@ -109,13 +125,23 @@ BlockDevice& PosixBlockDevice() {
   return device;
 }
 
+std::unique_ptr<PendingIo> EndedIo(absl::StatusOr<size_t> result) {
+  return std::make_unique<EndedOne>(std::move(result));
+}
+
 absl::Status WriteAll(BlockFile& file, uint64_t offset, std::span<const uint8_t> data) {
-  while (!data.empty()) {
-    ASSIGN_OR_RETURN(size_t n, file.WriteSome(offset, data));
-    n -= n < data.size() ? n % kBlockAlignment : 0;
+  return FinishWrite(file, *file.StartWrite(offset, data), offset, data);
+}
+
+absl::Status FinishWrite(BlockFile& file, PendingIo& started, uint64_t offset,
+                         std::span<const uint8_t> data) {
+  ASSIGN_OR_RETURN(size_t n, started.Wait());
+  while (n < data.size()) {
+    n -= n % kBlockAlignment;
     if (n == 0) return absl::DataLossError(fmt::format("the disk takes no more at {}", offset));
     offset += n;
     data = data.subspan(n);
+    ASSIGN_OR_RETURN(n, file.StartWrite(offset, data)->Wait());
   }
   return absl::OkStatus();
 }

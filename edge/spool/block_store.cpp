@@ -15,18 +15,9 @@
 namespace gleaner::edge {
 namespace {
 
-// One write after the other leaves a disk idle while the next is handed over.
-constexpr int kWriters = 2;
-constexpr size_t kMaxQueued = 4;
 constexpr size_t kMaxSpare = 8;
 
-constexpr size_t AlignUp(size_t size) {
-  return (size + kBlockAlignment - 1) / kBlockAlignment * kBlockAlignment;
-}
-
 }  // namespace
-
-void BufferDeleter::operator()(uint8_t* bytes) const { std::free(bytes); }
 
 absl::StatusOr<std::unique_ptr<BlockStore>> BlockStore::Open(BlockDevice& device, std::string path,
                                                              uint32_t blocks) {
@@ -54,16 +45,6 @@ BlockStore::BlockStore(BlockDevice& device, std::string path, std::unique_ptr<Bl
       map_(blocks),
       session_(std::make_shared<BlockSession>()) {
   session_->file = std::move(file);
-  for (int i = 0; i < kWriters; ++i) writers_.emplace_back([this] { WriteLoop(); });
-}
-
-BlockStore::~BlockStore() {
-  {
-    std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  queued_.notify_all();
-  for (std::thread& writer : writers_) writer.join();
 }
 
 uint32_t BlockStore::blocks() const {
@@ -103,22 +84,23 @@ absl::Status BlockStore::Trim(uint32_t blocks) {
 }
 
 BlockBuffer BlockStore::TakeBuffer() {
+  uint8_t* bytes = nullptr;
   {
     std::lock_guard lock(mutex_);
     if (!spare_.empty()) {
-      BlockBuffer buffer = std::move(spare_.back());
+      bytes = spare_.back().release();
       spare_.pop_back();
-      return buffer;
     }
   }
-  auto* bytes = static_cast<uint8_t*>(std::aligned_alloc(kBlockAlignment, kBlockBytes));
-  if (bytes == nullptr) throw std::bad_alloc();
-  return BlockBuffer(bytes);
-}
-
-void BlockStore::GiveBuffer(BlockBuffer buffer) {
-  std::lock_guard lock(mutex_);
-  if (spare_.size() < kMaxSpare) spare_.push_back(std::move(buffer));
+  if (bytes == nullptr) {
+    bytes = static_cast<uint8_t*>(std::aligned_alloc(kBlockAlignment, kBlockBytes));
+    if (bytes == nullptr) throw std::bad_alloc();
+  }
+  return BlockBuffer(bytes, [this](uint8_t* used) {
+    std::unique_ptr<uint8_t, decltype(&std::free)> owned(used, &std::free);
+    std::lock_guard lock(mutex_);
+    if (spare_.size() < kMaxSpare) spare_.push_back(std::move(owned));
+  });
 }
 
 absl::StatusOr<std::shared_ptr<BlockSession>> BlockStore::Session() {
@@ -131,38 +113,23 @@ absl::StatusOr<std::shared_ptr<BlockSession>> BlockStore::Session() {
   return session_;
 }
 
-void BlockStore::Write(std::shared_ptr<BlockSession> session, uint32_t block, BlockBuffer buffer,
-                       size_t size, WriteBatch& batch) {
-  // The disk takes whole sectors; the rest of the last one is zeros, never what the buffer held
-  // before.
-  std::fill(buffer.get() + size, buffer.get() + AlignUp(size), 0);
-  std::unique_lock lock(mutex_);
-  done_.wait(lock, [&] { return queue_.size() < kMaxQueued; });
-  ++batch.in_flight_;
-  const size_t index = batch.xxh3_.size();
-  batch.xxh3_.push_back(0);
-  queue_.push_back({std::move(session), block, std::move(buffer), size, &batch, index});
-  lock.unlock();
-  queued_.notify_one();
-}
-
-absl::StatusOr<std::vector<uint64_t>> BlockStore::Wait(WriteBatch& batch) {
-  std::unique_lock lock(mutex_);
-  done_.wait(lock, [&] { return batch.in_flight_ == 0; });
-  RETURN_IF_ERROR(batch.error_);
-  return batch.xxh3_;
-}
-
-absl::Status BlockStore::Sync(BlockSession& session) {
-  {
-    std::lock_guard lock(mutex_);
-    if (session.failed) {
-      return absl::DataLossError("an earlier write to the disk failed, and this clip with it");
-    }
-  }
-  const absl::Status status = session.file->Sync();
+absl::Status BlockStore::Check(const BlockSession& session) {
   std::lock_guard lock(mutex_);
-  if (!status.ok()) EndSession(session, status);
+  if (session.failed) {
+    return absl::DataLossError("an earlier write to the disk failed, and this clip with it");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<PendingIo>> BlockStore::StartSync(BlockSession& session) {
+  RETURN_IF_ERROR(Check(session));
+  return session.file->StartSync();
+}
+
+absl::Status BlockStore::EndSync(BlockSession& session, PendingIo& sync) {
+  const absl::Status status = sync.Wait().status();
+  std::lock_guard lock(mutex_);
+  if (!status.ok()) FailLocked(session, status);
   // Another thread's failure in the meantime leaves open whether our sync saw our writes.
   if (status.ok() && session.failed) {
     return absl::DataLossError("a write to the disk failed meanwhile");
@@ -175,42 +142,17 @@ absl::Status BlockStore::Read(uint32_t block, size_t size, std::string* out) {
   { ASSIGN_OR_RETURN(session, Session()); }
   BlockBuffer buffer = TakeBuffer();
   RETURN_IF_ERROR(
-      ReadAll(*session->file, uint64_t{block} * kBlockBytes, {buffer.get(), AlignUp(size)}));
+      ReadAll(*session->file, uint64_t{block} * kBlockBytes, {buffer.get(), AlignToSector(size)}));
   out->assign(reinterpret_cast<const char*>(buffer.get()), size);
-  GiveBuffer(std::move(buffer));
   return absl::OkStatus();
 }
 
-void BlockStore::WriteLoop() {
-  std::unique_lock lock(mutex_);
-  for (;;) {
-    queued_.wait(lock, [&] { return stopping_ || !queue_.empty(); });
-    if (queue_.empty()) return;
-    Job job = std::move(queue_.front());
-    const bool was_full = queue_.size() == kMaxQueued;
-    queue_.pop_front();
-    if (was_full) done_.notify_all();
-    absl::Status status;
-    uint64_t xxh3 = 0;
-    if (job.session->failed) {
-      status = absl::DataLossError("an earlier write to the disk failed, and this clip with it");
-    } else {
-      lock.unlock();
-      xxh3 = Xxh3(job.buffer.get(), job.size);
-      status = WriteAll(*job.session->file, uint64_t{job.block} * kBlockBytes,
-                        {job.buffer.get(), AlignUp(job.size)});
-      if (status.ok()) GLEANER_CRASH_POINT("spool.block.written");
-      lock.lock();
-      if (!status.ok()) EndSession(*job.session, status);
-    }
-    job.batch->xxh3_[job.index] = xxh3;
-    if (!status.ok() && job.batch->error_.ok()) job.batch->error_ = status;
-    if (--job.batch->in_flight_ == 0) done_.notify_all();
-    if (spare_.size() < kMaxSpare) spare_.push_back(std::move(job.buffer));
-  }
+void BlockStore::Fail(BlockSession& session, const absl::Status& why) {
+  std::lock_guard lock(mutex_);
+  FailLocked(session, why);
 }
 
-void BlockStore::EndSession(BlockSession& session, const absl::Status& why) {
+void BlockStore::FailLocked(BlockSession& session, const absl::Status& why) {
   if (session.failed) return;
   session.failed = true;
   LOG_ERROR("spool: {}: {}; the file is opened anew, clips that were being written fail", path_,

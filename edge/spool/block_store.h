@@ -1,15 +1,13 @@
-// spool.blocks: 256 KiB blocks in one file that is allocated once, and the threads that write them.
+// spool.blocks: 256 KiB blocks in one file that is allocated once. object_blocks.h writes them.
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
-#include <deque>
+#include <cstdlib>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -20,27 +18,19 @@
 
 namespace gleaner::edge {
 
-// One block of memory, aligned for O_DIRECT.
-struct BufferDeleter {
-  void operator()(uint8_t* bytes) const;
-};
-using BlockBuffer = std::unique_ptr<uint8_t, BufferDeleter>;
+// One block of memory, aligned for O_DIRECT. It goes back to the store that it is from, which
+// outlives it.
+using BlockBuffer = std::shared_ptr<uint8_t>;
+
+constexpr size_t AlignToSector(size_t size) {
+  return (size + kBlockAlignment - 1) / kBlockAlignment * kBlockAlignment;
+}
 
 // The time between two failures of the file: one open descriptor. What was written through a
 // session and not yet synced is lost to us when the session fails, whatever the kernel says later.
 struct BlockSession {
   std::unique_ptr<BlockFile> file;
   bool failed = false;  // guarded by the store's mutex
-};
-
-// The writes of one object that are under way. Belongs to one thread; must be waited for before it
-// goes.
-class WriteBatch {
- private:
-  friend class BlockStore;
-  int in_flight_ = 0;  // all guarded by the store's mutex
-  std::vector<uint64_t> xxh3_;
-  absl::Status error_;
 };
 
 // Thread-safe.
@@ -51,8 +41,6 @@ class BlockStore {
   // its length until Trim.
   static absl::StatusOr<std::unique_ptr<BlockStore>> Open(BlockDevice& device, std::string path,
                                                           uint32_t blocks);
-  // Ends after the writes that are under way.
-  ~BlockStore();
 
   uint32_t blocks() const;
   uint32_t used() const;
@@ -66,48 +54,32 @@ class BlockStore {
 
   // A block of memory: a used one where there is one.
   BlockBuffer TakeBuffer();
-  void GiveBuffer(BlockBuffer buffer);
 
-  // The session to write an object through, from its first block to its commit. Reopens the file
+  // The session to write an object through, from its first block to its last. Reopens the file
   // after a failure.
   absl::StatusOr<std::shared_ptr<BlockSession>> Session();
-  // Queues `size` bytes for `block`; a thread hashes and writes them and takes the buffer back.
-  // Waits while four blocks are queued.
-  void Write(std::shared_ptr<BlockSession> session, uint32_t block, BlockBuffer buffer, size_t size,
-             WriteBatch& batch);
-  // Waits for the batch's writes: the XXH3-64 of each block in order, or the first error of any.
-  absl::StatusOr<std::vector<uint64_t>> Wait(WriteBatch& batch);
-  // Makes what was written through `session` durable. An error ends the session.
-  absl::Status Sync(BlockSession& session);
+  // DATA_LOSS if the session has failed.
+  absl::Status Check(const BlockSession& session);
+  // A write through it failed: ends the session.
+  void Fail(BlockSession& session, const absl::Status& why);
+  // Makes what was written through `session` durable: it is when EndSync returns. An error ends the
+  // session.
+  absl::StatusOr<std::unique_ptr<PendingIo>> StartSync(BlockSession& session);
+  absl::Status EndSync(BlockSession& session, PendingIo& sync);
   // The first `size` bytes of a block into `out`.
   absl::Status Read(uint32_t block, size_t size, std::string* out);
 
  private:
-  struct Job {
-    std::shared_ptr<BlockSession> session;
-    uint32_t block;
-    BlockBuffer buffer;
-    size_t size;  // without the padding
-    WriteBatch* batch;
-    size_t index;  // of the block in its batch
-  };
-
   BlockStore(BlockDevice& device, std::string path, std::unique_ptr<BlockFile> file,
              uint32_t blocks);
-  void WriteLoop();
-  void EndSession(BlockSession& session, const absl::Status& why);  // mutex_ is held
+  void FailLocked(BlockSession& session, const absl::Status& why);  // mutex_ is held
 
   BlockDevice& device_;
   const std::string path_;
   mutable std::mutex mutex_;
-  std::condition_variable queued_;  // there is work, or it is time to stop
-  std::condition_variable done_;    // the queue got shorter, a write ended
   BlockMap map_;
   std::shared_ptr<BlockSession> session_;
-  std::vector<BlockBuffer> spare_;
-  std::deque<Job> queue_;
-  bool stopping_ = false;
-  std::vector<std::thread> writers_;
+  std::vector<std::unique_ptr<uint8_t, decltype(&std::free)>> spare_;
 };
 
 }  // namespace gleaner::edge

@@ -4,13 +4,16 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/digest.h"
 #include "edge/spool/block_store.h"
 #include "edge/spool/ledger_rows.h"
+#include "edge/spool/object_blocks.h"
 #include "edge/spool/spool.h"
 
 namespace gleaner::edge {
@@ -34,7 +37,7 @@ class ClipSink {
 class ObjectWriterImpl : public ObjectWriter {
  public:
   ObjectWriterImpl(ClipSink& sink, RowId clip, uint32_t priority)
-      : sink_(sink), clip_(clip), priority_(priority) {}
+      : sink_(sink), clip_(clip), priority_(priority), blocks_(std::in_place, sink.store()) {}
   ~ObjectWriterImpl() override;
 
   absl::Status Append(std::span<const uint8_t> bytes) override;
@@ -46,14 +49,13 @@ class ObjectWriterImpl : public ObjectWriter {
   RowId clip() const { return clip_; }
   bool finished() const { return finished_; }
   const PartRow& row() const { return row_; }
-  // What its blocks were written through; null when the object is inline.
-  const std::shared_ptr<BlockSession>& session() const { return session_; }
   // The ledger owns the blocks now.
   void Disown() { row_.runs.clear(); }
 
  private:
   absl::Status AppendSome(std::span<const uint8_t> bytes);
   absl::Status FlushBlock();
+  absl::Status FinishRow();
 
   ClipSink& sink_;
   const RowId clip_;
@@ -61,10 +63,8 @@ class ObjectWriterImpl : public ObjectWriter {
   PartRow row_;         // grows as blocks go out
   BlockBuffer buffer_;  // the block that is being filled
   size_t filled_ = 0;
-  Sha256 hash_;
-  std::shared_ptr<BlockSession> session_;
-  WriteBatch writes_;
-  absl::Status status_;  // the first error
+  std::optional<ObjectBlocks> blocks_;  // until the object goes
+  absl::Status status_;                 // the first error
   bool finished_ = false;
 };
 

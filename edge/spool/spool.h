@@ -77,9 +77,10 @@
 //
 //  - Taking a number: its row and boot.last_sequence in one transaction. Then the number is told.
 //  - Writing a clip: blocks as they fill, in place, past the page cache (O_DIRECT) where the file
-//    system can; then fdatasync of spool.blocks; then one transaction: the clip is buffered, its
-//    parts are there. Then Commit returns. Until that transaction no row names the blocks, so that
-//    a cut anywhere before leaves them free.
+//    system can; with the last of an object's blocks fdatasync of spool.blocks, and Finish returns;
+//    after the last object one transaction: the clip is buffered, its parts are there. Then Commit
+//    returns. Until that transaction no row names the blocks, so that a cut anywhere before leaves
+//    them free.
 //  - Freeing blocks (release, eviction, expiry, the bound on quarantine): the transaction first,
 //    and only then may the blocks be written again. A row never names another clip's bytes.
 //  - Making a spool: spool.blocks is reserved and synced; the ledger is built under another name,
@@ -116,7 +117,8 @@
 //   spool.start.        rows_written, committed
 //   spool.number.       rows_written, committed
 //   spool.block.        written
-//   spool.clip.         blocks_synced, rows_written, committed
+//   spool.object.       synced
+//   spool.clip.         rows_written, committed
 //   spool.fail.         rows_written, committed
 //   spool.evict.        rows_written, committed (expiry too)
 //   spool.release.      rows_written, committed
@@ -202,9 +204,9 @@ struct SpoolStats {
   uint32_t quarantined = 0;
 };
 
-// Writes one object as it comes into being. One thread at a time; the disk and the block checksums
-// are another thread's work, SHA-256 the caller's. Keeps the block that is being filled, and up to
-// four that are on their way to the disk in the whole spool.
+// Writes one object as it comes into being. One thread at a time, which makes the checksums while
+// the disk writes. Keeps the block that is being filled, and up to four that are on their way to
+// the disk.
 //
 // Dropping it frees its blocks. It must go before the spool does.
 class ObjectWriter {
@@ -213,8 +215,8 @@ class ObjectWriter {
   // Copies `bytes`. RESOURCE_EXHAUSTED: the spool is full and nothing may be evicted. After an
   // error the object is lost and every later call returns that error.
   virtual absl::Status Append(std::span<const uint8_t> bytes) = 0;
-  // No more bytes: all blocks are with the disk (Commit makes them durable), and the three below
-  // are final. INVALID_ARGUMENT for an object without a byte.
+  // No more bytes: all blocks are on stable storage, and the three below are final.
+  // INVALID_ARGUMENT for an object without a byte.
   virtual absl::Status Finish() = 0;
   virtual uint64_t size_bytes() const = 0;
   virtual const Sha256Digest& sha256() const = 0;

@@ -11,20 +11,20 @@ class FaultDevice::File : public BlockFile {
   File(FaultDevice& device, std::unique_ptr<BlockFile> file)
       : device_(device), file_(std::move(file)) {}
 
-  absl::StatusOr<size_t> WriteSome(uint64_t offset, std::span<const uint8_t> data) override {
+  std::unique_ptr<PendingIo> StartWrite(uint64_t offset, std::span<const uint8_t> data) override {
     {
       std::lock_guard lock(device_.mutex_);
       if (device_.faults_.write_in > 0 && --device_.faults_.write_in == 0) {
         if (const size_t n = device_.faults_.short_write_bytes; n > 0) {
           // The real file takes whole sectors only.
-          RETURN_IF_ERROR(file_->WriteSome(offset, data.first(n - n % kBlockAlignment)).status());
-          return n;
+          const absl::Status some = WriteAll(*file_, offset, data.first(n - n % kBlockAlignment));
+          return EndedIo(some.ok() ? absl::StatusOr<size_t>(n) : some);
         }
         failed_ = true;
-        return device_.faults_.write_error;
+        return EndedIo(device_.faults_.write_error);
       }
     }
-    return file_->WriteSome(offset, data);
+    return file_->StartWrite(offset, data);
   }
 
   absl::StatusOr<size_t> ReadSome(uint64_t offset, std::span<uint8_t> data) override {
@@ -37,16 +37,16 @@ class FaultDevice::File : public BlockFile {
     return file_->ReadSome(offset, data);
   }
 
-  absl::Status Sync() override {
+  std::unique_ptr<PendingIo> StartSync() override {
     {
       std::lock_guard lock(device_.mutex_);
       device_.syncs_after_error_ += failed_ ? 1 : 0;
       if (device_.faults_.sync_in > 0 && --device_.faults_.sync_in == 0) {
         failed_ = true;
-        return device_.faults_.sync_error;
+        return EndedIo(device_.faults_.sync_error);
       }
     }
-    return file_->Sync();
+    return file_->StartSync();
   }
 
   absl::StatusOr<uint64_t> Size() override { return file_->Size(); }
@@ -94,16 +94,19 @@ class LateFile : public BlockFile {
  public:
   explicit LateFile(std::unique_ptr<BlockFile> file) : file_(std::move(file)) {}
 
-  absl::StatusOr<size_t> WriteSome(uint64_t offset, std::span<const uint8_t> data) override {
+  std::unique_ptr<PendingIo> StartWrite(uint64_t offset, std::span<const uint8_t> data) override {
     std::lock_guard lock(mutex_);
     late_.emplace_back(offset, std::vector<uint8_t>(data.begin(), data.end()));
-    return data.size();
+    return EndedIo(data.size());
   }
   absl::StatusOr<size_t> ReadSome(uint64_t offset, std::span<uint8_t> data) override {
     RETURN_IF_ERROR(Flush(0));
     return file_->ReadSome(offset, data);
   }
-  absl::Status Sync() override { return Flush(2); }
+  std::unique_ptr<PendingIo> StartSync() override {
+    const absl::Status flushed = Flush(2);
+    return EndedIo(flushed.ok() ? absl::StatusOr<size_t>(0) : flushed);
+  }
   absl::StatusOr<uint64_t> Size() override { return file_->Size(); }
   absl::Status Resize(uint64_t size_bytes) override { return file_->Resize(size_bytes); }
 

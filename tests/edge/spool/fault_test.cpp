@@ -61,25 +61,34 @@ TEST_F(Faults, AFailedWriteFailsItsClipAndTheFileIsOpenedAnew) {
   EXPECT_EQ(*ReadObject(*spool, **spool->Next({}), 0), TestBytes(1, 0, kMiB));
 }
 
-TEST_F(Faults, AFailedSyncFailsEveryClipThatWasBeingWritten) {
+TEST_F(Faults, AFailedSyncFailsEveryClipThatWasBeingWrittenAndNoneThatWasDurable) {
   const auto spool = Open();
+  const std::string bytes = TestBytes(1, 0, kMiB);
+  const std::span<const uint8_t> data(reinterpret_cast<const uint8_t*>(bytes.data()), kMiB);
+  const ClipKey durable = *spool->TakeNumber("motion", 5);
+  auto durable_writer = *spool->NewClip(durable);
+  std::vector<std::unique_ptr<ObjectWriter>> durable_objects;
+  durable_objects.push_back(durable_writer->NewObject());
+  ASSERT_TRUE(durable_objects[0]->Append(data).ok());
+  ASSERT_TRUE(durable_objects[0]->Finish().ok());
   const ClipKey bystander = *spool->TakeNumber("motion", 5);
   auto writer = *spool->NewClip(bystander);
-  std::vector<std::unique_ptr<ObjectWriter>> objects;
-  objects.push_back(writer->NewObject());
-  const std::string bytes = TestBytes(1, 0, kMiB);
-  ASSERT_TRUE(
-      objects[0]->Append({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}).ok());
-  ASSERT_TRUE(objects[0]->Finish().ok());
+  auto object = writer->NewObject();
+  ASSERT_TRUE(object->Append(data).ok());
   device_.Set({.sync_in = 1, .sync_error = kEio});
   EXPECT_FALSE(AddTestClip(*spool, {kMiB}).ok());
   // Its blocks were written before the failure; whether they are on the disk nobody can say any
   // more.
-  EXPECT_TRUE(absl::IsDataLoss(writer->Commit("manifest", std::move(objects))));
+  EXPECT_TRUE(absl::IsDataLoss(object->Finish()));
+  EXPECT_TRUE(absl::IsDataLoss(object->Append(data)));
+  object.reset();
   ASSERT_TRUE(spool->Fail(bystander, "the disk failed").ok());
-  EXPECT_EQ(spool->stats().used_bytes, 0u);
+  EXPECT_EQ(spool->stats().used_bytes, kMiB);
+
+  ASSERT_TRUE(durable_writer->Commit("manifest", std::move(durable_objects)).ok());
   ASSERT_TRUE(AddTestClip(*spool, {kMiB}).ok());
   EXPECT_EQ(device_.syncs_after_error(), 0);
+  EXPECT_EQ(*ReadObject(*spool, **spool->Next({}), 0), bytes);
 }
 
 TEST_F(Faults, AFileThatCannotBeOpenedAnewIsTriedAgainForTheNextClip) {

@@ -24,7 +24,7 @@ constexpr const char* kPoints[] = {
     "spool.create.ledger_renamed",  "spool.start.rows_written",
     "spool.start.committed",        "spool.number.rows_written",
     "spool.number.committed",       "spool.block.written",
-    "spool.clip.blocks_synced",     "spool.clip.rows_written",
+    "spool.object.synced",          "spool.clip.rows_written",
     "spool.clip.committed",         "spool.fail.rows_written",
     "spool.fail.committed",         "spool.release.rows_written",
     "spool.release.committed",      "spool.evict.rows_written",
