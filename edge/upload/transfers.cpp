@@ -141,23 +141,19 @@ Transfers::Outcome Transfers::OnGrant(const v1::Grant& grant) {
 }
 
 Transfers::Outcome Transfers::OnProgress(const v1::Progress& progress) {
-  for (const auto& transfer : all_) {
-    if (transfer->state() != Transfer::State::kSending || transfer->lease() != progress.lease()) {
-      continue;
-    }
-    Outcome outcome;
-    const uint64_t before = transfer->durable_bytes();
-    outcome.breach =
-        transfer->OnProgress(progress.object(), progress.durable_offset(), &outcome.advanced);
-    outcome.answered = outcome.advanced;
-    if (outcome.advanced) {
-      transfer->refusals = transfer->breaches = 0;
-      board_.Change(
-          [&](UploadStats& stats) { stats.durable_bytes += transfer->durable_bytes() - before; });
-    }
-    return outcome;
+  Transfer* transfer = FindLease(progress.lease());
+  if (transfer == nullptr) return {};  // it ended a moment ago: the answer crossed our way
+  Outcome outcome;
+  const uint64_t before = transfer->durable_bytes();
+  outcome.breach =
+      transfer->OnProgress(progress.object(), progress.durable_offset(), &outcome.advanced);
+  outcome.answered = outcome.advanced;
+  if (outcome.advanced) {
+    transfer->refusals = transfer->breaches = 0;
+    board_.Change(
+        [&](UploadStats& stats) { stats.durable_bytes += transfer->durable_bytes() - before; });
   }
-  return {};  // a lease that ended a moment ago: the answer crossed our way
+  return outcome;
 }
 
 Transfers::Outcome Transfers::OnReceipt(const v1::Receipt& receipt) {
@@ -189,7 +185,8 @@ Transfers::Outcome Transfers::OnReceipt(const v1::Receipt& receipt) {
 }
 
 Transfers::Outcome Transfers::OnRefusal(const v1::Refusal& refusal) {
-  Transfer* transfer = Find(refusal.key());
+  // A server that knows nothing of a lease any more can't say whose it was.
+  Transfer* transfer = refusal.has_key() ? Find(refusal.key()) : FindLease(refusal.lease());
   const bool of_chunk = refusal.lease() != 0;
   // Unknown clip or lease: it ended a moment ago, the answer crossed our way.
   if (transfer == nullptr || (of_chunk && refusal.lease() != transfer->lease())) return {};
@@ -209,10 +206,10 @@ Transfers::Outcome Transfers::OnRefusal(const v1::Refusal& refusal) {
         Quarantine(*transfer, reason);
         return {.answered = true};
       }
-      return {.breach = transfer->Rewind(refusal.object(), refusal.durable_offset())};
+      return GoBack(*transfer, refusal);
     case absl::StatusCode::kFailedPrecondition:
       if (!of_chunk || ++transfer->refusals > kMaxRefusals) break;
-      return {.breach = transfer->Rewind(refusal.object(), refusal.durable_offset())};
+      return GoBack(*transfer, refusal);
     case absl::StatusCode::kAborted:
       // Again at once, the first time; a lease that is fenced again and again has a rival.
       if (++transfer->refusals > 1) break;
@@ -230,6 +227,17 @@ Transfers::Outcome Transfers::OnRefusal(const v1::Refusal& refusal) {
   transfer->Restart();
   transfer->not_before_ns = clock_.MonotonicNs() + wait_ns;
   return {.answered = true};
+}
+
+Transfers::Outcome Transfers::GoBack(Transfer& transfer, const v1::Refusal& refusal) {
+  if (transfer.unacknowledged_chunks() > 1) {
+    // Each chunk that is under way behind the refused one gets an answer of its own, which doesn't
+    // say that it is for that one: going back at every refusal would send the window again as often
+    // as there are chunks in it. A new lease leaves all of them behind.
+    transfer.Restart();
+    return {.answered = true};
+  }
+  return {.breach = transfer.Rewind(refusal.object(), refusal.durable_offset())};
 }
 
 bool Transfers::OnStreamEnded(const absl::Status& status) {
@@ -288,6 +296,15 @@ Transfer* Transfers::Find(const v1::ClipKey& key) {
   for (const auto& transfer : all_) {
     const ClipKey& own = transfer->clip().key;
     if (own.sequence == key.sequence() && AsBytes(own.boot_id) == key.boot_id()) {
+      return transfer.get();
+    }
+  }
+  return nullptr;
+}
+
+Transfer* Transfers::FindLease(uint64_t lease) {
+  for (const auto& transfer : all_) {
+    if (transfer->state() == Transfer::State::kSending && transfer->lease() == lease) {
       return transfer.get();
     }
   }

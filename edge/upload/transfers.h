@@ -74,10 +74,13 @@ class Transfers {
   Outcome OnProgress(const v1::Progress& progress);
   Outcome OnReceipt(const v1::Receipt& receipt);
   Outcome OnRefusal(const v1::Refusal& refusal);
+  // To the place that the refusal of a chunk names, in this lease or in a new one.
+  Outcome GoBack(Transfer& transfer, const v1::Refusal& refusal);
   void Quarantine(const Transfer& transfer, std::string reason);
   // The clip stays in the spool; the others go on without it for a while.
   void SetAside(const Transfer& transfer, std::string_view why);
   Transfer* Find(const v1::ClipKey& key);
+  Transfer* FindLease(uint64_t lease);
   void Remove(const Transfer& transfer);
 
   const Options options_;

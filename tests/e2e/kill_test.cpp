@@ -1,6 +1,7 @@
 // kill -9 of the daemon and of the server at random moments while clips flow, fifty times each:
-// nothing is lost, nothing doubled, nothing torn, and a cut makes nobody send more than one chunk
-// again.
+// nothing is lost, nothing doubled, nothing torn, and a cut makes nobody send more than its window
+// again: one chunk, or as many as the owner allows to be under way.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -19,6 +20,21 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 
 constexpr int kKills = 50;
+// Of a device with a wide window: enough for the sum to be far from what a clip sent again from its
+// start at each cut would make it.
+constexpr int kWideKills = 12;
+constexpr int kWideChunks = 8;
+
+struct Cuts {
+  int kills = kKills;
+  int window_chunks = 1;
+  int recorded = 0;  // clips that wait in the spool before the first
+  uint64_t seed = 0;
+  // Fewer that get through prove nothing.
+  size_t clips() const { return static_cast<size_t>(recorded > 0 ? recorded : kills / 2); }
+  // What one cut may make the device send again.
+  int64_t window_bytes() const { return window_chunks * int64_t{kBlockBytes}; }
+};
 
 // Short clips as fast as the footage can be read, for ever.
 DeviceSetup Busy() {
@@ -30,6 +46,30 @@ DeviceSetup Busy() {
           .cooldown = "100ms",
           .max_clip = "2s",
           .more = "[upload]\nbackoff_max = \"1s\"\n"};
+}
+
+// And with a window of several chunks: clips of some thirty chunks, on a line slow enough that a
+// cut mostly finds one of them half sent.
+DeviceSetup BusyWithAWideWindow() {
+  DeviceSetup device = Busy();
+  device.post = "59s";
+  device.max_clip = "60s";
+  device.more += fmt::format("window_chunks = {}\ncap_bytes_per_s = \"12 MiB\"\n", kWideChunks);
+  return device;
+}
+
+// Long clips take longer to record than the daemon mostly lives, so some wait before the first cut.
+void Record(Rig& rig, const DeviceSetup& device, int clips) {
+  if (clips == 0) return;
+  Process edge = rig.StartDevice(device);
+  ASSERT_TRUE(Eventually(
+      [&] {
+        return edge.Log().find("watching") != std::string::npos &&
+               Number(rig.Status(device), "pending_clips") >= clips;
+      },
+      seconds(120)))
+      << edge.Log();
+  ASSERT_EQ(edge.Stop(), 0) << edge.Log();
 }
 
 class Moments {
@@ -50,37 +90,39 @@ void Drain(Rig& rig, DeviceSetup device, const Process::Environment& extra = {})
   EXPECT_EQ(edge.Wait(seconds(120)), 0) << edge.Log();
 }
 
-TEST(Kill, TheDaemonFiftyTimesAndEveryNumberIsAccountedFor) {
+void KillTheDaemon(const DeviceSetup& device, const Cuts& cuts) {
   Rig rig;
+  ASSERT_NO_FATAL_FAILURE(Record(rig, device, cuts.recorded));
   rig.StartServer();
-  const DeviceSetup device = Busy();
-  Moments moments(20240611);
-  for (int i = 0; i < kKills; ++i) {
+  Moments moments(cuts.seed);
+  for (int i = 0; i < cuts.kills; ++i) {
     Process edge = rig.StartDevice(device);
     moments.Wait();
     ASSERT_TRUE(edge.running()) << "ended by itself: " << edge.Log();
     edge.Kill();
   }
   Drain(rig, device);
-  EXPECT_GE(rig.Clips().size(), kKills / 2u) << "too little flowed to prove anything";
+  EXPECT_GE(rig.Clips().size(), cuts.clips()) << "too little flowed to prove anything";
   EXPECT_THAT(rig.LedgerProblems(device), IsEmpty());
 
-  // What the server read, against what there was to read: at most the chunk that a cut tore in two
-  // was sent twice.
+  // What the server read, against what there was to read: at most what a cut tore was sent twice.
   double distinct = 0;
   for (const auto& clip : rig.Clips()) distinct += static_cast<double>(Number(clip, "sizeBytes"));
   const double received = rig.Metric("gleaner_ingest_bytes_total");
   EXPECT_GE(received, distinct);
-  EXPECT_LE(received - distinct, 1.0 * kKills * kBlockBytes);
+  EXPECT_LE(received - distinct, static_cast<double>(cuts.kills * cuts.window_bytes()));
+  if (cuts.window_chunks > 1) {
+    EXPECT_GT(received, distinct) << "no cut found more than one chunk under way";
+  }
 }
 
-TEST(Kill, TheServerFiftyTimesAndEveryNumberIsAccountedFor) {
+void KillTheServer(const DeviceSetup& device, const Cuts& cuts) {
   Rig rig;
+  ASSERT_NO_FATAL_FAILURE(Record(rig, device, cuts.recorded));
   rig.StartServer();
-  const DeviceSetup device = Busy();
   Process edge = rig.StartDevice(device);
-  Moments moments(19690720);
-  for (int i = 0; i < kKills; ++i) {
+  Moments moments(cuts.seed);
+  for (int i = 0; i < cuts.kills; ++i) {
     moments.Wait();
     rig.server().Kill();
     rig.StartServer();
@@ -94,28 +136,53 @@ TEST(Kill, TheServerFiftyTimesAndEveryNumberIsAccountedFor) {
     return !upload.is_null() && Number(upload, "cutsTotal") > 0;
   }));
   const auto upload = rig.Device(device.name).at("heartbeat").at("upload");
-  EXPECT_LE(Number(upload, "resentBytesTotal"), Number(upload, "cutsTotal") * int64_t{kBlockBytes})
+  EXPECT_LE(Number(upload, "resentBytesTotal"), Number(upload, "cutsTotal") * cuts.window_bytes())
       << upload.dump();
   EXPECT_EQ(edge.Stop(), 0) << edge.Log();
 
   Drain(rig, device);
-  EXPECT_GE(rig.Clips().size(), kKills / 2u) << "too little flowed to prove anything";
+  EXPECT_GE(rig.Clips().size(), cuts.clips()) << "too little flowed to prove anything";
   EXPECT_THAT(rig.LedgerProblems(device), IsEmpty());
+}
+
+TEST(Kill, TheDaemonFiftyTimesAndEveryNumberIsAccountedFor) {
+  KillTheDaemon(Busy(), {.seed = 20240611});
+}
+
+TEST(Kill, TheServerFiftyTimesAndEveryNumberIsAccountedFor) {
+  KillTheServer(Busy(), {.seed = 19690720});
+}
+
+TEST(Kill, TheDaemonWithAWideWindowAndEveryNumberIsAccountedFor) {
+  KillTheDaemon(
+      BusyWithAWideWindow(),
+      {.kills = kWideKills, .window_chunks = kWideChunks, .recorded = 5, .seed = 20240612});
+}
+
+TEST(Kill, TheServerOfAWideWindowAndEveryNumberIsAccountedFor) {
+  KillTheServer(
+      BusyWithAWideWindow(),
+      {.kills = kWideKills, .window_chunks = kWideChunks, .recorded = 5, .seed = 19690721});
 }
 
 // The negative control: a daemon that deletes a clip once its bytes are handed to gRPC, as if a
 // write were a receipt, and a server that dies between the last byte and the commit. The same audit
 // must see the loss.
-TEST(Kill, IsNoticedWhenADeviceTakesAWriteForAReceipt) {
+void TakeAWriteForAReceipt(const DeviceSetup& device) {
   Rig rig;
   rig.StartServer({{"GLEANER_CRASH_AT", "ingest.last_chunk_written"}});
-  const DeviceSetup device = Busy();
   Process edge = rig.StartDevice(device, {}, {{"GLEANER_FAULT", "upload.release_when_sent"}});
   ASSERT_TRUE(Eventually([&] { return !rig.server().running(); })) << edge.Log();
   edge.Stop();
   rig.StartServer();
   Drain(rig, device);
   EXPECT_THAT(rig.LedgerProblems(device), Not(IsEmpty()));
+}
+
+TEST(Kill, IsNoticedWhenADeviceTakesAWriteForAReceipt) { TakeAWriteForAReceipt(Busy()); }
+
+TEST(Kill, IsNoticedWhenADeviceWithAWideWindowTakesAWriteForAReceipt) {
+  TakeAWriteForAReceipt(BusyWithAWideWindow());
 }
 
 }  // namespace

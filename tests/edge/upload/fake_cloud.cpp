@@ -115,6 +115,7 @@ bool FakeCloud::OnOffer(const v1::Offer& offer, std::vector<v1::UploadResponse>*
     return true;
   }
   clip.lease = next_lease_++;
+  clip.refused = false;
   v1::UploadResponse response;
   *response.mutable_grant()->mutable_key() = manifest.key();
   response.mutable_grant()->set_lease(clip.lease);
@@ -150,8 +151,14 @@ bool FakeCloud::OnChunk(const v1::Chunk& chunk, std::vector<v1::UploadResponse>*
       chunk.xxh3() == clip->parsed.objects(chunk.object()).block_xxh3(chunk.offset() / kBlockBytes),
       "a chunk with another XXH3 than the manifest's");
 
-  const ChunkFault fault = on_chunk ? on_chunk(chunk, chunks) : ChunkFault{};
+  ChunkFault fault = on_chunk ? on_chunk(chunk, chunks) : ChunkFault{};
   std::string& durable = clip->objects[chunk.object()];
+  if (fault.kind == ChunkFault::kNone && clip->refused && chunk.offset() > durable.size()) {
+    fault.kind = ChunkFault::kRefuse;
+    fault.refusal.set_code(static_cast<uint32_t>(grpc::StatusCode::FAILED_PRECONDITION));
+    fault.refusal.set_object(chunk.object());
+    fault.refusal.set_durable_offset(durable.size());
+  }
   const bool duplicate = chunk.offset() < durable.size();
   switch (fault.kind) {
     case ChunkFault::kSilence:
@@ -160,6 +167,7 @@ bool FakeCloud::OnChunk(const v1::Chunk& chunk, std::vector<v1::UploadResponse>*
     case ChunkFault::kCutBeforeDurable:
       return false;
     case ChunkFault::kRefuse: {
+      clip->refused = true;
       v1::UploadResponse response;
       *response.mutable_refusal() = fault.refusal;
       *response.mutable_refusal()->mutable_key() = clip->parsed.key();

@@ -41,6 +41,7 @@ class FakeCloud : public v1::IngestService::Service, public v1::FleetService::Se
     v1::ClipManifest parsed;
     std::vector<std::string> objects;  // what is durable of each
     uint64_t lease = 0;
+    bool refused = false;  // a chunk under this lease: what was under way behind it may come yet
     bool committed = false;
   };
 

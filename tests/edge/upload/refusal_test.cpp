@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <thread>
 
@@ -181,6 +182,34 @@ TEST_F(RefusalTest, ForDamageOnTheWayIsFollowedByTheWholeObjectAgain) {
   EXPECT_THAT(cloud_.log, ElementsAre("offer 1", "chunk 1/0@0", "chunk 1/1@0", "chunk 1/1@262144",
                                       "chunk 1/1@0", "chunk 1/1@262144", "receipt 1"));
   EXPECT_EQ(stats().quarantined, 0u);
+}
+
+TEST_F(RefusalTest, InTheMiddleOfAWideWindowCostsThatWindowAndLeavesTheOtherClipAlone) {
+  options_.window_chunks = 8;
+  AddClip(*spool_, {1000, 12 * kBlockBytes}, 1);
+  AddClip(*spool_, {6 * kBlockBytes}, 2);
+  int refusals = 0;
+  cloud_.on_chunk = [&](const v1::Chunk& chunk, int) {
+    // Once the preview and once the fifth block of the video are damaged on their way.
+    const bool damaged = refusals < 2 && cloud_.clips[1].lease == chunk.lease() &&
+                         chunk.object() == static_cast<uint32_t>(refusals) &&
+                         chunk.offset() == (refusals == 0 ? 0 : 4 * kBlockBytes);
+    if (!damaged) return ChunkFault{};
+    return RefuseChunk(grpc::StatusCode::DATA_LOSS, refusals++, chunk.offset());
+  };
+  Start(RealClock());
+  ASSERT_TRUE(Drained());
+  Stop();
+  EXPECT_THAT(cloud_.breaches, IsEmpty());
+  EXPECT_EQ(refusals, 2);
+  EXPECT_EQ(cloud_.streams, 1);
+  EXPECT_EQ(stats().quarantined, 0u);
+  EXPECT_LE(stats().resent_bytes, 2 * 8 * kBlockBytes);
+  // Of the other clip every chunk came once.
+  EXPECT_EQ(std::count_if(cloud_.log.begin(), cloud_.log.end(),
+                          [](const std::string& line) { return line.starts_with("chunk 2/"); }),
+            6);
+  EXPECT_TRUE(cloud_.clips[1].committed && cloud_.clips[2].committed);
 }
 
 TEST_F(RefusalTest, ForDamageThreeTimesQuarantinesTheClip) {

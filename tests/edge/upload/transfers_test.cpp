@@ -11,6 +11,8 @@ namespace {
 
 using ::testing::HasSubstr;
 
+constexpr uint64_t kNone = 0;  // bytes
+
 class TransfersTest : public ::testing::Test {
  protected:
   // The clip that is to go next; null when there is none.
@@ -20,11 +22,64 @@ class TransfersTest : public ::testing::Test {
     return transfers_.ToOffer(clock_.MonotonicNs());
   }
 
+  // Offers the clip that is to go next, which the server then grants under `lease`.
+  Transfer* Begin(uint64_t lease, const std::vector<uint64_t>& durable_offsets) {
+    Transfer* transfer = Take();
+    if (transfer == nullptr) {
+      ADD_FAILURE() << "there is nothing to offer";
+      return nullptr;
+    }
+    transfer->Offered();
+    v1::UploadResponse response;
+    response.mutable_grant()->mutable_key()->set_boot_id(
+        std::string(AsBytes(transfer->clip().key.boot_id)));
+    response.mutable_grant()->mutable_key()->set_sequence(transfer->clip().key.sequence);
+    response.mutable_grant()->set_lease(lease);
+    for (const uint64_t offset : durable_offsets)
+      response.mutable_grant()->add_durable_offset(offset);
+    EXPECT_TRUE(transfers_.OnResponse(response).breach.ok());
+    EXPECT_EQ(transfer->lease(), lease);
+    return transfer;
+  }
+  // Where the next chunk is from, in blocks of the object.
+  static std::pair<uint32_t, uint64_t> Next(const Transfer& transfer) {
+    ChunkPosition position;
+    uint64_t size = 0;
+    EXPECT_TRUE(transfer.NextChunk(&position, &size));
+    return {position.object, position.offset / kBlockBytes};
+  }
+  // Sends so many chunks; returns how many of their bytes had been sent before.
+  static uint64_t Send(Transfer& transfer, int chunks) {
+    uint64_t again = 0;
+    for (int i = 0; i < chunks; ++i) again += transfer.Sent();
+    return again;
+  }
+  Transfers::Outcome Progress(uint64_t lease, uint32_t object, uint64_t blocks) {
+    v1::UploadResponse response;
+    response.mutable_progress()->set_lease(lease);
+    response.mutable_progress()->set_object(object);
+    response.mutable_progress()->set_durable_offset(blocks * kBlockBytes);
+    return transfers_.OnResponse(response);
+  }
+  // Of a chunk of `transfer`.
+  Transfers::Outcome Refuse(const Transfer& transfer, uint64_t lease, absl::StatusCode code,
+                            uint32_t object = 0, uint64_t blocks = 0) {
+    v1::UploadResponse response;
+    v1::Refusal* refusal = response.mutable_refusal();
+    refusal->mutable_key()->set_boot_id(std::string(AsBytes(transfer.clip().key.boot_id)));
+    refusal->mutable_key()->set_sequence(transfer.clip().key.sequence);
+    refusal->set_lease(lease);
+    refusal->set_code(static_cast<uint32_t>(code));
+    refusal->set_object(object);
+    refusal->set_durable_offset(blocks * kBlockBytes);
+    return transfers_.OnResponse(response);
+  }
+
   TemporaryFolder folder_;
   FakeClock clock_;
   std::unique_ptr<Spool> spool_ = OpenSpool(folder_.path(), clock_);
   UploadStatsBoard board_;
-  Transfers transfers_{{.max_clips = 1}, *spool_, clock_, board_, {}};
+  Transfers transfers_{{.max_clips = 2}, *spool_, clock_, board_, {}};
 };
 
 TEST_F(TransfersTest, QuarantinesAClipThatCannotBeReadThreeTimes) {
@@ -42,6 +97,147 @@ TEST_F(TransfersTest, QuarantinesAClipThatCannotBeReadThreeTimes) {
   EXPECT_EQ(spool_->stats().pending_clips, 0u);
   ASSERT_EQ(spool_->stats().quarantined, 1u);
   EXPECT_THAT(spool_->Ledger()->boots(0).tombstones(0).reason(), HasSubstr("Input/output error"));
+}
+
+// --- several chunks under way
+
+TEST_F(TransfersTest, SendsAgainAfterACutInMidWindowOnlyWhatTheGrantDoesNotCover) {
+  AddClip(*spool_, {12 * kBlockBytes}, 1);
+  Transfer* transfer = Begin(7, {0});
+  EXPECT_EQ(Send(*transfer, 8), kNone);
+  EXPECT_TRUE(Progress(7, 0, 3).advanced);
+  EXPECT_EQ(transfers_.unacknowledged_chunks(), 5u);
+  // The stream is cut with five under way; of two the cloud's answer was lost.
+  EXPECT_TRUE(transfers_.OnStreamEnded(absl::UnavailableError("cut")));
+  EXPECT_EQ(transfers_.unacknowledged_chunks(), 0u);
+  Begin(8, {5 * kBlockBytes});
+  EXPECT_EQ(Next(*transfer), std::pair(0u, uint64_t{5}));
+  EXPECT_EQ(Send(*transfer, 3), 3 * kBlockBytes);
+  EXPECT_EQ(Send(*transfer, 4), kNone) << "these had never been sent";
+  EXPECT_TRUE(transfer->all_sent());
+}
+
+TEST_F(TransfersTest, GoesBackToWhatARestartedServerHasThoughItSaidMoreBefore) {
+  AddClip(*spool_, {1'000, 12 * kBlockBytes}, 1);
+  Transfer* transfer = Begin(7, {0, 0});
+  Send(*transfer, 9);
+  EXPECT_TRUE(Progress(7, 1, 6).advanced);
+  EXPECT_TRUE(transfers_.OnStreamEnded(absl::UnavailableError("cut")));
+  // A power cut took the preview and most of the video.
+  Begin(8, {0, 2 * kBlockBytes});
+  EXPECT_EQ(transfer->durable_bytes(), 2 * kBlockBytes);
+  EXPECT_EQ(Next(*transfer), std::pair(0u, uint64_t{0}));
+  EXPECT_EQ(Send(*transfer, 1), 1'000u);
+  EXPECT_EQ(Next(*transfer), std::pair(1u, uint64_t{2}));
+  EXPECT_EQ(Send(*transfer, 7), 6 * kBlockBytes);
+  EXPECT_EQ(transfers_.unacknowledged_chunks(), 8u);
+  EXPECT_TRUE(Progress(8, 1, 9).advanced);
+  EXPECT_EQ(transfers_.unacknowledged_chunks(), 0u);
+}
+
+TEST_F(TransfersTest, TakesAnObjectsProgressForThatOfTheObjectsBeforeIt) {
+  AddClip(*spool_, {1'000, 2'000, 4 * kBlockBytes}, 1);
+  Transfer* transfer = Begin(7, {0, 0, 0});
+  Send(*transfer, 5);
+  EXPECT_TRUE(Progress(7, 2, 1).advanced);
+  EXPECT_EQ(transfers_.unacknowledged_chunks(), 2u);
+  EXPECT_EQ(transfer->durable_bytes(), 3'000 + kBlockBytes);
+}
+
+TEST_F(TransfersTest, BelievesNoProgressOfAnEarlierLease) {
+  AddClip(*spool_, {8 * kBlockBytes}, 1);
+  Transfer* transfer = Begin(7, {0});
+  Send(*transfer, 4);
+  EXPECT_TRUE(transfers_.OnStreamEnded(absl::UnavailableError("cut")));
+  Begin(8, {0});
+  Send(*transfer, 4);
+  EXPECT_FALSE(Progress(7, 0, 4).advanced);
+  EXPECT_EQ(transfers_.unacknowledged_chunks(), 4u);
+}
+
+// Each chunk behind a refused one is refused as well, and no refusal says which chunk it is for.
+// Going back at each of them would send the window again as many times as there are chunks in it.
+TEST_F(TransfersTest, OffersAgainOnceWhenAChunkIsRefusedInMidWindow) {
+  AddClip(*spool_, {16 * kBlockBytes}, 1);
+  Transfer* transfer = Begin(7, {0});
+  Send(*transfer, 8);
+  EXPECT_TRUE(Progress(7, 0, 2).advanced);
+  // The third was damaged on its way, five were under way behind it.
+  EXPECT_TRUE(Refuse(*transfer, 7, absl::StatusCode::kDataLoss, 0, 2).breach.ok());
+  EXPECT_EQ(Take(), transfer) << "to be offered again";
+  Begin(8, {2 * kBlockBytes});
+  uint64_t again = Send(*transfer, 2);
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_TRUE(Refuse(*transfer, 7, absl::StatusCode::kFailedPrecondition, 0, 2).breach.ok());
+  }
+  EXPECT_EQ(Next(*transfer), std::pair(0u, uint64_t{4})) << "and not back to the third";
+  EXPECT_EQ(transfers_.unacknowledged_chunks(), 2u);
+  again += Send(*transfer, 6);
+  EXPECT_EQ(again, 6 * kBlockBytes) << "the refused one and those that were under way behind it";
+  EXPECT_EQ(transfer->damaged, 1);
+  EXPECT_EQ(transfer->refusals, 0);
+}
+
+TEST_F(TransfersTest, CountsNothingOfARefusedObjectAsDurableThoughALaterObjectsProgressComes) {
+  AddClip(*spool_, {1'000, 8 * kBlockBytes}, 1);
+  Transfer* transfer = Begin(7, {0, 0});
+  Send(*transfer, 5);
+  EXPECT_TRUE(Refuse(*transfer, 7, absl::StatusCode::kDataLoss, 0, 0).breach.ok());
+  Progress(7, 1, 4);  // the video behind the damaged preview was taken
+  EXPECT_EQ(transfer->durable_bytes(), kNone) << "until a grant says so";
+  Begin(8, {0, 4 * kBlockBytes});
+  Send(*transfer, 1);
+  EXPECT_EQ(transfers_.unacknowledged_chunks(), 1u);
+  EXPECT_EQ(transfer->durable_bytes(), 4 * kBlockBytes);
+}
+
+TEST_F(TransfersTest, GoesBackAtOnceWhenTheRefusedChunkIsTheOnlyOneUnderWay) {
+  AddClip(*spool_, {8 * kBlockBytes}, 1);
+  Transfer* transfer = Begin(7, {0});
+  Send(*transfer, 4);
+  EXPECT_TRUE(Progress(7, 0, 3).advanced);
+  EXPECT_TRUE(Refuse(*transfer, 7, absl::StatusCode::kFailedPrecondition, 0, 1).breach.ok());
+  EXPECT_EQ(transfer->state(), Transfer::State::kSending);
+  EXPECT_EQ(Next(*transfer), std::pair(0u, uint64_t{1}));
+}
+
+TEST_F(TransfersTest, LeavesOneClipsChunksUnderWayWhenAnotherIsRefused) {
+  AddClip(*spool_, {4 * kBlockBytes}, 1, /*priority=*/9);
+  AddClip(*spool_, {8 * kBlockBytes}, 2, /*priority=*/1);
+  Transfer* first = Begin(7, {0});
+  Transfer* second = Begin(8, {0});
+  Send(*first, 3);
+  Send(*second, 5);
+  EXPECT_TRUE(Progress(8, 0, 1).advanced);
+  EXPECT_EQ(transfers_.unacknowledged_chunks(), 7u);
+
+  Refuse(*first, 7, absl::StatusCode::kUnavailable);
+  EXPECT_EQ(transfers_.unacknowledged_chunks(), 4u) << "the second's; the first's are void";
+  EXPECT_EQ(transfers_.ToSend(), second);
+  EXPECT_EQ(Next(*second), std::pair(0u, uint64_t{5}));
+
+  first->not_before_ns = 0;
+  Begin(9, {kBlockBytes});
+  EXPECT_EQ(Send(*first, 1), kBlockBytes);
+  Refuse(*first, 9, absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(spool_->stats().quarantined, 1u);
+  EXPECT_EQ(transfers_.unacknowledged_chunks(), 4u);
+  EXPECT_TRUE(Progress(8, 0, 5).advanced);
+  EXPECT_EQ(Send(*second, 3), kNone);
+}
+
+TEST_F(TransfersTest, OffersAgainWhenTheServerKnowsNothingOfALeaseAnyMore) {
+  AddClip(*spool_, {8 * kBlockBytes}, 1);
+  Transfer* transfer = Begin(7, {0});
+  Send(*transfer, 4);
+  // Each chunk under way is refused; without a lease to look up, the server can't name the clip.
+  v1::UploadResponse response;
+  response.mutable_refusal()->set_lease(7);
+  response.mutable_refusal()->set_code(static_cast<uint32_t>(absl::StatusCode::kAborted));
+  EXPECT_TRUE(transfers_.OnResponse(response).answered);
+  EXPECT_EQ(Take(), transfer);
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(transfers_.OnResponse(response).answered);
+  EXPECT_EQ(transfer->refusals, 1);
 }
 
 }  // namespace

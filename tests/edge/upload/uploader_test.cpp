@@ -179,6 +179,29 @@ TEST_F(UploaderTest, SendsAtMostItsWindowAgainAfterEachCut) {
   EXPECT_GT(stats().resent_bytes, stats().cuts * kBlockBytes);
 }
 
+TEST_F(UploaderTest, GoesBackInAWideWindowToALowerOffsetThanWasToldBeforeARestart) {
+  options_.window_chunks = 4;
+  AddClip(*spool_, {9 * kBlockBytes}, 1);
+  cloud_.on_chunk = [](const v1::Chunk&, int number) {
+    return ChunkFault{.kind = number == 7 ? ChunkFault::kCutBeforeDurable : ChunkFault::kNone};
+  };
+  // A power cut took all but two blocks of what had been told to be durable.
+  cloud_.on_stream = [this] {
+    if (cloud_.streams == 2) cloud_.clips[1].objects[0].resize(2 * kBlockBytes);
+    return grpc::Status::OK;
+  };
+  Start(RealClock());
+  ASSERT_TRUE(Drained());
+  Stop();
+  EXPECT_THAT(cloud_.breaches, IsEmpty());
+  EXPECT_EQ(cloud_.streams, 2);
+  EXPECT_TRUE(cloud_.clips[1].committed);
+  // Seven blocks before the cut, seven after it; beyond these at most what the window had room for.
+  EXPECT_EQ(cloud_.chunks, 14);
+  EXPECT_GE(stats().resent_bytes, 5 * kBlockBytes);
+  EXPECT_LE(stats().resent_bytes, 7 * kBlockBytes);
+}
+
 TEST_F(UploaderTest, SaysThatMoreFollowsOnlyWhileItsWindowHasRoom) {
   options_.window_chunks = 3;
   AddClip(*spool_, {8 * kBlockBytes}, 1);
