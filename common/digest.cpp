@@ -13,8 +13,18 @@
 
 namespace gleaner {
 
+namespace {
+
+// EVP_sha256() would look it up anew for each hash.
+const EVP_MD* Algorithm() {
+  static const EVP_MD* const sha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  return sha256;
+}
+
+}  // namespace
+
 Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
-  EVP_DigestInit_ex(context_, EVP_sha256(), nullptr);
+  EVP_DigestInit_ex(context_, Algorithm(), nullptr);
 }
 Sha256::~Sha256() { EVP_MD_CTX_free(context_); }
 Sha256::Sha256(Sha256&& other) noexcept : context_(std::exchange(other.context_, nullptr)) {}
@@ -28,7 +38,7 @@ void Sha256::Update(const void* data, size_t size) { EVP_DigestUpdate(context_, 
 Sha256Digest Sha256::Finish() {
   Sha256Digest digest;
   EVP_DigestFinal_ex(context_, digest.data(), nullptr);
-  EVP_DigestInit_ex(context_, EVP_sha256(), nullptr);
+  EVP_DigestInit_ex(context_, Algorithm(), nullptr);
   return digest;
 }
 

@@ -19,9 +19,10 @@
 namespace gleaner::bench {
 namespace {
 
-// Chunks that a device has sent and not yet heard of, and clips that it has under way.
-constexpr uint64_t kWindowBytes = 16 * kBlockBytes;
-constexpr size_t kClipsUnderWay = 8;
+// Chunks that a device has sent and not yet heard of, and clips that it has under way: the most
+// that its configuration allows (window_chunks, clips_in_flight).
+constexpr uint64_t kWindowBytes = 64 * kBlockBytes;
+constexpr size_t kClipsUnderWay = 16;
 
 std::string ReadPem(const ClientOptions& options, const std::string& name) {
   auto text = ReadFile(options.folder + "/" + name, 1 << 20);
