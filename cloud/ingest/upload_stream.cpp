@@ -70,6 +70,8 @@ void UploadStream::OnReadDone(bool ok) {
     } else {
       Breach(message.status());
     }
+  } else {
+    SyncLanes();
   }
   // Only now may the next one come: on another thread it could overtake this one.
   std::lock_guard lock(mutex_);
@@ -107,6 +109,17 @@ void UploadStream::Route(UploadMessage message) {
   auto task = BeginTask(
       [this, lane, lease, chunk = std::move(chunk)] { RunChunk(lane, lease, std::move(*chunk)); });
   if (task) lane->strand->Dispatch(std::move(task));
+}
+
+void UploadStream::SyncLanes() {
+  std::vector<std::pair<LanePtr, uint64_t>> open;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& [lease, lane] : leases_) open.emplace_back(lane, lease);
+  }
+  for (const auto& [lane, lease] : open) {
+    PostTask(lane->strand, [this, lane = lane, lease = lease] { SyncAndTell(lane, lease); });
+  }
 }
 
 void UploadStream::OnWriteDone(bool ok) {

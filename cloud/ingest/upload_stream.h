@@ -79,6 +79,8 @@ class UploadStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc
 
   // --- messages in and out; these run on gRPC's threads or the pool's
   void Route(UploadMessage message);
+  // The device has no more to send: chunks that were promised to have followers get none.
+  void SyncLanes();
   void Send(const v1::UploadResponse& response);
   void SendRefusal(const ClipKey& key, const absl::Status& status, const RefusalDetails& details);
   // A breach of the protocol ends the stream.

@@ -283,18 +283,18 @@ void Uploader::Impl::OnEnded() {
 
 void Uploader::Impl::ShutDown() {
   stopping_ = true;
-  const int64_t start = clock_.MonotonicNs();
-  const int64_t answers_until = start + options_.shutdown_timeout_ns / 2;
-  const int64_t close_until = start + options_.shutdown_timeout_ns * 3 / 4;
-  int64_t now = start;
-  const auto turn = [&](int64_t until) {
-    Handle(stream_.Wait(until - now));
-    now = clock_.MonotonicNs();
-  };
-  // What is on its way may still be acknowledged: then nothing is sent again after a restart.
-  while (opened_ && AnswerDue() && now < answers_until) turn(answers_until);
-  if (stream_.writable()) stream_.WritesDone();
-  while (opened_ && stream_.active() && now < close_until) turn(close_until);
+  int64_t now = clock_.MonotonicNs();
+  const int64_t close_until = now + options_.shutdown_timeout_ns * 3 / 4;
+  // When the server hears that nothing follows it makes durable what it holds, says so and ends the
+  // stream: then nothing is sent again after a restart.
+  for (bool said = false; opened_ && stream_.active() && now < close_until;
+       now = clock_.MonotonicNs()) {
+    if (!said && stream_.writable()) {
+      stream_.WritesDone();
+      said = true;
+    }
+    Handle(stream_.Wait(close_until - now));
+  }
   stream_.Cancel(absl::CancelledError("the daemon stops"));
   while (stream_.active()) Handle(stream_.Wait(kNanosPerSecond));
   transfers_.PutBackAll();

@@ -137,11 +137,12 @@ class TestDevice {
     Send(request);
     return Read().value_or(v1::UploadResponse());
   }
-  // No more requests; how the stream ended, when it has.
-  grpc::Status Finish() {
+  // No more requests; how the stream ended, when it has, and what came before that.
+  grpc::Status Finish(std::vector<v1::UploadResponse>* last = nullptr) {
     finished_ = true;
     stream_->WritesDone();
-    while (Read()) {
+    while (auto response = Read()) {
+      if (last != nullptr) last->push_back(*std::move(response));
     }
     return stream_->Finish();
   }

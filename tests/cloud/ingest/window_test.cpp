@@ -52,12 +52,30 @@ TEST_F(WindowTest, ACutInItsMiddleCostsOnlyWhatNothingWasSaidOf) {
   EXPECT_EQ(device->Read()->progress().durable_offset(), 4 * kBlockBytes);
   device->Cut();
   device = Connect();
-  // The other two wait in memory, for the one that was to follow, if they came at all.
-  EXPECT_THAT(Granted(*device, clip), ElementsAre(0, 4 * kBlockBytes));
+  // The other two wait in memory for the one that was to follow, if they came at all. Whether they
+  // are saved depends on how the server learns of the cut.
+  const uint64_t granted = Granted(*device, clip).at(kVideo);
+  EXPECT_GE(granted, 4 * kBlockBytes);
   const auto rest = device->UploadAtOnce(clip);
   ASSERT_TRUE(rest.receipt.has_value());
-  EXPECT_EQ(rest.sent, clip.payload() - 4 * kBlockBytes);
+  EXPECT_EQ(rest.sent, clip.payload() - granted);
   ExpectWhole(clip);
+}
+
+TEST_F(WindowTest, WhatIsHeldWhenTheDeviceClosesItsSideIsMadeDurableAndTold) {
+  const SentClip clip = MakeClip("cart-1", 1, 8 * kBlockBytes);
+  auto device = Connect();
+  const uint64_t lease = Begin(*device, clip);
+  device->Send(Block(clip, lease, 0));
+  device->Send(Block(clip, lease, 1));
+  std::vector<v1::UploadResponse> last;
+  EXPECT_TRUE(device->Finish(&last).ok());
+  ASSERT_EQ(last.size(), 1u);
+  EXPECT_EQ(last[0].progress().lease(), lease);
+  EXPECT_EQ(last[0].progress().durable_offset(), 2 * kBlockBytes);
+  Restart();
+  device = Connect();
+  EXPECT_THAT(Granted(*device, clip), ElementsAre(0, 2 * kBlockBytes));
 }
 
 TEST_F(WindowTest, AnAnswerLostInItsMiddleIsGivenByTheNextGrant) {
@@ -69,8 +87,9 @@ TEST_F(WindowTest, AnAnswerLostInItsMiddleIsGivenByTheNextGrant) {
   // On its way to a device that is gone by then.
   EXPECT_EQ(device->Read()->progress().durable_offset(), 8 * kBlockBytes);
   device = Connect();
-  EXPECT_THAT(Granted(*device, clip), ElementsAre(0, 8 * kBlockBytes));
-  EXPECT_EQ(device->UploadAtOnce(clip).sent, clip.payload() - 8 * kBlockBytes);
+  const uint64_t granted = Granted(*device, clip).at(kVideo);
+  EXPECT_GE(granted, 8 * kBlockBytes);
+  EXPECT_EQ(device->UploadAtOnce(clip).sent, clip.payload() - granted);
   ExpectWhole(clip);
 }
 

@@ -86,6 +86,14 @@ grpc::Status FakeCloud::Upload(grpc::ServerContext* context, Stream* stream) {
       return grpc::Status(grpc::StatusCode::UNAVAILABLE, "cut");
     }
   }
+  std::vector<v1::UploadResponse> last;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& [sequence, clip] : clips) {
+      if (!clip.committed && !silent_) AddProgress(clip, &last);
+    }
+  }
+  for (const v1::UploadResponse& response : last) stream->Write(response);
   return grpc::Status::OK;
 }
 
@@ -187,16 +195,7 @@ bool FakeCloud::OnChunk(const v1::Chunk& chunk, std::vector<v1::UploadResponse>*
   if (fault.kind == ChunkFault::kCutAfterDurable) return false;
 
   // As late as the contract allows.
-  if (!chunk.more_follows()) {
-    for (uint32_t i = 0; i < clip->objects.size(); ++i) {
-      if (clip->objects[i].empty()) continue;
-      v1::UploadResponse response;
-      response.mutable_progress()->set_lease(clip->lease);
-      response.mutable_progress()->set_object(i);
-      response.mutable_progress()->set_durable_offset(clip->objects[i].size());
-      out->push_back(response);
-    }
-  }
+  if (!chunk.more_follows()) AddProgress(*clip, out);
   bool complete = true;
   for (size_t i = 0; i < clip->objects.size(); ++i) {
     complete &= clip->objects[i].size() == clip->parsed.objects(static_cast<int>(i)).size_bytes();
@@ -211,6 +210,17 @@ bool FakeCloud::OnChunk(const v1::Chunk& chunk, std::vector<v1::UploadResponse>*
     AddReceipt(*clip, /*duplicate=*/false, out);
   }
   return fault.kind != ChunkFault::kCutAfterProgress;
+}
+
+void FakeCloud::AddProgress(const Clip& clip, std::vector<v1::UploadResponse>* out) {
+  for (uint32_t i = 0; i < clip.objects.size(); ++i) {
+    if (clip.objects[i].empty()) continue;
+    v1::UploadResponse response;
+    response.mutable_progress()->set_lease(clip.lease);
+    response.mutable_progress()->set_object(i);
+    response.mutable_progress()->set_durable_offset(clip.objects[i].size());
+    out->push_back(response);
+  }
 }
 
 void FakeCloud::AddReceipt(Clip& clip, bool duplicate, std::vector<v1::UploadResponse>* out) {

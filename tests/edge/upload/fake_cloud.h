@@ -103,6 +103,7 @@ class FakeCloud : public v1::IngestService::Service, public v1::FleetService::Se
   // Each returns what to send; false ends the stream.
   bool OnOffer(const v1::Offer& offer, std::vector<v1::UploadResponse>* out);
   bool OnChunk(const v1::Chunk& chunk, std::vector<v1::UploadResponse>* out);
+  static void AddProgress(const Clip& clip, std::vector<v1::UploadResponse>* out);
   void AddReceipt(Clip& clip, bool duplicate, std::vector<v1::UploadResponse>* out);
   void Expect(bool condition, const std::string& what);
 

@@ -347,6 +347,22 @@ TEST_F(UploaderTest, WaitsForAnAcknowledgementOnItsWayBeforeItStops) {
   EXPECT_EQ(stats().cuts, 0u);
 }
 
+TEST_F(UploaderTest, SaysWhenItStopsThatNothingFollowsAndWaitsForWhatIsThenDurable) {
+  options_.shutdown_timeout_ns = 3'600 * kNanosPerSecond;  // no wait of the test's is as long
+  options_.window_chunks = 8;
+  AddClip(*spool_, {20 * kBlockBytes}, 1);
+  // The chunk has promised another, which doesn't come.
+  cloud_.on_chunk = [&](const v1::Chunk&, int number) {
+    if (number == 2) thread_.request_stop();
+    return ChunkFault{};
+  };
+  Start(RealClock());
+  thread_.join();
+  EXPECT_GE(stats().durable_bytes, 2 * kBlockBytes);
+  EXPECT_EQ(stats().durable_bytes, cloud_.received_bytes);
+  EXPECT_EQ(stats().cuts, 0u);
+}
+
 TEST_F(UploaderTest, KeepsToTheCapAndFollowsItsChanges) {
   options_.cap_bytes_per_s = kBlockBytes;  // a chunk a second, and a little for the fields
   AddClip(*spool_, {20 * kBlockBytes}, 1);
