@@ -1,7 +1,5 @@
 #include "edge/clip/recorder.h"
 
-#include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -9,57 +7,36 @@
 #include <optional>
 #include <thread>
 #include <utility>
-#include <variant>
 
-#include "common/clip_key.h"
-#include "common/log.h"
-#include "common/status.h"
 #include "edge/clip/capture.h"
-#include "edge/clip/evidence.h"
+#include "edge/clip/losses.h"
+#include "edge/clip/open_clips.h"
+#include "edge/clip/recent_samples.h"
 #include "edge/clip/ring.h"
-#include "fmt/format.h"
+#include "edge/clip/track.h"
 
 namespace gleaner::edge {
 namespace {
 
 // Beyond the pre-roll: how late a firing may come after the frame it speaks of.
 constexpr int64_t kRingSlackNs = 2 * kNanosPerSecond;
-// Samples are kept this much longer than the pre-roll: a clip starts at a keyframe before it.
-constexpr int64_t kHistorySlackNs = 60 * kNanosPerSecond;
 // How often open clips look at the clock, for cameras that have fallen silent.
 constexpr std::chrono::milliseconds kTick(100);
 // How often the recorder gives a sign of life while there is nothing to do.
-constexpr std::chrono::seconds kIdle(10);
+constexpr std::chrono::milliseconds kIdle(10'000);
 // How long a camera waits for room in the inbox before packets are lost.
 constexpr std::chrono::seconds kMaxWait(2);
-// Longer than the longest interval of heartbeats, so that one of them tells of it.
-constexpr int64_t kUnnumberedShownNs = 3700 * kNanosPerSecond;
-// Each has a block and a fragment a camera in memory.
-constexpr size_t kMaxOpenClips = 16;
-
-struct FiringEvent {
-  RuleOptions rule;
-  bool extends = false;
-  v1::Instant fired_at;
-  std::vector<std::string> signals;
-  std::vector<std::vector<StreamPacket>> rings;  // by camera, as they were at the firing
-  std::optional<std::string> paused;             // why, if so
-};
-struct PacketEvent {
-  size_t camera = 0;
-  StreamPacket packet;
-};
-struct EndEvent {
-  size_t camera = 0;
-};
-using Event = std::variant<FiringEvent, PacketEvent, EndEvent>;
 
 }  // namespace
 
 class Recorder::Impl {
  public:
   Impl(RecorderOptions options, Spool& spool, Clock& clock)
-      : options_(std::move(options)), spool_(spool), clock_(clock) {
+      : options_(std::move(options)),
+        clock_(clock),
+        samples_(options_.pre_roll_ns),
+        losses_(clock),
+        clips_(options_.cameras.size(), spool, clock, samples_, losses_) {
     for (size_t i = 0; i < options_.cameras.size(); ++i) {
       cameras_.push_back(
           {PacketRing(options_.pre_roll_ns + kRingSlackNs, options_.ring_max_bytes)});
@@ -69,8 +46,14 @@ class Recorder::Impl {
 
   void OnFormat(size_t camera, const VideoFormat& format, const std::string& encoder);
   void OnPacket(size_t camera, const Packet& packet);
-  void OnSample(const SignalSample& sample);
-  void OnFiring(const Firing& firing, const std::vector<std::string>& signals);
+  void OnSample(const SignalSample& sample) { samples_.Add(sample); }
+  void OnFiring(const Firing& firing, const std::vector<std::string>& signals) {
+    if (firing.extends) {
+      Extend(firing.rule->name, firing.monotonic_ns);
+    } else {
+      Open(firing, signals);
+    }
+  }
   void OnCameraEnd(size_t camera);
   void SetPaused(bool paused, std::string reason) {
     std::lock_guard lock(mutex_);
@@ -81,12 +64,8 @@ class Recorder::Impl {
     policy_version_ = std::move(version);
   }
   void Finish();
-  uint64_t open_clips() const { return open_clips_.load(std::memory_order_relaxed); }
-  std::string problem() const {
-    std::lock_guard lock(mutex_);
-    const bool told = clock_.MonotonicNs() - unnumbered_ns_ > kUnnumberedShownNs;
-    return unnumbered_ == 0 || told ? problem_ : no_number_;
-  }
+  uint64_t open_clips() const { return clips_.size(); }
+  std::string problem() const { return losses_.Problem(); }
   void SetAlive(std::function<void()> alive) {
     std::lock_guard lock(mutex_);
     alive_ = std::move(alive);
@@ -100,60 +79,33 @@ class Recorder::Impl {
     PacketRing ring;
     std::shared_ptr<const StreamInfo> stream;
     int64_t last_arrival_ns = 0;
-    bool ended = false;
   };
 
-  // The worker's own thread, from here on.
-  void Work();
-  void Handle(FiringEvent& firing);
-  void Handle(PacketEvent& packet);
-  void Handle(EndEvent& end);
-  // An extending firing has found no clip.
-  void NoClip(const FiringEvent& firing) const {
-    // A suppressed activity is one number, as long as it is suppressed.
-    if (clip_gone_ && !firing.paused) clip_gone_(firing.rule.name, firing.fired_at.monotonic_ns());
-  }
-  // Every open clip that is done, or every one.
-  void CommitDone(bool stopping);
-  void Commit(Capture& clip, bool stopped);
-  void Fail(const ClipKey& key, const absl::Status& status);
-  // A firing that the spool gave no number: there is no tombstone that could tell of it.
-  void NoNumber(const std::string& rule, const absl::Status& status);
-  void SetProblem(std::string problem);
-  void ClipsChanged();
+  void Open(const Firing& firing, const std::vector<std::string>& signals);
+  void Extend(const std::string& rule, int64_t fired_ns);
+  void Work();  // the worker's whole life
+  std::vector<int64_t> LastArrivals() const;
 
   const RecorderOptions options_;
-  Spool& spool_;
   Clock& clock_;
   std::function<void(const std::string&, int64_t)> clip_gone_;
+  RecentSamples samples_;
+  Losses losses_;
+  OpenClips clips_;  // the worker's
 
   mutable std::mutex mutex_;
-  std::condition_variable wake_;      // something to do for the worker
-  std::condition_variable room_;      // room in the inbox
-  std::vector<CameraState> cameras_;  // this and what follows: guarded by mutex_
-  std::deque<Event> inbox_;
-  uint64_t inbox_bytes_ = 0;  // of packets in it
-  bool listening_ = false;    // the worker has open clips or is about to
-  bool overflowed_ = false;   // packets were dropped from the inbox
+  std::condition_variable wake_;             // something to do for the worker
+  std::condition_variable room_;             // room in the inbox
+  std::vector<CameraState> cameras_;         // this and what follows: guarded by mutex_
+  std::deque<std::function<void()>> inbox_;  // what the worker is to do, in order
+  uint64_t inbox_bytes_ = 0;                 // of packets in it
+  bool listening_ = false;                   // the worker has open clips or is about to
+  bool overflowed_ = false;                  // packets were kept from the inbox
   bool finishing_ = false;
   std::optional<std::string> paused_;  // why
   std::string policy_version_;
-  std::string problem_;
-  uint64_t unnumbered_ = 0;    // firings without a number
-  int64_t unnumbered_ns_ = 0;  // when the last of them came
-  std::string no_number_;      // what there is to say of them
   std::function<void()> alive_;
 
-  std::mutex history_mutex_;
-  SampleHistory history_;  // guarded by history_mutex_
-  uint64_t samples_ = 0;   // guarded by history_mutex_
-
-  // From when on open clips need samples.
-  std::atomic<int64_t> history_from_ns_{INT64_MAX};
-  std::atomic<uint64_t> open_clips_{0};
-
-  std::vector<std::unique_ptr<Capture>> clips_;  // the worker's
-  std::vector<bool> ended_;                      // the worker's
   std::thread worker_;
 };
 
@@ -184,7 +136,7 @@ void Recorder::Impl::OnPacket(size_t camera, const Packet& packet) {
         overflowed_ = true;
       } else {
         inbox_bytes_ += packet.size_bytes;
-        inbox_.push_back(PacketEvent{camera, stream_packet});
+        inbox_.push_back([this, camera, stream_packet] { clips_.Feed(camera, stream_packet); });
         wake = true;
       }
     }
@@ -193,48 +145,66 @@ void Recorder::Impl::OnPacket(size_t camera, const Packet& packet) {
   if (wake) wake_.notify_one();
 }
 
-void Recorder::Impl::OnSample(const SignalSample& sample) {
-  std::lock_guard lock(history_mutex_);
-  history_.Add(sample);
-  if (++samples_ % 256 == 0) {
-    history_.Trim(std::min(sample.monotonic_ns - options_.pre_roll_ns - kHistorySlackNs,
-                           history_from_ns_.load(std::memory_order_relaxed)));
-  }
-}
-
-void Recorder::Impl::OnFiring(const Firing& firing, const std::vector<std::string>& signals) {
-  FiringEvent event;
-  event.rule = *firing.rule;
-  event.extends = firing.extends;
-  event.fired_at.set_monotonic_ns(firing.monotonic_ns);
-  event.fired_at.set_wall_unix_ns(clock_.WallNs() - (clock_.MonotonicNs() - firing.monotonic_ns));
-  event.fired_at.set_wall_uncertainty_ns(clock_.WallUncertaintyNs());
-  event.signals = signals;
+void Recorder::Impl::Open(const Firing& firing, const std::vector<std::string>& signals) {
+  CaptureOptions clip;
+  clip.device = options_.device;
+  clip.site = options_.site;
+  clip.cameras = options_.cameras;
+  clip.rule = *firing.rule;
+  clip.signals = signals;
+  clip.fired_at.set_monotonic_ns(firing.monotonic_ns);
+  clip.fired_at.set_wall_unix_ns(clock_.WallNs() - (clock_.MonotonicNs() - firing.monotonic_ns));
+  clip.fired_at.set_wall_uncertainty_ns(clock_.WallUncertaintyNs());
+  clip.after_max_bytes = options_.ring_max_bytes;
   {
-    std::unique_lock lock(mutex_);
+    std::lock_guard lock(mutex_);
     if (finishing_) return;
-    event.paused = paused_;
-    if (firing.extends && !listening_) {
-      lock.unlock();
-      return NoClip(event);
-    }
-    if (!firing.extends && !overflowed_) {
-      // The rings as they are now: by the time the worker comes to it they will have moved on. Once
-      // packets were lost the clip can only fail, and must not hold on to any.
+    clip.policy_version = policy_version_;
+    // The rings as they are now: by the time the worker comes to it they will have moved on. Once
+    // packets were lost the clip can only fail, and must not hold on to any.
+    std::vector<std::vector<StreamPacket>> pre_rolls;
+    if (!overflowed_) {
       for (const CameraState& state : cameras_) {
-        event.rings.push_back(state.ring.From(firing.monotonic_ns - firing.rule->pre_ns));
+        pre_rolls.push_back(state.ring.From(firing.monotonic_ns - firing.rule->pre_ns));
       }
     }
     listening_ = true;
-    inbox_.push_back(std::move(event));
+    inbox_.push_back([this, clip = std::move(clip), pre_rolls = std::move(pre_rolls),
+                      paused = paused_]() mutable {
+      if (clips_.Extend(clip.rule.name, clip.fired_at.monotonic_ns())) return;
+      if (paused.has_value()) {
+        clips_.Suppress(clip.rule.name, *paused);
+      } else {
+        clips_.Open(std::move(clip), pre_rolls);
+      }
+    });
   }
   wake_.notify_one();
+}
+
+void Recorder::Impl::Extend(const std::string& rule, int64_t fired_ns) {
+  std::unique_lock lock(mutex_);
+  if (finishing_) return;
+  // A suppressed activity is one number, as long as it is suppressed: its rule hears nothing.
+  auto gone = [this, rule, fired_ns, paused = paused_.has_value()] {
+    if (clip_gone_ && !paused) clip_gone_(rule, fired_ns);
+  };
+  if (listening_) {
+    inbox_.push_back([this, rule, fired_ns, gone] {
+      if (!clips_.Extend(rule, fired_ns)) gone();
+    });
+    lock.unlock();
+    wake_.notify_one();
+  } else {
+    lock.unlock();
+    gone();
+  }
 }
 
 void Recorder::Impl::OnCameraEnd(size_t camera) {
   {
     std::lock_guard lock(mutex_);
-    inbox_.push_back(EndEvent{camera});
+    inbox_.push_back([this, camera] { clips_.EndCamera(camera); });
   }
   wake_.notify_one();
 }
@@ -250,21 +220,16 @@ void Recorder::Impl::Finish() {
 }
 
 void Recorder::Impl::Work() {
-  ended_.assign(options_.cameras.size(), false);
   for (bool finishing = false; !finishing;) {
-    std::deque<Event> events;
+    std::deque<std::function<void()>> tasks;
     bool overflowed = false;
     std::function<void()> alive;
     {
       std::unique_lock lock(mutex_);
       if (clips_.empty() && inbox_.empty()) listening_ = false;
-      auto ready = [this] { return !inbox_.empty() || finishing_; };
-      if (clips_.empty()) {
-        wake_.wait_for(lock, kIdle, ready);
-      } else {
-        wake_.wait_for(lock, kTick, ready);
-      }
-      events.swap(inbox_);
+      wake_.wait_for(lock, clips_.empty() ? kIdle : kTick,
+                     [this] { return !inbox_.empty() || finishing_; });
+      tasks.swap(inbox_);
       inbox_bytes_ = 0;
       overflowed = std::exchange(overflowed_, false);
       finishing = finishing_;
@@ -272,160 +237,23 @@ void Recorder::Impl::Work() {
     }
     room_.notify_all();
     if (alive) alive();
-    for (Event& event : events) {
-      std::visit([this](auto& e) { Handle(e); }, event);
+    for (const auto& task : tasks) {
+      task();
       if (alive) alive();
     }
     if (overflowed) {
-      for (const auto& clip : clips_) {
-        Fail(clip->key(), absl::ResourceExhaustedError("storage could not follow the cameras"));
-      }
-      clips_.clear();
+      clips_.FailAll(absl::ResourceExhaustedError("storage could not follow the cameras"));
     }
-    CommitDone(finishing);
+    clips_.CommitDone(LastArrivals());
   }
+  clips_.CommitAll();
 }
 
-void Recorder::Impl::Handle(FiringEvent& firing) {
-  const int64_t fired_ns = firing.fired_at.monotonic_ns();
-  for (auto clip = clips_.begin(); clip != clips_.end(); ++clip) {
-    if ((*clip)->rule() != firing.rule.name) continue;
-    auto extended = (*clip)->Extend(fired_ns);
-    if (extended.ok() && *extended) return;
-    if (!extended.ok()) {
-      Fail((*clip)->key(), extended.status());
-      clips_.erase(clip);
-      return;  // its next firing hears of it
-    }
-  }
-  if (firing.extends) return NoClip(firing);
-  if (firing.paused.has_value()) {
-    auto key = spool_.TakeSuppressed(firing.rule.name, *firing.paused);
-    if (!key.ok()) NoNumber(firing.rule.name, key.status());
-    return;
-  }
-  const auto key = spool_.TakeNumber(firing.rule.name, firing.rule.priority);
-  if (!key.ok()) {
-    NoNumber(firing.rule.name, key.status());
-    return;
-  }
-  if (clips_.size() >= kMaxOpenClips) {
-    Fail(*key, absl::ResourceExhaustedError(
-                   fmt::format("{} clips are being captured already", clips_.size())));
-    return;
-  }
-  auto writer = spool_.NewClip(*key);
-  if (!writer.ok()) {
-    Fail(*key, writer.status());
-    return;
-  }
-  LOG_INFO("rule {} fired: clip {}", firing.rule.name, ToString(*key));
-  CaptureOptions options;
-  options.device = options_.device;
-  options.site = options_.site;
-  options.cameras = options_.cameras;
-  {
-    std::lock_guard lock(mutex_);
-    options.policy_version = policy_version_;
-  }
-  options.rule = std::move(firing.rule);
-  options.signals = std::move(firing.signals);
-  options.fired_at = firing.fired_at;
-  options.after_max_bytes = options_.ring_max_bytes;
-  auto clip =
-      std::make_unique<Capture>(std::move(options), *key, *std::move(writer), clock_.MonotonicNs());
-  for (size_t camera = 0; camera < firing.rings.size(); ++camera) {
-    if (ended_[camera]) clip->EndCamera(camera);
-    for (const StreamPacket& packet : firing.rings[camera]) {
-      if (absl::Status status = clip->Feed(camera, packet); !status.ok()) {
-        Fail(*key, status);
-        return;
-      }
-    }
-  }
-  clips_.push_back(std::move(clip));
-  ClipsChanged();
-}
-
-void Recorder::Impl::Handle(PacketEvent& event) {
-  for (auto clip = clips_.begin(); clip != clips_.end();) {
-    if (absl::Status status = (*clip)->Feed(event.camera, event.packet); !status.ok()) {
-      Fail((*clip)->key(), status);
-      clip = clips_.erase(clip);
-    } else if ((*clip)->Done()) {
-      Commit(**clip, /*stopped=*/false);
-      clip = clips_.erase(clip);
-    } else {
-      ++clip;
-    }
-  }
-}
-
-void Recorder::Impl::Handle(EndEvent& end) {
-  ended_[end.camera] = true;
-  for (const auto& clip : clips_) clip->EndCamera(end.camera);
-}
-
-void Recorder::Impl::CommitDone(bool stopping) {
-  std::vector<int64_t> last_arrival_ns;
-  if (!clips_.empty()) {
-    std::lock_guard lock(mutex_);
-    for (const CameraState& state : cameras_) last_arrival_ns.push_back(state.last_arrival_ns);
-  }
-  const int64_t now_ns = clock_.MonotonicNs();
-  for (auto clip = clips_.begin(); clip != clips_.end();) {
-    const bool done = (*clip)->DoneWithoutTheSilent(now_ns, last_arrival_ns);
-    if (done || stopping) {
-      Commit(**clip, /*stopped=*/!done);
-      clip = clips_.erase(clip);
-    } else {
-      ++clip;
-    }
-  }
-  ClipsChanged();
-}
-
-void Recorder::Impl::Commit(Capture& clip, bool stopped) {
-  SampleHistory history;
-  {
-    std::lock_guard lock(history_mutex_);
-    history = history_.Since(clip.start_ns() - kHistorySlackNs);
-  }
-  if (absl::Status status = clip.Commit(history, stopped); !status.ok()) {
-    Fail(clip.key(), status);
-  } else {
-    LOG_INFO("clip {} committed", ToString(clip.key()));
-    SetProblem("");
-  }
-}
-
-void Recorder::Impl::Fail(const ClipKey& key, const absl::Status& status) {
-  LOG_ERROR("clip {} failed: {}", ToString(key), Message(status));
-  if (absl::Status ended = spool_.Fail(key, Message(status)); !ended.ok()) {
-    LOG_ERROR("clip {}: the spool can't note that: {}", ToString(key), Message(ended));
-  }
-  SetProblem(fmt::format("clip {} failed: {}", ToString(key), Message(status)));
-}
-
-void Recorder::Impl::NoNumber(const std::string& rule, const absl::Status& status) {
-  LOG_ERROR("rule {} fired but the spool gives no number: {}", rule, Message(status));
+std::vector<int64_t> Recorder::Impl::LastArrivals() const {
+  std::vector<int64_t> arrivals_ns;
   std::lock_guard lock(mutex_);
-  unnumbered_ns_ = clock_.MonotonicNs();
-  no_number_ =
-      fmt::format("{} firings were lost, the last of rule {}: the spool gives no number: {}",
-                  ++unnumbered_, rule, Message(status));
-}
-
-void Recorder::Impl::SetProblem(std::string problem) {
-  std::lock_guard lock(mutex_);
-  problem_ = std::move(problem);
-}
-
-void Recorder::Impl::ClipsChanged() {
-  int64_t from_ns = INT64_MAX;
-  for (const auto& clip : clips_) from_ns = std::min(from_ns, clip->start_ns() - kHistorySlackNs);
-  history_from_ns_.store(from_ns, std::memory_order_relaxed);
-  open_clips_.store(clips_.size(), std::memory_order_relaxed);
+  for (const CameraState& state : cameras_) arrivals_ns.push_back(state.last_arrival_ns);
+  return arrivals_ns;
 }
 
 Recorder::Recorder(RecorderOptions options, Spool& spool, Clock& clock)

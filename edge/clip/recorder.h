@@ -1,18 +1,19 @@
 // The recorder keeps the last seconds of every camera as encoded packets, and turns firings into
 // clips in the spool.
 //
-// How a clip comes about: a firing takes the next number from the spool (durable), a capture is
-// opened over all cameras from the pre-roll rings, packets are written into the spool's objects as
-// they come (at most one fragment of video a camera is in memory), later firings of the same rule
-// whose windows overlap move the end, and when every camera has passed the end, the preview, the
-// samples and the manifest are added and the clip is committed. While one camera is waited for, at
-// most 10 s beyond the end, what the others send is held for a firing that moves the end: as much
-// as a ring holds, a clip and camera. Rules don't share clips.
+// How a clip comes about: a firing takes the next number from the spool (durable), a clip is opened
+// over all cameras from the pre-roll rings, packets are written into the spool's objects as they
+// come (at most one fragment of video a camera is in memory), later firings of the same rule whose
+// windows overlap move the end, and when every camera has passed the end, the preview, the samples
+// and the manifest are added and the clip is committed. While one camera is waited for, at most
+// 10 s beyond the end, what the others send is held for a firing that moves the end: as much as a
+// ring holds, a clip and camera. Rules don't share clips.
 //
 // Threads: cameras and rules only put packets and firings into an inbox, under a short lock. All
-// that touches the disk happens on one thread of the recorder's own, so that no camera waits for
-// it. The inbox is bounded: when it is full cameras wait for room, which is what paces a file that
-// is read fast; when storage hasn't made any in 2 s, the open clips fail with that as their reason.
+// that touches the disk happens on one thread of the recorder's own, in the order of the inbox, so
+// that no camera waits for it; the clips themselves (open_clips.h) belong to that thread. The inbox
+// is bounded: when it is full cameras wait for room, which is what paces a file that is read fast;
+// when storage hasn't made any in 2 s, the open clips fail with that as their reason.
 //
 // What can't be kept is never silent: a number whose clip can't be written ends FAILED with the
 // reason, a firing that the spool gives no number is counted in problem(), and the recorder goes

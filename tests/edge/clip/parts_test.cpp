@@ -1,9 +1,10 @@
-// The small parts of a clip: ring, evidence, muxer.
+// The small parts of a clip: ring, samples, evidence, muxer.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "edge/clip/evidence.h"
 #include "edge/clip/muxer.h"
+#include "edge/clip/recent_samples.h"
 #include "edge/clip/ring.h"
 #include "tests/edge/clip/clip_rig.h"
 
@@ -25,6 +26,7 @@ StreamPacket At(int64_t number, bool keyframe, size_t size = 100) {
 
 std::vector<int64_t> Numbers(const std::vector<StreamPacket>& packets) {
   std::vector<int64_t> numbers;
+  numbers.reserve(packets.size());
   for (const StreamPacket& packet : packets) numbers.push_back(packet.packet.pts);
   return numbers;
 }
@@ -108,6 +110,26 @@ TEST(SampleHistory, IsBounded) {
   EXPECT_EQ(history.Names().size(), SampleHistory::kMaxHistories);
   EXPECT_EQ(history.Trace("a", 0, INT64_MAX).value_size(),
             static_cast<int>(SampleHistory::kMaxSamples));
+}
+
+TEST(RecentSamples, KeepsWhatAnOpenClipNeedsAndOtherwiseOnlyThePreRoll) {
+  RecentSamples samples(5 * kS);
+  int64_t next = 0;
+  auto add_until = [&](int64_t end) {
+    for (; next < end; ++next) samples.Add({"a", next * kS, static_cast<double>(next)});
+  };
+  add_until(200);
+  samples.KeepFor(100 * kS);
+  add_until(512);
+  const v1::SignalTrace open = samples.For(100 * kS).Trace("a", 0, INT64_MAX);
+  ASSERT_EQ(open.value_size(), 472);
+  EXPECT_EQ(open.value(0), 40) << "its keyframe may be a minute before its start";
+
+  samples.KeepFor(INT64_MAX);
+  add_until(768);
+  const v1::SignalTrace recent = samples.For(0).Trace("a", 0, INT64_MAX);
+  ASSERT_EQ(recent.value_size(), 66);
+  EXPECT_EQ(recent.value(0), 767 - 5 - 60);
 }
 
 TEST(Thin, KeepsEveryExtreme) {
