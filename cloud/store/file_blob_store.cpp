@@ -67,7 +67,7 @@ class FileBlobStore : public BlobStore {
     }
     BlobPlace place{
         .segment = active_->name(), .offset = std::exchange(used_, used_ + room), .size = size};
-    return std::make_unique<FileBlobWriter>(std::move(place), active_, pool_);
+    return MakeWriter(std::move(place), active_);
   }
 
   absl::StatusOr<std::unique_ptr<BlobWriter>> Resume(const BlobId& id) override {
@@ -84,7 +84,7 @@ class FileBlobStore : public BlobStore {
     }
     // It may have been punched out.
     RETURN_IF_ERROR(segment->Reserve(place.offset, place.end() - place.offset));
-    return std::make_unique<FileBlobWriter>(std::move(place), std::move(segment), pool_);
+    return MakeWriter(std::move(place), std::move(segment));
   }
 
   absl::Status Read(const BlobId& id, uint64_t offset, uint64_t size, std::string* out) override {
@@ -236,21 +236,30 @@ class FileBlobStore : public BlobStore {
   absl::StatusOr<std::unique_ptr<BlobWriter>> CreateAloneLocked(uint64_t size, uint64_t room) {
     ASSIGN_OR_RETURN(auto segment, MakeSegmentLocked(room));
     BlobPlace place{.segment = segment->name(), .offset = 0, .size = size};
-    return std::make_unique<FileBlobWriter>(std::move(place), std::move(segment), pool_);
+    return MakeWriter(std::move(place), std::move(segment));
+  }
+
+  // A segment whose sync failed is remembered: opened anew, it would look sound.
+  std::unique_ptr<BlobWriter> MakeWriter(BlobPlace place, std::shared_ptr<Segment> segment) {
+    return std::make_unique<FileBlobWriter>(std::move(place), std::move(segment), pool_,
+                                            [this](const std::shared_ptr<Segment>& failed) {
+                                              std::lock_guard lock(mutex_);
+                                              failed_[failed->name()] = failed;
+                                            });
   }
 
   // No more blobs go into the active segment; what it has left is given back. A crash leaves that
-  // to the sweep. One whose sync failed is remembered: opened anew, it would look sound.
+  // to the sweep.
   void SealLocked() {
     if (active_ != nullptr) (void)active_->Truncate(used_);
-    if (active_ != nullptr && active_->failed()) failed_.push_back(active_);
     active_ = nullptr;
     used_ = 0;
   }
 
   bool InUseLocked(const std::string& segment) const {
     const auto found = open_.find(segment);
-    return found != open_.end() && !found->second.expired();
+    const bool remembered = failed_.contains(segment);
+    return found != open_.end() && found->second.use_count() > (remembered ? 1 : 0);
   }
 
   static absl::Status Punch(int file, uint64_t begin, uint64_t end, const std::string& segment) {
@@ -268,6 +277,7 @@ class FileBlobStore : public BlobStore {
     if (InUseLocked(segment) || ::fstat(file, &info) != 0 || info.st_blocks != 0) return;
     ::unlink(PathOf(segment).c_str());
     made_.erase(segment);
+    failed_.erase(segment);
   }
 
   struct Listed {
@@ -303,9 +313,9 @@ class FileBlobStore : public BlobStore {
   std::mutex mutex_;
   std::shared_ptr<Segment> active_;  // new blobs go here, from used_ on
   uint64_t used_ = 0;
-  // Alive while anybody writes there.
+  // Alive while anybody writes there, or failed_ keeps it.
   std::map<std::string, std::weak_ptr<Segment>> open_;
-  std::vector<std::shared_ptr<Segment>> failed_;
+  std::map<std::string, std::shared_ptr<Segment>> failed_;
   std::set<std::string> made_;  // since the store was opened
 };
 

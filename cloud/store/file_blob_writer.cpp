@@ -15,8 +15,13 @@ constexpr uint64_t kBufferBytes = BufferPool::kBufferBytes;
 
 }  // namespace
 
-FileBlobWriter::FileBlobWriter(BlobPlace place, std::shared_ptr<Segment> segment, BufferPool& pool)
-    : place_(std::move(place)), id_(place_.id()), segment_(std::move(segment)), pool_(pool) {}
+FileBlobWriter::FileBlobWriter(BlobPlace place, std::shared_ptr<Segment> segment, BufferPool& pool,
+                               OnFailedSync on_failed_sync)
+    : place_(std::move(place)),
+      id_(place_.id()),
+      segment_(std::move(segment)),
+      pool_(pool),
+      on_failed_sync_(std::move(on_failed_sync)) {}
 
 absl::Status FileBlobWriter::WriteAt(uint64_t offset, const struct iovec* parts, int count) {
   RETURN_IF_ERROR(failed_);
@@ -47,7 +52,10 @@ std::vector<iovec> FileBlobWriter::Held(uint64_t offset) const {
 absl::Status FileBlobWriter::Sync() {
   RETURN_IF_ERROR(failed_);
   failed_ = Flush();
-  if (failed_.ok()) failed_ = segment_->Sync();
+  if (failed_.ok()) {
+    failed_ = segment_->Sync();
+    if (!failed_.ok()) on_failed_sync_(segment_);
+  }
   return failed_ = Annotate(failed_, fmt::format("blob {}", id_));
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -15,8 +16,11 @@ namespace gleaner::cloud {
 // Holds what was written since the last sync, from the disk block in which it begins.
 class FileBlobWriter : public BlobWriter {
  public:
-  // `pool` outlives it.
-  FileBlobWriter(BlobPlace place, std::shared_ptr<Segment> segment, BufferPool& pool);
+  using OnFailedSync = std::function<void(const std::shared_ptr<Segment>&)>;
+
+  // `pool` outlives it. `on_failed_sync` is called when a sync of the segment has failed.
+  FileBlobWriter(BlobPlace place, std::shared_ptr<Segment> segment, BufferPool& pool,
+                 OnFailedSync on_failed_sync);
 
   const BlobId& id() const override { return id_; }
   absl::Status WriteAt(uint64_t offset, const struct iovec* parts, int count) override;
@@ -34,6 +38,7 @@ class FileBlobWriter : public BlobWriter {
   const BlobId id_;
   const std::shared_ptr<Segment> segment_;
   BufferPool& pool_;
+  const OnFailedSync on_failed_sync_;
   // The blob's bytes [start_, end_), start_ at a disk block; empty or as many as these need.
   std::vector<BufferPool::Buffer> buffers_;
   uint64_t start_ = 0, end_ = 0;

@@ -191,6 +191,27 @@ TEST_F(BlobStoreTest, AFileWhoseSyncFailedIsBelievedNoMore) {
   EXPECT_EQ(Read(after), "after");
 }
 
+TEST_F(BlobStoreTest, AFileWhoseSyncFailedIsBelievedNoMoreThoughNobodyWritesThere) {
+  const BlobId broken = Make("broken"), beside = Make("beside");
+  Open();  // no new blob goes there
+  fail_next_sync_ = true;
+  EXPECT_FALSE((*store_->Resume(broken))->Sync().ok());
+  EXPECT_FALSE((*store_->Resume(beside))->Sync().ok())
+      << "what was read back may never have come to the disk";
+  EXPECT_EQ(Read(beside), "beside");
+}
+
+TEST_F(BlobStoreTest, AFileWhoseSyncFailedGoesWithItsLastBlob) {
+  auto writer = *store_->Create(kSegmentBytes + 1);  // has a file of its own
+  const BlobId id = writer->id();
+  fail_next_sync_ = true;
+  EXPECT_FALSE(writer->Sync().ok());
+  writer.reset();
+  ASSERT_TRUE(store_->Remove(id).ok());
+  EXPECT_EQ(Files(), 0u);
+  EXPECT_TRUE(absl::IsNotFound(store_->Resume(id).status()));
+}
+
 TEST_F(BlobStoreTest, ABlobThatWasNeverWrittenGivesItsRoomBackToo) {
   const BlobId id = (*store_->Create(100'000))->id();
   const auto before = FileOf(id).st_blocks;
