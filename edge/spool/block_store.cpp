@@ -15,7 +15,8 @@
 namespace gleaner::edge {
 namespace {
 
-constexpr size_t kMaxSpare = 8;
+// What two objects need while they are being written.
+constexpr size_t kMaxSpare = 10;
 
 }  // namespace
 

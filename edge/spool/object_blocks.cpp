@@ -10,8 +10,7 @@ namespace gleaner::edge {
 namespace {
 
 constexpr size_t kMaxUnderWay = 4;
-// Of the last block, before looking again whether the disk has it.
-constexpr size_t kHashedAtOnce = 64 << 10;
+constexpr size_t kMaxUnhashed = 4;
 
 }  // namespace
 
@@ -33,20 +32,19 @@ absl::Status ObjectBlocks::Write(uint32_t block, BlockBuffer buffer, size_t size
   auto write = session_->file->StartWrite(offset, {buffer.get(), padded});
   xxh3_.push_back(Xxh3(buffer.get(), size));
   under_way_.push_back({buffer, padded, offset, std::move(write)});
-  sha256_.Update(unhashed_.get(), unhashed_size_);
-  unhashed_ = std::move(buffer);
-  unhashed_size_ = size;
+  if (unhashed_.size() == kMaxUnhashed) HashFirst();
+  unhashed_.push_back({std::move(buffer), size});
   return absl::OkStatus();
 }
 
 absl::StatusOr<ObjectBlocks::Digests> ObjectBlocks::Finish() {
   std::unique_ptr<PendingIo> sync;
-  for (size_t at = 0; at < unhashed_size_; at += kHashedAtOnce) {
+  while (!unhashed_.empty()) {
     while (!under_way_.empty() && under_way_.front().write->Ended()) RETURN_IF_ERROR(EndFirst());
     if (sync == nullptr && under_way_.empty()) {
       ASSIGN_OR_RETURN(sync, store_.StartSync(*session_));
     }
-    sha256_.Update(unhashed_.get() + at, std::min(kHashedAtOnce, unhashed_size_ - at));
+    HashFirst();
   }
   if (sync == nullptr) {
     while (!under_way_.empty()) RETURN_IF_ERROR(EndFirst());
@@ -55,6 +53,11 @@ absl::StatusOr<ObjectBlocks::Digests> ObjectBlocks::Finish() {
   RETURN_IF_ERROR(store_.EndSync(*session_, *sync));
   GLEANER_CRASH_POINT("spool.object.synced");
   return Digests{sha256_.Finish(), std::move(xxh3_)};
+}
+
+void ObjectBlocks::HashFirst() {
+  sha256_.Update(unhashed_.front().buffer.get(), unhashed_.front().size);
+  unhashed_.pop_front();
 }
 
 absl::Status ObjectBlocks::EndFirst() {

@@ -1,6 +1,6 @@
 // The blocks of one object on their way to the disk. SHA-256 takes longest of all that is done to
-// them, so the rest goes on beside it: it is one block behind, and while the last one is hashed the
-// disk makes them all durable.
+// them, so the rest goes on beside it: it is up to four blocks behind, and while it makes up for
+// these the disk makes them all durable.
 #pragma once
 
 #include <cstdint>
@@ -41,14 +41,18 @@ class ObjectBlocks {
     uint64_t offset;
     std::unique_ptr<PendingIo> write;
   };
+  struct Unhashed {
+    BlockBuffer buffer;
+    size_t size;
+  };
   absl::Status EndFirst();
+  void HashFirst();
 
   BlockStore& store_;
   std::shared_ptr<BlockSession> session_;  // of all of them; null before the first
   std::deque<Started> under_way_;
   std::vector<uint64_t> xxh3_;
-  BlockBuffer unhashed_;  // the last block
-  size_t unhashed_size_ = 0;
+  std::deque<Unhashed> unhashed_;
   Sha256 sha256_;
 };
 

@@ -206,7 +206,7 @@ struct SpoolStats {
 
 // Writes one object as it comes into being. One thread at a time, which makes the checksums while
 // the disk writes. Keeps the block that is being filled, and up to four that are on their way to
-// the disk.
+// the disk or not hashed yet.
 //
 // Dropping it frees its blocks. It must go before the spool does.
 class ObjectWriter {
