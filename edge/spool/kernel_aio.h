@@ -3,6 +3,9 @@
 // io_uring: older, but on each kernel that a device may run, and in no container's list of
 // forbidden calls.
 //
+// A process that dies keeps its locks until its requests have ended (exit_aio comes before
+// exit_files): none lands in a spool that somebody else has opened since.
+//
 // Why at all: a thread that writes in the place of the caller waits for a processor while clips are
 // being hashed on all of them. On two cores that made two cameras a quarter slower.
 #pragma once

@@ -1,11 +1,16 @@
 // Disks that fail, and disks that are full.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <libaio.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <spdlog/sinks/ostream_sink.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,6 +19,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 #include "common/limits.h"
 #include "common/log.h"
@@ -107,6 +113,30 @@ TEST_F(Faults, AShortWriteIsContinued) {
   device_.Set({.write_in = 2, .short_write_bytes = 100'000});  // ends between two sectors
   ASSERT_TRUE(AddTestClip(*spool, {kMiB}).ok());
   EXPECT_EQ(*ReadObject(*spool, **spool->Next({}), 0), TestBytes(1, 0, kMiB));
+}
+
+// From now on io_setup(2) fails on this thread, and on threads that it starts.
+void TakeAioAway() {
+  sock_filter code[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_io_setup, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog program{.len = std::size(code), .filter = code};
+  ASSERT_EQ(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+  ASSERT_EQ(::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+  io_context_t context = nullptr;
+  ASSERT_EQ(::io_setup(1, &context), -ENOSYS);
+}
+
+TEST_F(Faults, AKernelWithoutAsynchronousWritesIsGoodEnough) {
+  std::thread([&] {
+    ASSERT_NO_FATAL_FAILURE(TakeAioAway());
+    const auto spool = Open();
+    ASSERT_TRUE(AddTestClip(*spool, {kMiB}).ok());
+    EXPECT_EQ(*ReadObject(*spool, **spool->Next({}), 0), TestBytes(1, 0, kMiB));
+  }).join();
 }
 
 TEST_F(Faults, AFailedReadIsAnErrorOfThatReadAlone) {
