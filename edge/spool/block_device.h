@@ -21,7 +21,7 @@ class PendingIo {
  public:
   // Waits, if nobody has.
   virtual ~PendingIo() = default;
-  // Whether Wait would return at once.
+  // Whether Wait would return at once, as far as can be told without waiting.
   virtual bool Ended() = 0;
   // How it ended, as pwrite(2) and fdatasync(2) say it: a write may have done less than it was
   // asked to, and says how much; a sync says 0.
