@@ -258,7 +258,7 @@ class FileBlobStore : public BlobStore {
 
   bool InUseLocked(const std::string& segment) const {
     const auto found = open_.find(segment);
-    const bool remembered = failed_.contains(segment);
+    const bool remembered = failed_.contains(segment);  // which keeps it open, and doesn't count
     return found != open_.end() && found->second.use_count() > (remembered ? 1 : 0);
   }
 

@@ -39,16 +39,15 @@ absl::Status ObjectBlocks::Write(uint32_t block, BlockBuffer buffer, size_t size
 
 absl::StatusOr<ObjectBlocks::Digests> ObjectBlocks::Finish() {
   std::unique_ptr<PendingIo> sync;
-  while (!unhashed_.empty()) {
-    while (!under_way_.empty() && under_way_.front().write->Ended()) RETURN_IF_ERROR(EndFirst());
+  while (sync == nullptr || !unhashed_.empty()) {
+    // There is no need to wait for the disk as long as there is something to hash.
+    while (!under_way_.empty() && (unhashed_.empty() || under_way_.front().write->Ended())) {
+      RETURN_IF_ERROR(EndFirst());
+    }
     if (sync == nullptr && under_way_.empty()) {
       ASSIGN_OR_RETURN(sync, store_.StartSync(*session_));
     }
-    HashFirst();
-  }
-  if (sync == nullptr) {
-    while (!under_way_.empty()) RETURN_IF_ERROR(EndFirst());
-    ASSIGN_OR_RETURN(sync, store_.StartSync(*session_));
+    if (!unhashed_.empty()) HashFirst();
   }
   RETURN_IF_ERROR(store_.EndSync(*session_, *sync));
   GLEANER_CRASH_POINT("spool.object.synced");

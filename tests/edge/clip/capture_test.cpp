@@ -18,7 +18,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-class CaptureTest : public ClipRig {};
+class CaptureTest : public RecorderRig {};
 
 TEST_F(CaptureTest, CutsAClipAtTheKeyframeBeforeThePreRollAndAtTheExactEnd) {
   const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
@@ -106,11 +106,7 @@ TEST_F(CaptureTest, WritesAManifestThatSaysAllOfTheContract) {
 
 TEST_F(CaptureTest, ShowsTheFrameOfTheFiringInThePreview) {
   const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
-  Recorder recorder(Options({"front"}, 2 * kS), *spool_, clock_);
-  const RuleOptions rule = Rule(2 * kS, 1 * kS);
-  Play(recorder, 0, cup, rule, {kStart + 4 * kS});
-  recorder.Finish();
-  const auto clips = TakeAll();
+  const auto clips = Record(cup, Rule(2 * kS, 1 * kS), {kStart + 4 * kS});
   ASSERT_EQ(clips.size(), 1u);
   const std::string jpeg = Save(clips[0].objects[0], "preview.jpg");
   // FFmpeg's own rendering of frame 108, and of one a second later as a control.
@@ -139,11 +135,7 @@ TEST_F(CaptureTest, ShowsTheFrameOfTheFiringInThePreview) {
 
 TEST_F(CaptureTest, SaysHowMuchOfThePreRollThereWas) {
   const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
-  Recorder recorder(Options({"front"}, 5 * kS), *spool_, clock_);
-  const RuleOptions rule = Rule(5 * kS, 1 * kS);
-  Play(recorder, 0, cup, rule, {cup.packets[54].monotonic_ns});
-  recorder.Finish();
-  const auto clips = TakeAll();
+  const auto clips = Record(cup, Rule(5 * kS, 1 * kS), {cup.packets[54].monotonic_ns});
   ASSERT_EQ(clips.size(), 1u);
   EXPECT_EQ(clips[0].manifest.shortfall(), "camera front: pre-roll ring held 2.0 s of 5 s");
   EXPECT_EQ(clips[0].manifest.video(0).first_pts(), 0);
@@ -181,11 +173,7 @@ TEST_F(CaptureTest, BeginsAClipAfterALongOutageWithWhatCameAfterIt) {
 
 TEST_F(CaptureTest, BeginsNoWindowBeforeTheBoot) {
   const Recording cup = ReadFootage(Footage("cup.mp4"), 0);
-  Recorder recorder(Options({"front"}, 5 * kS), *spool_, clock_);
-  const RuleOptions rule = Rule(5 * kS, 1 * kS);
-  Play(recorder, 0, cup, rule, {1 * kS});
-  recorder.Finish();
-  const auto clips = TakeAll();
+  const auto clips = Record(cup, Rule(5 * kS, 1 * kS), {1 * kS});
   ASSERT_EQ(clips.size(), 1u);
   EXPECT_EQ(clips[0].manifest.requested().start_monotonic_ns(), 0);
   EXPECT_EQ(clips[0].manifest.requested().end_monotonic_ns(),
@@ -217,11 +205,7 @@ TEST_F(CaptureTest, ClosesAClipEarlyAtTheMostFramesThatAManifestHolds) {
 
 TEST_F(CaptureTest, KeepsBFramesWholeAtBothEndsOfAClip) {
   const Recording box = ReadFootage(Footage("box.mp4"), kStart);
-  Recorder recorder(Options({"front"}, 3 * kS), *spool_, clock_);
-  const RuleOptions rule = Rule(3 * kS, 2 * kS);
-  Play(recorder, 0, box, rule, {kStart + 12 * kS});
-  recorder.Finish();
-  const auto clips = TakeAll();
+  const auto clips = Record(box, Rule(3 * kS, 2 * kS), {kStart + 12 * kS});
   ASSERT_EQ(clips.size(), 1u);
   CheckVideo(clips[0]);
   const v1::ClipManifest& manifest = clips[0].manifest;
@@ -313,7 +297,7 @@ struct Shape {
   const char* file;
   const char* arguments;
 };
-class CaptureShapes : public ClipRig, public ::testing::WithParamInterface<Shape> {};
+class CaptureShapes : public RecorderRig, public ::testing::WithParamInterface<Shape> {};
 
 TEST_P(CaptureShapes, StartsAtALaterKeyframeAndEveryFrameDecodes) {
   const std::string path = folder_ / GetParam().file;
@@ -325,11 +309,7 @@ TEST_P(CaptureShapes, StartsAtALaterKeyframeAndEveryFrameDecodes) {
   ASSERT_EQ(std::system(command.c_str()), 0) << command;
   const Recording footage = ReadFootage(path, kStart);
   EXPECT_EQ(footage.packets.size(), Judge(path).frame_pts.size()) << "no packet was left out";
-  Recorder recorder(Options({"front"}, 1 * kS), *spool_, clock_);
-  const RuleOptions rule = Rule(1 * kS, 1 * kS);
-  Play(recorder, 0, footage, rule, {kStart + 4 * kS});
-  recorder.Finish();
-  const auto clips = TakeAll();
+  const auto clips = Record(footage, Rule(1 * kS, 1 * kS), {kStart + 4 * kS});
   ASSERT_EQ(clips.size(), 1u);
   const Judged judged = CheckVideo(clips[0]);
   EXPECT_EQ(clips[0].manifest.shortfall(), "");

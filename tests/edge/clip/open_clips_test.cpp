@@ -17,15 +17,12 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-class OpenClipsTest : public ClipRig {};
+class OpenClipsTest : public RecorderRig {};
 
 TEST_F(OpenClipsTest, ExtendsTheClipWhenTheSameRuleFiresAgain) {
   const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
-  Recorder recorder(Options({"front"}, 1 * kS), *spool_, clock_);
-  const RuleOptions rule = Rule(1 * kS, 1 * kS);
-  Play(recorder, 0, cup, rule, {kStart + 2 * kS, kStart + 28 * kS / 10, kStart + 35 * kS / 10});
-  recorder.Finish();
-  const auto clips = TakeAll();
+  const auto clips = Record(cup, Rule(1 * kS, 1 * kS),
+                            {kStart + 2 * kS, kStart + 28 * kS / 10, kStart + 35 * kS / 10});
   ASSERT_EQ(clips.size(), 1u) << "one clip, one number";
   const v1::ClipManifest& manifest = clips[0].manifest;
   ASSERT_EQ(manifest.trigger().firing_monotonic_ns_size(), 3);

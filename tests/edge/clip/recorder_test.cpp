@@ -17,15 +17,11 @@ namespace {
 
 using ::testing::HasSubstr;
 
-class RecorderTest : public ClipRig {};
+class RecorderTest : public RecorderRig {};
 
 TEST_F(RecorderTest, KeepsWhatThereIsWhenTheDaemonStops) {
   const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
-  Recorder recorder(Options({"front"}, 1 * kS), *spool_, clock_);
-  const RuleOptions rule = Rule(1 * kS, 60 * kS);
-  Play(recorder, 0, cup, rule, {kStart + 4 * kS});
-  recorder.Finish();
-  const auto clips = TakeAll();
+  const auto clips = Record(cup, Rule(1 * kS, 60 * kS), {kStart + 4 * kS});
   ASSERT_EQ(clips.size(), 1u);
   EXPECT_TRUE(clips[0].manifest.truncated());
   EXPECT_THAT(clips[0].manifest.shortfall(),

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "edge/clip/recorder.h"
@@ -39,5 +40,16 @@ inline void Play(Recorder& recorder, size_t camera, const Recording& footage,
     }
   }
 }
+
+class RecorderRig : public ClipRig {
+ protected:
+  // What comes of the footage of one camera with a ring that is as long as the rule's pre-roll.
+  auto Record(const Recording& footage, const RuleOptions& rule, std::vector<int64_t> firings_ns) {
+    Recorder recorder(Options({"front"}, rule.pre_ns), *spool_, clock_);
+    Play(recorder, 0, footage, rule, std::move(firings_ns));
+    recorder.Finish();
+    return TakeAll();
+  }
+};
 
 }  // namespace gleaner::edge
