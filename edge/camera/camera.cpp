@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "common/backoff.h"
-#include "common/clip_key.h"
 #include "common/log.h"
 #include "common/status.h"
 #include "edge/camera/ffmpeg.h"
@@ -20,24 +19,10 @@ namespace gleaner::edge {
 namespace {
 
 constexpr int64_t kFirstRetryNs = kNanosPerSecond / 2;
-constexpr int64_t kLastRetryNs = 30 * kNanosPerSecond;
 // A file that is read in real time and falls behind by this much (the machine slept) goes on from
 // here instead of rushing after the clock.
 constexpr int64_t kMaxLateNs = 5 * kNanosPerSecond;
 constexpr int64_t kRateWindowNs = 2 * kNanosPerSecond;
-
-bool IsRtsp(std::string_view url) {
-  return url.starts_with("rtsp://") || url.starts_with("rtsps://");
-}
-
-SourceKind KindOf(const CameraOptions& options) {
-  if (options.source == "rtsp") return SourceKind::kRtsp;
-  if (options.source == "v4l2") return SourceKind::kV4l2;
-  if (options.source == "file") return SourceKind::kFile;
-  if (IsRtsp(options.url)) return SourceKind::kRtsp;
-  if (options.url.starts_with("/dev/video")) return SourceKind::kV4l2;
-  return SourceKind::kFile;
-}
 
 bool SameFormat(const VideoFormat& a, const VideoFormat& b) {
   return a.codec == b.codec && a.width == b.width && a.height == b.height &&
@@ -52,49 +37,13 @@ bool SameFormat(const VideoFormat& a, const VideoFormat& b) {
 
 }  // namespace
 
-CameraOptions CameraOptions::Read(ConfigReader& reader) {
-  CameraOptions options;
-  options.name = reader.RequiredString("name");
-  if (!options.name.empty() && !IsName(options.name)) {
-    reader.Error("name", "must be 1 to 63 of a-z, 0-9 and '-', not starting with '-'");
-  }
-  options.url = reader.RequiredString("url");
-  options.source = reader.String("source", options.source);
-  if (options.source != "auto" && options.source != "file" && options.source != "rtsp" &&
-      options.source != "v4l2") {
-    reader.Error("source", "must be auto, file, rtsp or v4l2");
-  }
-  const SourceKind kind = KindOf(options);
-  if (kind == SourceKind::kRtsp && !IsRtsp(options.url)) {
-    reader.Error("url", "must start with rtsp:// or rtsps://");
-  } else if (kind == SourceKind::kFile && options.url.find("://") != std::string::npos) {
-    reader.Error("url", "must be a path, a V4L2 device, or start with rtsp:// or rtsps://");
-  }
-  options.pace = reader.String("pace", options.pace);
-  if (options.pace != "realtime" && options.pace != "fast") {
-    reader.Error("pace", "must be realtime or fast");
-  } else if (options.pace == "fast" && kind != SourceKind::kFile) {
-    reader.Error("pace", "only a file can be read fast");
-  }
-  options.loop = reader.Bool("loop", options.loop);
-  if (options.loop && kind != SourceKind::kFile) {
-    reader.Error("loop", "only a file can be looped");
-  }
-  options.stall_timeout_ns =
-      reader.DurationNs("stall_timeout", options.stall_timeout_ns,
-                        {.min = kNanosPerSecond, .max = 600 * kNanosPerSecond});
-  return options;
-}
-
-int64_t CameraOptions::MaxSilenceNs() const { return 2 * stall_timeout_ns + 2 * kLastRetryNs; }
-
 class Camera::Impl {
  public:
   Impl(CameraOptions options, Clock& clock, PacketSink& sink)
       : options_(std::move(options)),
         clock_(clock),
         sink_(sink),
-        kind_(KindOf(options_)),
+        kind_(options_.Kind()),
         timeline_(kind_ == SourceKind::kFile ? Timeline::kNoMaxGap : kMaxGapNs) {
     status_.source = ToString(kind_);
   }
@@ -144,7 +93,7 @@ class Camera::Impl {
 };
 
 absl::Status Camera::Impl::Run(std::stop_token stop) {
-  Backoff backoff(kFirstRetryNs, kLastRetryNs,
+  Backoff backoff(kFirstRetryNs, kLastCameraRetryNs,
                   std::hash<std::string>()(options_.name) ^ clock_.WallNs());
   while (!stop.stop_requested()) {
     const uint64_t frames_before = frames_;

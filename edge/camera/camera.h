@@ -13,32 +13,10 @@
 
 #include "absl/status/status.h"
 #include "common/clock.h"
-#include "common/config.h"
+#include "edge/camera/camera_options.h"
 #include "edge/camera/packet.h"
 
 namespace gleaner::edge {
-
-struct CameraOptions {
-  std::string name;  // see IsName()
-  // A path, "rtsp://…", "rtsps://…", or a V4L2 device such as "/dev/video0". Opened with protocol,
-  // format and codec allow-lists (source.cpp).
-  std::string url;
-  // "auto" (by the url), "file", "rtsp", "v4l2".
-  std::string source = "auto";
-  // Files only. "realtime": paced by PTS against the clock, no frame before its time; "fast": as
-  // fast as the consumer takes packets, monotonic_ns following PTS.
-  std::string pace = "realtime";
-  bool loop = false;  // files only
-  // RTSP and V4L2: no packet for this long means lost. Also how long an opening may take.
-  int64_t stall_timeout_ns = 10 * kNanosPerSecond;
-
-  // How long the sink of a lost camera may hear nothing at all: opening it and waiting for a packet
-  // take at most the stall timeout each, and there is a wait before the next try.
-  int64_t MaxSilenceNs() const;
-
-  // Reads one [[camera]] table; mistakes are noted in `reader`.
-  static CameraOptions Read(ConfigReader& reader);
-};
 
 // Receives what a camera delivers, always on that camera's thread, in decode order.
 class PacketSink {
