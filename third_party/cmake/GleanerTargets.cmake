@@ -24,8 +24,9 @@ endfunction()
 
 # gleaner_test(NAME DEPS … [LABELS …] [TIMEOUT seconds] [SERIAL]): one GoogleTest program of every *_test.cpp in this folder. ctest runs
 # each suite's tests one by one, so that each stands in the summary; with PER_PROGRAM the whole program is one ctest entry; SERIAL: nothing runs beside it.
+# FIELD: suites whose names begin with Field are of what real cameras and networks do, and bear the label `field`.
 function(gleaner_test name)
-  cmake_parse_arguments(ARG "PER_PROGRAM;SERIAL" "TIMEOUT" "DEPS;LABELS;SOURCES" ${ARGN})
+  cmake_parse_arguments(ARG "FIELD;PER_PROGRAM;SERIAL" "TIMEOUT" "DEPS;LABELS;SOURCES" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cpp)
   if(ARG_SOURCES)
     set(sources ${ARG_SOURCES})
@@ -49,7 +50,13 @@ function(gleaner_test name)
     add_test(NAME ${name} COMMAND ${name})
     set_tests_properties(${name} PROPERTIES ${properties})
   else()
-    gtest_discover_tests(${name} TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST
+    set(filter "*")
+    if(ARG_FIELD)
+      set(filter "-Field*")
+      gtest_discover_tests(${name} TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST TEST_FILTER "Field*"
+                           PROPERTIES ${properties} LABELS field)
+    endif()
+    gtest_discover_tests(${name} TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST TEST_FILTER ${filter}
                          PROPERTIES ${properties})
   endif()
 endfunction()

@@ -9,8 +9,8 @@
 
 #include "common/status.h"
 #include "edge/camera/camera.h"
-#include "tests/data/footage.h"
-#include "tests/edge/camera/rtsp_server.h"
+#include "tests/edge/camera/camera_rig.h"
+#include "tests/edge/camera/rtsp_camera.h"
 
 namespace gleaner::edge {
 namespace {
@@ -20,40 +20,10 @@ using ::testing::Not;
 
 constexpr int64_t kS = kNanosPerSecond;
 
-struct Collector : PacketSink {
-  void OnFormat(const VideoFormat& f) override {
-    format = f;
-    ++formats;
-  }
-  void OnPacket(const Packet& packet) override {
-    packets.push_back(packet);
-    if (packets.size() == limit) stop.request_stop();
-  }
-  size_t limit = SIZE_MAX;
-  std::stop_source stop;
-  VideoFormat format;
-  int formats = 0;
-  std::vector<Packet> packets;
-};
-
-Collector Read(const std::string& path) {
-  FakeClock clock;
-  Collector footage;
-  CameraOptions options;
-  options.name = "file";
-  options.url = path;
-  options.pace = "fast";
-  Camera camera(options, clock, footage);
-  EXPECT_TRUE(camera.Run({}).ok());
-  return footage;
-}
-
-Collector Cup() { return Read(Footage("cup.mp4")); }
-
-std::string Extradata(const Collector& footage) {
-  const AVCodecParameters& parameters = *footage.format.parameters;
-  return {reinterpret_cast<const char*>(parameters.extradata),
-          static_cast<size_t>(parameters.extradata_size)};
+// Three seconds of a film without B-frames, 25 frames a second.
+Film ShortFilm() {
+  return Film::Load(MakeFilm(
+      {.seconds = 3, .encode = "-c:v libx264 -preset ultrafast -bf 0 -g 25 -pix_fmt yuv420p"}));
 }
 
 CameraOptions RtspOptions(const std::string& url) {
@@ -75,7 +45,7 @@ bool Eventually(Condition condition) {
 }
 
 TEST(RtspCamera, StopsAtOnceWhileAServerNeverAnswers) {
-  RtspServer server({}, "", {});
+  RtspCamera server({}, std::vector<RtspBehavior>());
   FakeClock clock;
   Collector collector;
   Camera camera(RtspOptions(server.url()), clock, collector);
@@ -88,7 +58,7 @@ TEST(RtspCamera, StopsAtOnceWhileAServerNeverAnswers) {
 }
 
 TEST(RtspCamera, TriesAgainWhenAServerNeverAnswersAndSaysSoWithoutThePassword) {
-  RtspServer server({}, "", {});
+  RtspCamera server({}, std::vector<RtspBehavior>());
   FakeClock clock;
   Collector collector;
   Camera camera(RtspOptions(server.url()), clock, collector);
@@ -104,7 +74,7 @@ TEST(RtspCamera, TriesAgainWhenAServerNeverAnswersAndSaysSoWithoutThePassword) {
 }
 
 TEST(RtspCamera, GivesASignAsOftenAsItsOptionsSayHoweverPatientItIs) {
-  RtspServer server({}, "", {});
+  RtspCamera server({}, std::vector<RtspBehavior>());
   FakeClock clock;
   struct : PacketSink {
     void OnFormat(const VideoFormat&) override {}
@@ -141,79 +111,83 @@ TEST(RtspCamera, TriesForEverWhenNobodyListens) {
 }
 
 TEST(RtspCamera, GoesOnWithoutAStepWhenTheStreamIsCutAndComesBack) {
-  const Collector cup = Cup();
   // The second time the camera counts from elsewhere, as cameras do after a restart.
-  RtspServer server(cup.packets, Extradata(cup),
-                    {{.frames = 90, .then = RtspServer::Then::kClose, .first_timestamp = 700'000},
-                     {.frames = 90, .then = RtspServer::Then::kHang, .first_timestamp = 5}});
+  RtspBehavior first{.stamp = stamps::True(700'000), .loop = true, .frames = 90};
+  first.then = RtspBehavior::Then::kClose;
+  const RtspBehavior second{.stamp = stamps::True(5), .loop = true, .frames = 90};
+  RtspCamera server(ShortFilm(), {first, second});
   FakeClock clock;
   clock.AutoAdvance(true);
-  Collector collector;
-  collector.limit = 170;
+  Collector collector(170);
   Camera camera(RtspOptions(server.url()), clock, collector);
   ASSERT_TRUE(camera.Run(collector.stop.get_token()).ok());
   EXPECT_EQ(server.connections(), 2);
-  EXPECT_EQ(collector.formats, 1) << "the same format is no news";
-  EXPECT_EQ(collector.format.codec, "h264");
-  EXPECT_EQ(collector.format.width, 640);
-  EXPECT_EQ(collector.format.time_base.denominator, 90'000);
-  EXPECT_GT(collector.format.parameters->extradata_size, 0);
+  ASSERT_EQ(collector.formats.size(), 1u) << "the same format is no news";
+  EXPECT_EQ(collector.formats[0].codec, "h264");
+  EXPECT_EQ(collector.formats[0].width, 320);
+  EXPECT_EQ(collector.formats[0].time_base.denominator, 90'000);
+  EXPECT_GT(collector.formats[0].parameters->extradata_size, 0);
   ASSERT_EQ(collector.packets.size(), 170u);
   int seams = 0;
   for (size_t i = 1; i < collector.packets.size(); ++i) {
     const int64_t step = collector.packets[i].pts - collector.packets[i - 1].pts;
     ASSERT_GE(step, 1) << i;
     EXPECT_GE(collector.packets[i].monotonic_ns, collector.packets[i - 1].monotonic_ns);
-    if (step == 3000) continue;
+    if (step == 3600) continue;
     ++seams;
     // As long as the camera was away: the back-off, at most half a second at first.
-    EXPECT_LE(step, 3000 + 45'000) << i;
+    EXPECT_LE(step, 3600 + 45'000) << i;
     EXPECT_TRUE(collector.packets[i].keyframe);
   }
   EXPECT_LE(seams, 1);
 }
 
 TEST(RtspCamera, TellsOfAnotherSizeFromTheFirstKeyframeThatHasIt) {
-  const Collector cup = Cup();
-  // Smaller, the parameter sets in front of each keyframe, as cameras send them.
-  const auto folder =
-      std::filesystem::path(::testing::TempDir()) / fmt::format("gleaner_rtsp_{}", getpid());
-  std::filesystem::create_directories(folder);
-  const std::string raw = folder / "small.h264", small_path = folder / "small.mp4";
-  ASSERT_EQ(std::system(fmt::format("ffmpeg -v error -nostdin -y -i {} -t 3 -vf scale=320:240 -c:v "
-                                    "libx264 -preset ultrafast -bf 0 -g 30 {} && ffmpeg -v error "
-                                    "-nostdin -y -i {} -c copy {}",
-                                    Footage("cup.mp4"), raw, raw, small_path)
-                            .c_str()),
-            0);
-  const Collector small = Read(small_path);
-  std::filesystem::remove_all(folder);
-  std::vector<Packet> packets(cup.packets.begin(), cup.packets.begin() + 60);
-  packets.insert(packets.end(), small.packets.begin(), small.packets.begin() + 60);
-  RtspServer server(packets, Extradata(cup), {{.frames = 120}});
+  // Parameter sets in front of each keyframe, as cameras send them.
+  Film film = ShortFilm();
+  const Film small = Film::Load(
+      MakeFilm({.seconds = 3,
+                .width = 240,
+                .height = 136,
+                .encode = "-c:v libx264 -preset ultrafast -bf 0 -g 25 -pix_fmt yuv420p"}));
+  const auto with_sets = [](const Film& from) {
+    std::vector<Film::Picture> pictures = from.pictures;
+    for (Film::Picture& picture : pictures) {
+      if (!picture.keyframe) continue;
+      picture.nals.insert(picture.nals.begin(), from.parameter_sets.begin(),
+                          from.parameter_sets.end());
+    }
+    return pictures;
+  };
+  film.pictures = with_sets(film);
+  film.pictures.resize(50);
+  for (Film::Picture picture : with_sets(small)) {
+    picture.pts += 50 * 3600;
+    film.pictures.push_back(picture);
+  }
+  RtspCamera server(film, RtspBehavior{.frames = 100, .sets_in_stream = false});
   FakeClock clock;
   struct : Collector {
+    using Collector::Collector;
     void OnFormat(const VideoFormat& f) override {
       Collector::OnFormat(f);
       sizes.emplace_back(packets.size(), f.width);
     }
     std::vector<std::pair<size_t, int>> sizes;  // after how many packets
-  } collector;
-  collector.limit = 115;
+  } collector(95);
   Camera camera(RtspOptions(server.url()), clock, collector);
   ASSERT_TRUE(camera.Run(collector.stop.get_token()).ok());
   EXPECT_THAT(collector.sizes,
-              ::testing::ElementsAre(::testing::Pair(0, 640), ::testing::Pair(60, 320)));
-  EXPECT_TRUE(collector.packets[60].keyframe);
-  EXPECT_EQ(collector.format.height, 240);
-  EXPECT_EQ(collector.format.parameters->width, 320);
-  EXPECT_GT(collector.format.parameters->extradata_size, 0);
-  EXPECT_EQ(camera.status().format.width, 320);
+              ::testing::ElementsAre(::testing::Pair(0, 320), ::testing::Pair(50, 240)));
+  EXPECT_TRUE(collector.packets[50].keyframe);
+  EXPECT_EQ(collector.formats.back().height, 136);
+  EXPECT_EQ(collector.formats.back().parameters->width, 240);
+  EXPECT_GT(collector.formats.back().parameters->extradata_size, 0);
+  EXPECT_EQ(camera.status().format.width, 240);
 }
 
 TEST(RtspCamera, IsLostWhenNoPacketComesForTheStallTimeout) {
-  const Collector cup = Cup();
-  RtspServer server(cup.packets, Extradata(cup), {{.frames = 60}});
+  RtspCamera server(ShortFilm(), RtspBehavior{.frames = 60});
   FakeClock clock;
   Collector collector;
   Camera camera(RtspOptions(server.url()), clock, collector);
