@@ -37,13 +37,17 @@ test_the_readme_configurations_are_right() {
 }
 
 test_every_program_explains_itself_and_says_its_version() {
-  local program
+  local program version
+  version=$(<"$bin/../version.txt")
+  expect_in "$version" "$(sed -n 's/^project(gleaner VERSION \([0-9.]*\).*/\1/p' "$root/CMakeLists.txt")"
   for program in gleaner-edge gleaner-cloud gleaner; do
     run "$bin/$program" --help
     expect "exit status of $program --help" 0 "$status"
     expect_in "$out" "--version"
+  done
+  for program in gleaner-edge gleaner-cloud gleaner gleaner-media; do
     run "$bin/$program" --version
-    expect "$program --version" "$(sed -n 's/^project(gleaner VERSION \([0-9.]*\).*/\1/p' "$root/CMakeLists.txt")" "$out"
+    expect "$program --version" "$version" "$out"
   done
 }
 

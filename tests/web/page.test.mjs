@@ -252,7 +252,10 @@ test('j, k, Enter and Esc walk through the clips', async () => {
     await page.waitForURL('**/clips');
     await eventually('the card that was left has the focus', async () => (await focused()) === second);
     await page.keyboard.press('?');
-    await page.getByRole('dialog', { name: 'Keys' }).waitFor();
+    const keys = page.getByRole('dialog', { name: 'Keys' });
+    await keys.waitFor();
+    // Which commit the server was made of: what a report of a fault must name.
+    assert.match(await keys.textContent(), /Gleaner \d+\.\d+\.\d+(\+[0-9a-z.]+)?/);
     await page.keyboard.press('Escape');
     await page.getByRole('dialog', { name: 'Keys' }).waitFor({ state: 'detached' });
     await page.getByRole('link', { name: 'Fleet' }).focus();

@@ -81,4 +81,7 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION video)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+# The version of the programs that are packed, which may be of a later commit than the one that was configured.
+configure_file(${CMAKE_CURRENT_LIST_DIR}/deb/version.cmake.in ${CMAKE_BINARY_DIR}/deb/version.cmake @ONLY)
+set(CPACK_PROJECT_CONFIG_FILE ${CMAKE_BINARY_DIR}/deb/version.cmake)
 include(CPack)
