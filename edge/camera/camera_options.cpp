@@ -56,6 +56,8 @@ CameraOptions CameraOptions::Read(ConfigReader& reader) {
   return options;
 }
 
-int64_t CameraOptions::MaxSilenceNs() const { return 2 * stall_timeout_ns + 2 * kLastCameraRetryNs; }
+int64_t CameraOptions::MaxSilenceNs() const {
+  return 2 * stall_timeout_ns + 2 * kLastCameraRetryNs;
+}
 
 }  // namespace gleaner::edge

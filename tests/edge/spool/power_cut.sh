@@ -19,6 +19,7 @@ done
 export PATH=$PATH:/usr/sbin:/sbin
 work=$(mktemp -d "${TMPDIR:-/tmp}/gleaner-power-cut-XXXXXX")
 machine=
+# shellcheck disable=SC2317 # the trap calls it
 cleanup() {
   [ -z "$machine" ] || kill -9 -- -"$machine" 2> /dev/null || true
   rm -rf "$work"
