@@ -69,6 +69,18 @@ test_systemd_never_gives_up() {
   done
 }
 
+test_units_can_do_little_harm() {
+  local unit
+  for unit in edge/systemd/*.service cloud/systemd/*.service; do
+    run systemd-analyze security --offline=true --threshold=15 --no-pager "$unit"
+    expect "exit status of systemd-analyze security $unit" 0 "$status"
+    expect_in "$(<"$unit")" 'LimitCORE=0'
+    expect_in "$(<"$unit")" 'RestrictNamespaces=yes'
+    # The daemon's bound is its slice's.
+    cat "$unit" "$(dirname "$unit")"/*.slice 2>/dev/null | grep -q '^MemoryMax=' || fail "$unit has no MemoryMax"
+  done
+}
+
 # A compiler for another processor, as on a device's arm64, does not know this one's hardening.
 test_the_release_build_asks_a_compiler_only_for_what_it_knows() {
   local source=$scratch/source
