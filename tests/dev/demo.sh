@@ -118,20 +118,6 @@ test_a_missing_program_is_named() {
 
 pki() { "$root/docker/demo/pki.sh" "$scratch/tls" "$@"; }
 
-test_certificates_hold_for_their_purpose_only_and_keys_are_private() {
-  run pki cart-1
-  expect "exit status" 0 "$status"
-  cd "$scratch/tls"
-  openssl verify -CAfile ca.pem -purpose sslserver -verify_hostname localhost server.pem >/dev/null
-  openssl verify -CAfile ca.pem -purpose sslserver -verify_ip 127.0.0.1 server.pem >/dev/null
-  openssl verify -CAfile ca.pem -purpose sslclient cart-1.pem >/dev/null
-  if openssl verify -CAfile ca.pem -purpose sslserver cart-1.pem >/dev/null 2>&1; then
-    fail "a device can pass for the server"
-  fi
-  expect_in "$(openssl x509 -in cart-1.pem -noout -subject)" 'CN = cart-1'
-  expect "modes of keys" 600 "$(stat -c %a ./*.key | sort -u)"
-}
-
 test_certificates_stay_until_their_last_week() {
   local serial
   pki cart-1

@@ -25,7 +25,7 @@ test_a_mistyped_command_or_option_is_answered_with_what_there_is() {
   expect "exit status" 2 "$status"
   expect_in "$err" "no command 'tets'"
   expect_in "$err" "  test "
-  for command in build test bench fuzz lint image; do
+  for command in build test bench fuzz lint package image; do
     run "$root/dev" "$command" --bogus
     expect "exit status of $command --bogus" 2 "$status"
     expect_in "$err" "./dev $command --help"
@@ -36,6 +36,10 @@ test_a_mistyped_command_or_option_is_answered_with_what_there_is() {
   expect_in "$err" "there is no benchmark 'bogus'"
   run "$root/dev" fuzz bogus
   expect_in "$err" "there is no fuzz target 'bogus'"
+  run "$root/dev" package --arch sparc
+  expect_in "$err" "--arch wants amd64 or arm64"
+  run "$root/dev" package --suite sid
+  expect_in "$err" "--suite wants bookworm (Debian 12) or trixie (Debian 13)"
   run "$root/dev" fuzz --seconds soon
   expect_in "$err" "--seconds wants a whole number"
 }

@@ -28,12 +28,12 @@ test_the_example_configurations_are_right() {
 }
 
 test_the_readme_configurations_are_right() {
-  # shellcheck disable=SC2016
-  sed -n '/^```toml/,/^```$/p' "$root/README.md" | sed '/^```$/d' |
-    awk -v to="$scratch/readme-" '/^```toml/ { ++n; next } { print > (to n ".toml") }'
-  expect_in "$(<"$scratch/readme-1.toml")" 'gleaner-edge'
-  check_config gleaner-edge "$scratch/readme-1.toml"
-  check_config gleaner-cloud "$scratch/readme-2.toml"
+  local name
+  for name in edge cloud; do
+    sed -n "\\|^cat >/etc/gleaner/$name.toml|,/^END\$/p" "$root/README.md" | sed '1d; $d' >"$scratch/readme-$name.toml"
+    expect_in "$(<"$scratch/readme-$name.toml")" 'key = '
+    check_config "gleaner-$name" "$scratch/readme-$name.toml"
+  done
 }
 
 test_every_program_explains_itself_and_says_its_version() {
@@ -49,6 +49,46 @@ test_every_program_explains_itself_and_says_its_version() {
     run "$bin/$program" --version
     expect "$program --version" "$version" "$out"
   done
+}
+
+test_manual_pages_name_every_option_and_command_there_is() {
+  local page program help word unnamed
+  while read -r page program; do
+    help=$("$bin/$program" --help)
+    while read -r word; do
+      help+=$'\n'$("$bin/$program" "$word" --help)
+      [ "$program $word" != "gleaner clips" ] || for word in list show get; do help+=$'\n'$("$bin/$program" clips $word --help); done
+    done < <(awk '/^Subcommands:/ { on = 1; next } on && /^  [a-z]/ { print $1 }' <<<"$help")
+    unnamed=$(comm -3 <(grep -oE '^  (-[a-z],)?--[a-z-]+' <<<"$help" | grep -oE -- '--[a-z-]+' | sort -u) \
+      <(sed 's/\\-/-/g' "$root/$page" | grep -oE -- '--[a-z-]+' | sort -u))
+    expect "options that only --help or only $page names" '' "$unnamed"
+    run man --warnings --local-file "$root/$page"
+    expect "what man complains about in $page" '' "$err"
+  done <<'END'
+edge/gleaner-edge.8 gleaner-edge
+cloud/gleaner-cloud.8 gleaner-cloud
+cloud/media/worker/gleaner-media.8 gleaner-media
+cli/gleaner.1 gleaner
+END
+}
+
+completed() { # completed WORD…: what the last one is completed to
+  (
+    PATH=$bin:$PATH
+    # shellcheck source=cli/completion.bash
+    . "$root/cli/completion.bash"
+    COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+    _gleaner
+    echo "${COMPREPLY[*]}"
+  )
+}
+
+test_completion_knows_what_the_program_knows() {
+  expect "commands of gleaner" 'clips' "$(completed gleaner cl)"
+  expect "commands of gleaner clips" 'list show get' "$(completed gleaner clips '')"
+  expect "options of a command" '--filter' "$(completed gleaner clips list --fi)"
+  expect "options of gleaner-edge" '--check-config --config' "$(completed gleaner-edge --c | tr ' ' '\n' | sort | xargs)"
+  expect "options behind an option's value" '--repair' "$(completed gleaner-edge --config /etc/edge.toml fsck --r)"
 }
 
 "$1"

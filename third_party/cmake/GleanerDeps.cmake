@@ -32,7 +32,7 @@ gleaner_find_library(dep_xxhash xxhash.h LIBS xxhash)
 
 if(GLEANER_EDGE OR GLEANER_CLOUD)
   gleaner_find_library(dep_ffmpeg libavformat/avformat.h LIBS avformat avcodec avutil swscale
-                       SUFFIXES x86_64-linux-gnu ${CMAKE_LIBRARY_ARCHITECTURE})
+                       SUFFIXES ${CMAKE_LIBRARY_ARCHITECTURE})
   # PEGTL reads the two little languages: rules on the device, filters in the cloud.
   gleaner_find_library(dep_pegtl tao/pegtl.hpp)
 endif()
@@ -43,15 +43,17 @@ if(GLEANER_EDGE)
   gleaner_find_library(dep_systemd systemd/sd-daemon.h LIBS systemd)
   find_package(SQLiteCpp REQUIRED)
 endif()
-if(GLEANER_CLOUD)
+if(GLEANER_CLOUD OR GLEANER_CLI)
   # Debian's is a compiled library: the three switches it was built with change the layout of its classes, so they must be ours too.
   gleaner_find_library(dep_httplib httplib.h LIBS cpp-httplib)
   target_compile_definitions(dep_httplib INTERFACE CPPHTTPLIB_OPENSSL_SUPPORT CPPHTTPLIB_ZLIB_SUPPORT
                              CPPHTTPLIB_BROTLI_SUPPORT)
+  find_package(ZLIB REQUIRED)
+endif()
+if(GLEANER_CLOUD)
   gleaner_find_library(dep_seccomp seccomp.h LIBS seccomp)
   gleaner_find_library(dep_soci soci/soci.h LIBS soci_core soci_sqlite3)
   find_package(prometheus-cpp CONFIG REQUIRED)
-  find_package(ZLIB REQUIRED)
 endif()
 if(GLEANER_TESTS)
   find_package(GTest REQUIRED)

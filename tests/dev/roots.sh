@@ -1,0 +1,34 @@
+# For the tests beside it that try packages in Debian roots: what they are tried in, and how.
+# shellcheck shell=bash disable=SC2034
+# shellcheck source=tests/dev/check.sh
+. "$(dirname "${BASH_SOURCE[0]}")/check.sh"
+bin=${GLEANER_BIN:-$root/build/dev/bin}
+native=$(dpkg --print-architecture)
+# shellcheck source=/dev/null
+suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
+# Roots take room that /tmp may not have.
+rm -rf "$scratch"
+mkdir -p "$root/build/roots"
+scratch=$(mktemp -d "$root/build/roots/test.XXXXXX")
+chmod 755 "$scratch"
+
+"$root/third_party/setup.sh" roots package
+
+debian_root() { "$root/third_party/debian_root.sh" "$@"; }
+
+# native_packages FOLDER: of the programs that are tested.
+native_packages() {
+  mkdir -p "$1"
+  cpack --config "$(dirname "$bin")/CPackConfig.cmake" -B "$scratch/cpack" >"$scratch/cpack.log" 2>&1 ||
+    fail "cpack: $(tail -n 20 "$scratch/cpack.log")"
+  mv "$scratch"/cpack/*.deb "$1"
+}
+
+# later VERSION PACKAGE FOLDER: the same package as of a later version.
+later() {
+  local unpacked=$scratch/unpacked
+  rm -rf "$unpacked"
+  dpkg-deb --raw-extract "$2" "$unpacked"
+  sed -i "s/^Version: .*/Version: $1/" "$unpacked/DEBIAN/control"
+  dpkg-deb --root-owner-group --build "$unpacked" "$3" >/dev/null
+}
