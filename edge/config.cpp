@@ -120,7 +120,7 @@ absl::StatusOr<Config> Config::Read(ConfigReader& reader, bool only_spool) {
   }
 
   for (ConfigReader& camera : reader.Tables("camera")) {
-    config.cameras.push_back(CameraOptions::Read(camera));
+    config.cameras.push_back(CameraOptions::Read(camera, /*try_login=*/!only_spool));
   }
   const std::vector<std::string> signals = SignalsOf(config.cameras);
   for (ConfigReader& rule : reader.Tables("rule")) {

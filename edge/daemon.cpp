@@ -182,7 +182,7 @@ class Daemon {
       Watch watch;
       watch.pipeline = std::make_unique<CameraPipeline>(i, camera.name, std::move(detectors),
                                                         config_.encoders, *recorder_, clock_);
-      watch.camera = std::make_unique<Camera>(camera, clock_, *watch.pipeline);
+      watch.camera = std::make_unique<Camera>(camera, clock_, *watch.pipeline, &logins_);
       watches_.push_back(std::move(watch));
     }
     return absl::OkStatus();
@@ -355,6 +355,7 @@ class Daemon {
   std::unique_ptr<TriggerEngine> engine_;
   std::unique_ptr<Recorder> recorder_;
   SampleFanout samples_;
+  LoginGuard logins_{clock_};
   std::vector<Watch> watches_;
   std::unique_ptr<LedgerReporter> ledger_;
   std::unique_ptr<Uploader> uploader_;

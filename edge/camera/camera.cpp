@@ -1,5 +1,6 @@
 #include "edge/camera/camera.h"
 
+#include <algorithm>
 #include <cstring>
 #include <functional>
 #include <mutex>
@@ -8,6 +9,7 @@
 #include "common/backoff.h"
 #include "common/log.h"
 #include "common/status.h"
+#include "edge/camera/camera_opener.h"
 #include "edge/camera/ffmpeg.h"
 #include "edge/camera/h264_repair.h"
 #include "edge/camera/picture_watch.h"
@@ -19,6 +21,8 @@ namespace gleaner::edge {
 namespace {
 
 constexpr int64_t kFirstRetryNs = kNanosPerSecond / 2;
+// How often a camera whose login rests looks whether its password has been corrected.
+constexpr int64_t kLookNs = 5 * kNanosPerSecond;
 // A file that is read in real time and falls behind by this much (the machine slept) goes on from
 // here instead of rushing after the clock.
 constexpr int64_t kMaxLateNs = 5 * kNanosPerSecond;
@@ -39,11 +43,13 @@ bool SameFormat(const VideoFormat& a, const VideoFormat& b) {
 
 class Camera::Impl {
  public:
-  Impl(CameraOptions options, Clock& clock, PacketSink& sink)
+  Impl(CameraOptions options, Clock& clock, PacketSink& sink, LoginGuard* guard)
       : options_(std::move(options)),
         clock_(clock),
         sink_(sink),
         kind_(options_.Kind()),
+        own_guard_(clock),
+        opener_(options_, guard != nullptr ? *guard : own_guard_, clock),
         timeline_(kind_ == SourceKind::kFile ? Timeline::kNoMaxGap : kMaxGapNs) {
     status_.source = ToString(kind_);
   }
@@ -59,6 +65,8 @@ class Camera::Impl {
  private:
   bool live() const { return kind_ != SourceKind::kFile; }
   absl::StatusOr<std::unique_ptr<Source>> OpenSource(std::stop_token stop);
+  // Until a refused login may be tried again, or has been corrected.
+  void AwaitLogin(std::stop_token stop);
   // Reads one run of the source to its end (OK) or failure.
   absl::Status Stream(Source& source, std::stop_token stop);
   void Begin(const VideoFormat& format);
@@ -75,6 +83,8 @@ class Camera::Impl {
   Clock& clock_;
   PacketSink& sink_;
   const SourceKind kind_;
+  LoginGuard own_guard_;  // where cameras don't share one
+  CameraOpener opener_;
   Timeline timeline_;
   ArrivalClock arrival_;
   int64_t quiet_since_ns_ = 0;   // when the source last gave a sign of life
@@ -108,7 +118,7 @@ absl::Status Camera::Impl::Run(std::stop_token stop) {
       if (status.ok() && options_.loop && delivered) continue;
       if (status.ok() && !delivered) {
         status = absl::InvalidArgumentError(
-            fmt::format("{} holds no video frame", WithoutPassword(options_.url)));
+            fmt::format("{} holds no video frame", options_.address.shown()));
       }
       SetState(CameraState::kEnded, std::string(Message(status)));
       return status;
@@ -119,15 +129,27 @@ absl::Status Camera::Impl::Run(std::stop_token stop) {
     }
     if (status.ok()) status = absl::UnavailableError("the stream ended");
     if (delivered) backoff.Reset();
-    const int64_t wait_ns = backoff.NextNs();
+    const int64_t rest_ns = opener_.LoginWaitNs();
+    const int64_t wait_ns = std::max(backoff.NextNs(), rest_ns);
     LOG_WARN("camera {}: {}; trying again in {:.1f} s", options_.name, Message(status),
              static_cast<double>(wait_ns) / kNanosPerSecond);
     SetState(CameraState::kReconnecting, std::string(Message(status)));
     sink_.OnReconnecting();
-    clock_.Sleep(stop, wait_ns);
+    if (rest_ns > 0) {
+      AwaitLogin(stop);
+    } else {
+      clock_.Sleep(stop, wait_ns);
+    }
   }
   SetState(CameraState::kEnded, "");
   return absl::OkStatus();
+}
+
+void Camera::Impl::AwaitLogin(std::stop_token stop) {
+  while (const int64_t rest_ns = opener_.LoginWaitNs()) {
+    if (!clock_.Sleep(stop, std::min(rest_ns, kLookNs))) return;
+    sink_.OnReconnecting();
+  }
 }
 
 absl::StatusOr<std::unique_ptr<Source>> Camera::Impl::OpenSource(std::stop_token stop) {
@@ -136,11 +158,11 @@ absl::StatusOr<std::unique_ptr<Source>> Camera::Impl::OpenSource(std::stop_token
     return stop.stop_requested() ||
            (live() && clock_.MonotonicNs() - quiet_since_ns_ > options_.stall_timeout_ns);
   };
-  auto source = Source::Open(kind_, options_.url, interrupted);
+  auto source = opener_.Open(interrupted);
   // FFmpeg has several errors for an interrupted opening.
   if (!source.ok() && interrupted()) {
     return absl::UnavailableError(fmt::format("{} gave no answer for {} s",
-                                              WithoutPassword(options_.url),
+                                              options_.address.shown(),
                                               options_.stall_timeout_ns / kNanosPerSecond));
   }
   return source;
@@ -291,8 +313,8 @@ void Camera::Impl::SetState(CameraState state, std::string problem) {
   if (state != CameraState::kStreaming) status_.frames_per_s = 0;
 }
 
-Camera::Camera(CameraOptions options, Clock& clock, PacketSink& sink)
-    : impl_(std::make_unique<Impl>(std::move(options), clock, sink)) {}
+Camera::Camera(CameraOptions options, Clock& clock, PacketSink& sink, LoginGuard* guard)
+    : impl_(std::make_unique<Impl>(std::move(options), clock, sink, guard)) {}
 Camera::~Camera() = default;
 absl::Status Camera::Run(std::stop_token stop) { return impl_->Run(stop); }
 CameraStatus Camera::status() const { return impl_->status(); }

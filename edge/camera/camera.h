@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "common/clock.h"
 #include "edge/camera/camera_options.h"
+#include "edge/camera/login_guard.h"
 #include "edge/camera/packet.h"
 
 namespace gleaner::edge {
@@ -47,14 +48,17 @@ struct CameraStatus {
 
 class Camera {
  public:
-  // `clock` and `sink` must outlive the camera.
-  Camera(CameraOptions options, Clock& clock, PacketSink& sink);
+  // `clock`, `sink` and `guard` must outlive the camera. Cameras of one device share a guard; null:
+  // one of its own.
+  Camera(CameraOptions options, Clock& clock, PacketSink& sink, LoginGuard* guard = nullptr);
   ~Camera();
 
   // Reads until `stop`, or until a file that isn't looped has ended (OK), or the input can never
-  // work: not video, unsupported codec, no such file, cut short (an error that names the url
-  // without its password). A lost stream is opened again with back-off, for ever. Ends within a
-  // fraction of a second of `stop`, whatever the network does. Call once, on a thread of its own.
+  // work: not video, unsupported codec, no such file, cut short (an error that names the camera
+  // as it may be shown). A lost stream is opened again with back-off, for ever. Ends within a
+  // fraction of a second of `stop`, whatever the network does. A
+  // login that was refused is tried again after minutes only (login_guard.h). Call once, on a
+  // thread of its own.
   absl::Status Run(std::stop_token stop);
 
   // Thread-safe.

@@ -6,7 +6,9 @@
 
 #include "common/clock.h"
 #include "common/config.h"
-#include "edge/camera/source.h"
+#include "edge/camera/camera_address.h"
+#include "edge/camera/camera_login.h"
+#include "edge/camera/v4l2_modes.h"
 
 namespace gleaner::edge {
 
@@ -17,9 +19,14 @@ struct CameraOptions {
   std::string name;  // see IsName()
   // A path, "rtsp://…", "rtsps://…", or a V4L2 device such as "/dev/video0". Opened with protocol,
   // format and codec allow-lists (source.cpp).
-  std::string url;
-  // "auto" (by the url), "file", "rtsp", "v4l2".
-  std::string source = "auto";
+  CameraAddress address;
+  // RTSP only.
+  CameraLogin login;
+  // RTSP only. "tcp", "udp", or "auto": TCP, and UDP where a camera refuses TCP or sends nothing
+  // over it.
+  std::string transport = "auto";
+  // V4L2 only.
+  V4l2Wish v4l2;
   // Files only. "realtime": paced by PTS against the clock, no frame before its time; "fast": as
   // fast as the consumer takes packets, monotonic_ns following PTS.
   std::string pace = "realtime";
@@ -31,11 +38,11 @@ struct CameraOptions {
   // take at most the stall timeout each, and there is a wait before the next try.
   int64_t MaxSilenceNs() const;
 
-  // What `source` says, or else what the url looks like.
-  SourceKind Kind() const;
+  SourceKind Kind() const { return address.kind(); }
 
-  // Reads one [[camera]] table; mistakes are noted in `reader`.
-  static CameraOptions Read(ConfigReader& reader);
+  // Reads one [[camera]] table; mistakes are noted in `reader`. `try_login`: a password that can't
+  // be loaded is one of them.
+  static CameraOptions Read(ConfigReader& reader, bool try_login = true);
 };
 
 }  // namespace gleaner::edge

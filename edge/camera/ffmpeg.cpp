@@ -46,14 +46,4 @@ void QuietFfmpeg() {
   (void)done;
 }
 
-std::string WithoutPassword(std::string_view url) {
-  const size_t scheme = url.find("://");
-  if (scheme == std::string_view::npos) return std::string(url);
-  const size_t begin = scheme + 3;
-  // A password may hold "@" itself: the last one before the path ends it.
-  const size_t at = url.substr(0, url.find('/', begin)).rfind('@');
-  if (at == std::string_view::npos || at < begin) return std::string(url);
-  return fmt::format("{}{}", url.substr(0, begin), url.substr(at + 1));
-}
-
 }  // namespace gleaner::edge

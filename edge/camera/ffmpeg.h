@@ -30,6 +30,10 @@ struct AvDeleter {
   void operator()(AVBSFContext* p) const { av_bsf_free(&p); }
   void operator()(AVBufferRef* p) const { av_buffer_unref(&p); }
   void operator()(SwsContext* p) const { sws_freeContext(p); }
+  void operator()(AVIOContext* p) const {
+    av_freep(&p->buffer);
+    avio_context_free(&p);
+  }
 };
 template <typename T>
 using AvPtr = std::unique_ptr<T, AvDeleter>;
@@ -41,12 +45,9 @@ std::shared_ptr<AVCodecParameters> CopyParameters(const AVCodecParameters& param
 // "`what`: End of file", with the status code that fits `error` (a negative AVERROR).
 absl::Status AvStatus(int error, std::string_view what);
 
-// FFmpeg's own messages may hold an address with its password, so they stay silent; every error
-// reaches the log by AvStatus. Called before FFmpeg's first use; cheap, any number of times.
+// FFmpeg's own messages say nothing that a person could act on, and every error reaches the log by
+// AvStatus, so they stay silent. Called before FFmpeg's first use; cheap, any number of times.
 void QuietFfmpeg();
-
-// The address without what stands between "//" and "@".
-std::string WithoutPassword(std::string_view url);
 
 inline AVRational ToRational(TimeBase base) { return {base.numerator, base.denominator}; }
 inline int64_t TicksToNs(int64_t ticks, TimeBase base) {

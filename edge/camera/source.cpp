@@ -20,10 +20,10 @@ namespace {
 
 // What may be opened. A new entry is a decision: it is code that reads bytes from outside.
 constexpr char kFileProtocols[] = "file";
-constexpr char kRtspProtocols[] = "rtsp,rtsps,rtp,tcp,tls";
+constexpr char kNoProtocols[] = "none";  // RTSP: the session brings the packets
 constexpr char kFileFormats[] =
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,h264,hevc,mjpeg,m4v";
-constexpr char kRtspFormats[] = "rtsp,mpegts";
+constexpr char kRtspFormats[] = "sdp,mpegts";
 constexpr char kV4l2Formats[] = "video4linux2,v4l2";
 // Decoders that probing may open; the same list as below under the decoders' names.
 constexpr char kDecoders[] =
@@ -38,6 +38,7 @@ constexpr int kMaxSide = 8192;
 constexpr int64_t kProbeBytes = 1 << 20;
 constexpr int64_t kProbeUs = 1'000'000;
 constexpr size_t kMaxUnshown = 1024;
+constexpr int kMaxRtcpBytes = 4 << 10;
 // How often a V4L2 device is asked for its next frame; it keeps those that come meanwhile.
 constexpr unsigned kPollUs = 4'000;
 
@@ -81,6 +82,14 @@ bool HeaderSuffices(const AVFormatContext& context, const AVCodecParameters& par
   }
 }
 
+// Reads `text` from memory, of which it keeps a copy.
+AvPtr<AVIOContext> Reading(std::string_view text) {
+  auto* buffer = static_cast<uint8_t*>(av_memdup(text.data(), text.size()));
+  return AvPtr<AVIOContext>(avio_alloc_context(buffer, static_cast<int>(text.size()),
+                                               /*write_flag=*/0, nullptr, nullptr, nullptr,
+                                               nullptr));
+}
+
 int FirstVideoStream(const AVFormatContext& context) {
   for (unsigned i = 0; i < context.nb_streams; ++i) {
     const AVStream& stream = *context.streams[i];
@@ -94,95 +103,142 @@ int FirstVideoStream(const AVFormatContext& context) {
 
 }  // namespace
 
-std::string_view ToString(SourceKind kind) {
-  switch (kind) {
-    case SourceKind::kFile:
-      return "file";
-    case SourceKind::kRtsp:
-      return "rtsp";
-    case SourceKind::kV4l2:
-      return "v4l2";
-  }
-  return "";
-}
-
 bool IsReadableCodec(AVCodecID codec) {
   return std::find(kCodecs.begin(), kCodecs.end(), codec) != kCodecs.end();
 }
 
-absl::StatusOr<std::unique_ptr<Source>> Source::Open(SourceKind kind, const std::string& url,
-                                                     std::function<bool()> interrupted,
-                                                     const AVInputFormat* device) {
-  QuietFfmpeg();
-  auto source = std::unique_ptr<Source>(new Source);
-  source->kind_ = kind;
-  source->name_ = WithoutPassword(url);
+absl::StatusOr<std::unique_ptr<Source>> Source::OpenFile(const std::string& path,
+                                                         std::function<bool()> interrupted) {
+  std::unique_ptr<Source> source(new Source(SourceKind::kFile, path));
   source->interrupted_ = std::move(interrupted);
-
   AVDictionary* options = nullptr;
-  const AVInputFormat* format = nullptr;
-  std::string address = url;
+  av_dict_set(&options, "protocol_whitelist", kFileProtocols, 0);
+  av_dict_set(&options, "format_whitelist", kFileFormats, 0);
+  // With the protocol in front, no character of a path can choose another one.
+  RETURN_IF_ERROR(source->Open("file:" + path, nullptr, options));
+  return source;
+}
+
+absl::StatusOr<std::unique_ptr<Source>> Source::OpenV4l2(const std::string& path,
+                                                         const V4l2Mode& mode,
+                                                         std::function<bool()> interrupted,
+                                                         const AVInputFormat* device) {
+  if (device == nullptr) {
+    RETURN_IF_ERROR(LoadDevices());
+    device = av_find_input_format("v4l2");
+  }
+  std::unique_ptr<Source> source(new Source(SourceKind::kV4l2, path));
+  source->interrupted_ = std::move(interrupted);
+  AVDictionary* options = nullptr;
+  av_dict_set(&options, "format_whitelist", kV4l2Formats, 0);
+  if (!mode.format.empty()) {
+    av_dict_set(&options, "input_format", std::string(FfmpegName(mode.format)).c_str(), 0);
+  }
+  if (mode.width > 0) {
+    av_dict_set(&options, "video_size", fmt::format("{}x{}", mode.width, mode.height).c_str(), 0);
+  }
+  if (mode.frames_per_s > 0) {
+    av_dict_set(&options, "framerate", fmt::format("{:.6g}", mode.frames_per_s).c_str(), 0);
+  }
+  RETURN_IF_ERROR(source->Open(path, device, options));
+  return source;
+}
+
+absl::StatusOr<std::unique_ptr<Source>> Source::OpenRtsp(std::unique_ptr<RtspSession> session,
+                                                         const std::string& shown) {
+  std::unique_ptr<Source> source(new Source(SourceKind::kRtsp, shown));
+  source->session_ = std::move(session);
+  AVDictionary* options = nullptr;
+  av_dict_set(&options, "protocol_whitelist", kNoProtocols, 0);
+  av_dict_set(&options, "format_whitelist", kRtspFormats, 0);
+  av_dict_set(&options, "allowed_media_types", "video", 0);
+  av_dict_set(&options, "sdp_flags", "custom_io", 0);
+  // TCP keeps the order.
+  if (source->session_->transport() == RtspTransport::kTcp) {
+    av_dict_set_int(&options, "reorder_queue_size", 0, 0);
+  }
+  RETURN_IF_ERROR(source->Open("", av_find_input_format("sdp"), options));
+  return source;
+}
+
+absl::Status Source::Open(const std::string& address, const AVInputFormat* format,
+                          AVDictionary* options) {
+  QuietFfmpeg();
   av_dict_set(&options, "codec_whitelist", kDecoders, 0);
   av_dict_set_int(&options, "max_streams", kMaxStreams, 0);
   av_dict_set_int(&options, "probesize", kProbeBytes, 0);
   av_dict_set_int(&options, "formatprobesize", 256 << 10, 0);
   av_dict_set_int(&options, "analyzeduration", kProbeUs, 0);
-  switch (kind) {
-    case SourceKind::kFile:
-      // With the protocol in front, no character of a path can choose another one.
-      if (!address.starts_with("file:")) address = "file:" + address;
-      av_dict_set(&options, "protocol_whitelist", kFileProtocols, 0);
-      av_dict_set(&options, "format_whitelist", kFileFormats, 0);
-      break;
-    case SourceKind::kRtsp:
-      av_dict_set(&options, "protocol_whitelist", kRtspProtocols, 0);
-      av_dict_set(&options, "format_whitelist", kRtspFormats, 0);
-      av_dict_set(&options, "rtsp_transport", "tcp", 0);
-      av_dict_set(&options, "allowed_media_types", "video", 0);
-      break;
-    case SourceKind::kV4l2:
-      if (device == nullptr) {
-        RETURN_IF_ERROR(LoadDevices());
-        device = av_find_input_format("v4l2");
-      }
-      format = device;
-      av_dict_set(&options, "format_whitelist", kV4l2Formats, 0);
-      break;
-  }
-
-  source->context_ = avformat_alloc_context();
+  context_ = avformat_alloc_context();
   // V4L2's demuxer blocks in the driver and never asks whether it is interrupted, so it must not
   // block at all. Others don't look at the flag.
-  if (kind == SourceKind::kV4l2) source->context_->flags |= AVFMT_FLAG_NONBLOCK;
-  source->context_->interrupt_callback = {
-      [](void* self) { return static_cast<Source*>(self)->Interrupted() ? 1 : 0; }, source.get()};
-  const int error = avformat_open_input(&source->context_, address.c_str(), format, &options);
+  if (kind_ == SourceKind::kV4l2) context_->flags |= AVFMT_FLAG_NONBLOCK;
+  context_->interrupt_callback = {
+      [](void* self) { return static_cast<Source*>(self)->Interrupted() ? 1 : 0; }, this};
+  if (session_ != nullptr) {
+    description_io_ = Reading(session_->description().video);
+    context_->pb = description_io_.get();
+  }
+  const int error = avformat_open_input(&context_, address.c_str(), format, &options);
   av_dict_free(&options);
   if (error < 0) {  // FFmpeg has freed the context
-    if (kind == SourceKind::kFile && (error == AVERROR_EOF || error == AVERROR_INVALIDDATA ||
-                                      error == AVERROR(EINVAL) || error == AVERROR(ENOSYS))) {
+    if (kind_ == SourceKind::kFile && (error == AVERROR_EOF || error == AVERROR_INVALIDDATA ||
+                                       error == AVERROR(EINVAL) || error == AVERROR(ENOSYS))) {
       return absl::InvalidArgumentError(
-          fmt::format("{} isn't a video file that Gleaner reads, or is cut short: {}",
-                      source->name_, Message(AvStatus(error, "open"))));
+          fmt::format("{} isn't a video file that Gleaner reads, or is cut short: {}", name_,
+                      Message(AvStatus(error, "open"))));
     }
-    return AvStatus(error, fmt::format("can't open {}", source->name_));
+    return AvStatus(error, fmt::format("can't open {}", name_));
   }
-  RETURN_IF_ERROR(source->FindVideo());
-  return source;
+  if (session_ != nullptr) {
+    packet_io_ = PacketIo();
+    context_->pb = packet_io_.get();
+  }
+  return FindVideo();
+}
+
+AvPtr<AVIOContext> Source::PacketIo() {
+  // For reading and writing at once FFmpeg wants a writing context: it then reads past the buffer,
+  // a packet at a time, and gathers what it writes until that is one.
+  auto* buffer = static_cast<uint8_t*>(av_malloc(kMaxRtcpBytes));
+  return AvPtr<AVIOContext>(avio_alloc_context(
+      buffer, kMaxRtcpBytes, /*write_flag=*/1, this,
+      [](void* self, uint8_t* data, int size) {
+        return static_cast<Source*>(self)->ReadRtp(data, size);
+      },
+      [](void* self, uint8_t* data, int size) {
+        static_cast<Source*>(self)->session_->SendRtcp(
+            {reinterpret_cast<const char*>(data), static_cast<size_t>(size)});
+        return size;
+      },
+      nullptr));
+}
+
+int Source::ReadRtp(uint8_t* data, int size) {
+  const auto got = session_->Receive({reinterpret_cast<char*>(data), static_cast<size_t>(size)});
+  if (got.ok()) return *got > 0 ? static_cast<int>(*got) : AVERROR(EAGAIN);
+  lost_ = got.status();
+  was_interrupted_ = absl::IsCancelled(lost_);
+  return was_interrupted_ ? AVERROR_EXIT : AVERROR(EIO);
 }
 
 absl::Status Source::FindVideo() {
   stream_ = FirstVideoStream(*context_);
   if (stream_ < 0 || !HeaderSuffices(*context_, *context_->streams[stream_]->codecpar)) {
     const int error = avformat_find_stream_info(context_, nullptr);
+    RETURN_IF_ERROR(lost_);
     if (error < 0) return AvStatus(error, fmt::format("can't read {}", name_));
     stream_ = FirstVideoStream(*context_);
   }
   if (stream_ < 0) {
     return absl::InvalidArgumentError(fmt::format("{} has no video stream", name_));
   }
+  has_audio_ = session_ != nullptr && session_->description().audio_streams > 0;
   for (unsigned i = 0; i < context_->nb_streams; ++i) {
-    if (static_cast<int>(i) != stream_) context_->streams[i]->discard = AVDISCARD_ALL;
+    AVStream& other = *context_->streams[i];
+    if (static_cast<int>(i) == stream_) continue;
+    other.discard = AVDISCARD_ALL;
+    has_audio_ = has_audio_ || other.codecpar->codec_type == AVMEDIA_TYPE_AUDIO;
   }
   const AVStream& stream = *context_->streams[stream_];
   const AVCodecParameters& parameters = *stream.codecpar;
@@ -220,7 +276,7 @@ bool Source::Interrupted() {
   // A device that must not block has to be waited for here: FFmpeg, while it probes one that has no
   // frame yet, does nothing but ask.
   if (kind_ == SourceKind::kV4l2) av_usleep(kPollUs);
-  was_interrupted_ = was_interrupted_ || interrupted_();
+  was_interrupted_ = was_interrupted_ || (interrupted_ && interrupted_());
   return was_interrupted_;
 }
 
@@ -245,7 +301,8 @@ absl::StatusOr<AvPtr<AVPacket>> Source::Read() {
       }
       return nullptr;
     }
-    if (error == AVERROR(EAGAIN)) {  // V4L2: there is no frame yet, or a corrupted one was skipped
+    if (error < 0) RETURN_IF_ERROR(lost_);
+    if (error == AVERROR(EAGAIN)) {  // there is no frame yet, or a corrupted one was skipped
       if (Interrupted()) return absl::CancelledError(name_);
       continue;
     }

@@ -11,19 +11,17 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "edge/camera/camera_address.h"
 #include "edge/camera/ffmpeg.h"
 #include "edge/camera/packet.h"
+#include "edge/camera/rtsp_session.h"
+#include "edge/camera/v4l2_modes.h"
 
 namespace gleaner::edge {
-
-enum class SourceKind { kFile, kRtsp, kV4l2 };
-
-// "file", "rtsp", "v4l2".
-std::string_view ToString(SourceKind kind);
 
 // True for the codecs that a camera may deliver; nothing else is ever decoded.
 bool IsReadableCodec(AVCodecID codec);
@@ -33,13 +31,24 @@ class Source {
  public:
   // `interrupted` is asked while the input blocks, from the calling thread; true ends the wait with
   // CANCELLED. INVALID_ARGUMENT: opened, but it isn't video that Gleaner reads, and never will be.
-  // Errors name the url without its password. `device` stands in for V4L2's demuxer in tests.
-  static absl::StatusOr<std::unique_ptr<Source>> Open(SourceKind kind, const std::string& url,
-                                                      std::function<bool()> interrupted,
-                                                      const AVInputFormat* device = nullptr);
+  static absl::StatusOr<std::unique_ptr<Source>> OpenFile(const std::string& path,
+                                                          std::function<bool()> interrupted);
+  // Sets the device to `mode` first. `device` stands in for V4L2's demuxer in tests.
+  static absl::StatusOr<std::unique_ptr<Source>> OpenV4l2(const std::string& path,
+                                                          const V4l2Mode& mode,
+                                                          std::function<bool()> interrupted,
+                                                          const AVInputFormat* device = nullptr);
+  // Of a session that plays; `shown` names the camera in errors. Waiting is the session's, which
+  // has its own `interrupted`.
+  static absl::StatusOr<std::unique_ptr<Source>> OpenRtsp(std::unique_ptr<RtspSession> session,
+                                                          const std::string& shown);
   ~Source();
 
   const VideoFormat& format() const { return format_; }
+  // The camera or file has sound as well, which is left out.
+  bool has_audio() const { return has_audio_; }
+  // RTSP: its session; null for anything else.
+  const RtspSession* session() const { return session_.get(); }
   // The video stream's declared end in its own ticks; AV_NOPTS_VALUE if it has none.
   int64_t end() const { return end_; }
 
@@ -48,17 +57,27 @@ class Source {
   absl::StatusOr<AvPtr<AVPacket>> Read();
 
  private:
-  Source() = default;
+  Source(SourceKind kind, std::string name) : kind_(kind), name_(std::move(name)) {}
+  // `format` null: to be found out. Takes `options`.
+  absl::Status Open(const std::string& address, const AVInputFormat* format, AVDictionary* options);
   absl::Status FindVideo();
   bool Interrupted();
+  AvPtr<AVIOContext> PacketIo();
+  // Of the session, as FFmpeg wants it: a size or an AVERROR.
+  int ReadRtp(uint8_t* data, int size);
 
-  SourceKind kind_ = SourceKind::kFile;
-  std::string name_;  // for errors
+  const SourceKind kind_;
+  const std::string name_;  // for errors
+  std::unique_ptr<RtspSession> session_;
+  AvPtr<AVIOContext> description_io_;  // RTSP: reads the session's description, while it is opened
+  AvPtr<AVIOContext> packet_io_;       // RTSP: reads and writes the session's packets
   std::function<bool()> interrupted_;
   bool was_interrupted_ = false;
+  absl::Status lost_;  // RTSP: why there is nothing more from the session
   AVFormatContext* context_ = nullptr;
   int stream_ = -1;
   VideoFormat format_;
+  bool has_audio_ = false;
   int64_t end_ = AV_NOPTS_VALUE;
   // What the file's edit list doesn't show is handed out only once something shown follows: at the
   // end of a file it is nothing, before that frames may depend on it.

@@ -50,7 +50,7 @@ class Collector : public PacketSink {
 inline CameraOptions FileOptions(const std::string& path) {
   CameraOptions options;
   options.name = "front";
-  options.url = path;
+  options.address = *CameraAddress::Parse(path);
   options.pace = "fast";
   return options;
 }

@@ -27,7 +27,7 @@ TEST_F(H264Repair, GivesFramesWhoseTimesAreInDecodeOrderTheTimesOfTheirPresentat
 
   // Control: as the container has them, frames come out of the decoder with times that jump.
   std::vector<Packet> raw;
-  auto source = Source::Open(SourceKind::kFile, Footage("box.mp4"), [] { return false; });
+  auto source = Source::OpenFile(Footage("box.mp4"), [] { return false; });
   ASSERT_TRUE(source.ok());
   for (;;) {
     auto packet = (*source)->Read();

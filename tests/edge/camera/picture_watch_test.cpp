@@ -37,7 +37,7 @@ Stream Encode(const std::string& encoder, const std::string& extension, const st
   Stream stream;
   CameraOptions options;
   options.name = "file";
-  options.url = path;
+  options.address = *CameraAddress::Parse(path);
   options.pace = "fast";
   EXPECT_TRUE(Camera(options, clock, stream).Run({}).ok());
   std::filesystem::remove(path);

@@ -29,7 +29,7 @@ Film ShortFilm() {
 CameraOptions RtspOptions(const std::string& url) {
   CameraOptions options;
   options.name = "door";
-  options.url = url;
+  options.address = *CameraAddress::Parse(url);
   return options;
 }
 

@@ -41,8 +41,8 @@ struct FakeDevice {
 
 TEST(V4l2Source, WaitsForADevicesNextFrame) {
   FakeDevice device;
-  auto source = Source::Open(
-      SourceKind::kV4l2, "/dev/video9", [] { return false; }, &device.format);
+  auto source = Source::OpenV4l2(
+      "/dev/video9", {}, [] { return false; }, &device.format);
   ASSERT_TRUE(source.ok()) << source.status();
   EXPECT_FALSE(device.blocking);
   EXPECT_EQ((*source)->format().codec, "mjpeg");
@@ -58,8 +58,8 @@ TEST(V4l2Source, WaitsForADevicesNextFrame) {
 TEST(V4l2Source, EndsTheWaitForASilentDeviceWhenItIsInterrupted) {
   FakeDevice device;
   device.silent = true;
-  auto source = Source::Open(
-      SourceKind::kV4l2, "/dev/video9", [&] { return device.reads > 5; }, &device.format);
+  auto source = Source::OpenV4l2(
+      "/dev/video9", {}, [&] { return device.reads > 5; }, &device.format);
   ASSERT_TRUE(source.ok()) << source.status();
   EXPECT_TRUE(absl::IsCancelled((*source)->Read().status()));
   EXPECT_EQ(device.reads, 6);
@@ -69,8 +69,8 @@ TEST(V4l2Source, EndsTheProbingOfASilentDeviceWhenItIsInterrupted) {
   FakeDevice device;
   device.codec = AV_CODEC_ID_H264;  // its header doesn't say all: a look at its frames is needed
   device.silent = true;
-  auto source = Source::Open(
-      SourceKind::kV4l2, "/dev/video9", [&] { return device.reads > 5; }, &device.format);
+  auto source = Source::OpenV4l2(
+      "/dev/video9", {}, [&] { return device.reads > 5; }, &device.format);
   EXPECT_TRUE(!source.ok() || absl::IsCancelled((*source)->Read().status()));
   EXPECT_EQ(device.reads, 6);
 }

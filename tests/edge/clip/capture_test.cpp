@@ -243,7 +243,7 @@ TEST_F(CaptureTest, TakesAClipAcrossTheSeamOfALoop) {
   FakeClock clock(kStart);
   CameraOptions options;
   options.name = "front";
-  options.url = Footage("cup.mp4");
+  options.address = *CameraAddress::Parse(Footage("cup.mp4"));
   options.pace = "fast";
   options.loop = true;
   struct Sink : PacketSink {

@@ -51,7 +51,7 @@ inline Recording ReadFootage(const std::string& path, int64_t start_ns) {
   FakeClock clock(start_ns);
   CameraOptions options;
   options.name = "reader";
-  options.url = path;
+  options.address = *CameraAddress::Parse(path);
   options.pace = "fast";
   Recording footage;
   Camera camera(options, clock, footage);
