@@ -6,7 +6,7 @@
 #   debian_root.sh copy SUITE ARCH FOLDER      a copy of it of one's own
 #   debian_root.sh builder SUITE ARCH LIST…    prints a folder with what third_party/packages/LIST.txt name, to build for ARCH
 #                                              on this machine's processor: tools of this one, libraries (…-dev) of ARCH
-#   debian_root.sh run FOLDER [--bind FROM:TO]… [--keep] COMMAND…
+#   debian_root.sh run FOLDER [--bind FROM:TO]… [--read-only] [--keep] COMMAND…
 #                                              runs in it, as root, in name spaces of its own: when COMMAND ends, so does
 #                                              all that it started, and nothing stays mounted; with --keep what it started
 #                                              goes on, for a caller whose own name spaces end all at once
@@ -139,11 +139,12 @@ builder() {
 }
 
 run() {
-  local root=$1 spaces=(--pid --fork --kill-child) mounts=()
+  local root=$1 spaces=(--pid --fork --kill-child) mounts=() how=rw
   shift
   while :; do
     case ${1:-} in
       --keep) spaces=() ;;
+      --read-only) how=ro ;;
       --bind)
         mounts+=("$2")
         shift
@@ -155,8 +156,8 @@ run() {
   if [ ! -e "$root/bin/sh" ] && [ ! -L "$root/bin" ]; then die "'$root' holds no system"; fi
   # shellcheck disable=SC2016 # it is expanded in there
   unshare --mount --ipc --uts "${spaces[@]}" /bin/bash -ec '
-    root=$1 count=$2
-    shift 2
+    root=$1 how=$2 count=$3
+    shift 3
     mount --make-rprivate /
     mount --bind "$root" "$root"
     mount -t proc proc "$root/proc"
@@ -168,12 +169,13 @@ run() {
       shift
     done
     ! [ -e /etc/resolv.conf ] || cat /etc/resolv.conf >"$root/etc/resolv.conf" || true
+    mount -o "remount,bind,$how" "$root"
     hostname gleaner-root
     exec chroot "$root" /usr/bin/env -i \
       PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
       DEBIAN_FRONTEND=noninteractive TERM=dumb ${http_proxy:+http_proxy="$http_proxy"} \
       ${https_proxy:+https_proxy="$https_proxy"} "$@"
-  ' debian_root "$root" "${#mounts[@]}" "${mounts[@]}" "$@"
+  ' debian_root "$root" "$how" "${#mounts[@]}" "${mounts[@]}" "$@"
 }
 
 forget() {

@@ -121,6 +121,43 @@ test_setup_names_the_lists_there_are() {
   expect_in "$err" 'common'
 }
 
+test_image_says_which_engines_it_tried_and_why_none_works() {
+  stub docker 'echo "Cannot connect to the Docker daemon. Is it running?" >&2; exit 1'
+  stub podman 'echo "no name spaces for you" >&2; exit 125'
+  stub buildah 'echo "neither here" >&2; exit 1'
+  run stubbed "$root/dev" image
+  expect "exit status" 1 "$status"
+  expect_in "$err" 'needs one of docker podman buildah, and none works here'
+  expect_in "$err" 'docker: Cannot connect to the Docker daemon'
+  expect_in "$err" 'podman: no name spaces for you'
+  expect_in "$err" 'apt-get install buildah'
+}
+
+test_image_takes_the_engine_that_works_and_a_base_without_a_registry() {
+  local base=$scratch/debian
+  mkdir -p "$base/etc"
+  echo 12 >"$base/etc/debian_version"
+  stub docker 'exit 1'
+  stub podman '
+    case $1 in
+      import) tar -tf "$2" >"$SCRATCH/imported" ;;
+      build) echo "$@" >"$SCRATCH/built" ;;
+    esac'
+  run stubbed "$root/dev" image my-tag --base "$base"
+  expect "exit status" 0 "$status"
+  expect_in "$(<"$scratch/imported")" './etc/debian_version'
+  expect_in "$(<"$scratch/built")" '--tag my-tag'
+  expect_in "$(<"$scratch/built")" 'BASE=localhost/gleaner-base'
+  touch "$scratch"/gleaner-{cloud,cli}_1_all.deb
+  run stubbed "$root/dev" image --base debian:bookworm-slim --packages "$scratch"
+  expect_in "$(<"$scratch/built")" 'BASE=debian:bookworm-slim'
+  expect_in "$(<"$scratch/built")" 'VERSION=0.'
+  expect_in "$(<"$scratch/built")" 'PACKAGES=build/image'
+  run stubbed "$root/dev" image --packages "$base"
+  expect "exit status without the server's packages" 1 "$status"
+  expect_in "$err" "lacks the server's packages"
+}
+
 test_shell_scripts_are_clean() {
   local scripts
   cd "$root"
