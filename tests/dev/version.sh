@@ -51,6 +51,14 @@ test_a_clone_says_how_many_commits_it_has_and_the_last_one() {
   expect "version" "0.1.0+10.g$(head_hash)" "$before"
 }
 
+test_somebody_elses_clone_knows_its_commits_too() {
+  history
+  # Only root can give files away; others test that their own are as good.
+  if [ "$(id -u)" -eq 0 ]; then chown -R 12345 "$source"; fi
+  run version_of "$source"
+  expect_in "$out" '0.1.0+3.g'
+}
+
 test_a_shallow_clone_and_an_archive_are_ordered_by_time_below_what_can_count() {
   local before shallow=$scratch/shallow archive=$scratch/archive
   history

@@ -11,9 +11,9 @@
 # sources came without their history from a place that knew it.
 cmake_minimum_required(VERSION 3.25)
 
-# git(OUT ARGUMENTS…): what git answers, or nothing.
+# git(OUT ARGUMENTS…): what git answers, or nothing. Whose files these are makes no difference to what is about to be built of them.
 function(git out)
-  execute_process(COMMAND git -C ${SOURCE_DIR} ${ARGN} OUTPUT_VARIABLE answer RESULT_VARIABLE status
+  execute_process(COMMAND git -c safe.directory=${SOURCE_DIR} -C ${SOURCE_DIR} ${ARGN} OUTPUT_VARIABLE answer RESULT_VARIABLE status
                   OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
   if(NOT status EQUAL 0)
     set(answer "")
