@@ -165,4 +165,12 @@ test_shell_scripts_are_clean() {
   shellcheck -x dev .ci/run "${scripts[@]}"
 }
 
+# The rest of ./dev lint takes longer and runs with --all; this is what is forgotten most.
+test_sources_are_formatted() {
+  local sources
+  cd "$root"
+  mapfile -t sources < <(find common edge cloud cli tests -name '*.cpp' -o -name '*.h' | grep -v /node_modules/)
+  clang-format --dry-run -Werror "${sources[@]}"
+}
+
 "$1"

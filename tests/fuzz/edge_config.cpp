@@ -30,7 +30,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   REQUIRE(config->cameras.size() <= kMaxCameras);
   std::set<std::string> names;
   for (const edge::CameraOptions& camera : config->cameras) {
-    REQUIRE(IsName(camera.name) && !camera.address.shown().empty() && names.insert(camera.name).second);
+    REQUIRE(IsName(camera.name) && !camera.address.shown().empty() &&
+            names.insert(camera.name).second);
   }
   names.clear();
   for (const edge::RuleOptions& rule : config->rules) {
