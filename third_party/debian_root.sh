@@ -10,10 +10,9 @@
 #                                              runs in it, as root, in name spaces of its own: when COMMAND ends, so does
 #                                              all that it started, and nothing stays mounted; with --keep what it started
 #                                              goes on, for a caller whose own name spaces end all at once
-#   debian_root.sh forget FOLDER               removes it, unless something is still mounted in it
 #
 # Packages come from where this machine's apt gets its own; GLEANER_MIRROR names another place. Roots are kept in
-# build/roots. Needs root. A root for another processor runs under qemu-user (package qemu-user-static).
+# build/roots, and may be removed at any time. Needs root. A root for another processor runs under qemu-user (package qemu-user-static).
 set -euo pipefail
 shopt -s inherit_errexit
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
@@ -24,31 +23,29 @@ die() {
   exit 1
 }
 
-# The first address that apt gets RELEASE-NAMES that match $1 from.
+# Where apt gets the packages of $1 from, a release that this machine has.
 mirror_of() {
   # shellcheck disable=SC2016 # apt's own words
   apt-get indextargets --format '$(CODENAME) $(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
-    awk -v pattern="$1" '$1 ~ pattern { sub("/$", "", $2); print $2; exit }'
+    awk -v release="$1" '$1 == release { sub("/$", "", $2); print $2; exit }'
 }
 
 sources() { # sources SUITE: as sources.list has them
-  local security mirror=${GLEANER_MIRROR:-$(mirror_of '^[a-z]+$')}
-  echo "deb ${mirror:=http://deb.debian.org/debian} $1 main"
-  security=$(mirror_of '-security$')
+  local here security mirror
+  # shellcheck source=/dev/null
+  here=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+  mirror=${GLEANER_MIRROR:-$(mirror_of "$here")}
+  [ -n "$mirror" ] || die "apt knows no place to get packages from (apt-get update); or say one: GLEANER_MIRROR"
+  echo "deb $mirror $1 main"
+  security=$(mirror_of "$here-security")
   if [ -n "$security" ] && [ -z "${GLEANER_MIRROR:-}" ]; then echo "deb $security $1-security main"; fi
-}
-
-runs_here() { # runs_here ARCH: whether this kernel runs its programs by itself
-  case $(dpkg --print-architecture):$1 in
-    amd64:i386 | amd64:amd64 | arm64:arm64) ;;
-    *) false ;;
-  esac
 }
 
 # Registers qemu-user for ARCH with this kernel, as systemd does at boot. Where there is no systemd nobody has.
 teach_kernel() {
   local binfmt=/proc/sys/fs/binfmt_misc name
   case $1 in
+    amd64) name=qemu-x86_64 ;;
     arm64) name=qemu-aarch64 ;;
     *) die "roots are made for amd64 and arm64, not for '$1'" ;;
   esac
@@ -60,24 +57,25 @@ teach_kernel() {
 }
 
 base() {
-  local root=$roots/$1-$2 fresh lock
+  local root=$roots/$1-$2 fresh lock from
   [ "$(id -u)" -eq 0 ] || die "making a Debian root needs root: run this with sudo"
   command -v debootstrap >/dev/null || die "debootstrap is missing (apt-get install debootstrap)"
   mkdir -p "$roots"
   exec {lock}>"$root.lock"
   flock "$lock"
-  runs_here "$2" || teach_kernel "$2"
+  if [ "$2" != "$(dpkg --print-architecture)" ]; then teach_kernel "$2"; fi
   if [ ! -d "$root" ]; then
+    from=$(sources "$1")
     fresh=$(mktemp -d "$root.XXXXXX")
     printf 'Making a Debian root: %s, %s\n' "$1" "$2" >&2
-    if ! debootstrap --variant=minbase --arch="$2" "$1" "$fresh" "$(sources "$1" | awk '{ print $2; exit }')" \
+    if ! debootstrap --variant=minbase --arch="$2" "$1" "$fresh" "$(awk '{ print $2; exit }' <<<"$from")" \
       >"$root.log" 2>&1; then
       tail -n 5 "$root.log" >&2
       rm -rf "$fresh"
       die "debootstrap could not make $1 for $2 (all that it said: $root.log)"
     fi
     rm -f "$fresh"/var/cache/apt/archives/*.deb
-    sources "$1" >"$fresh/etc/apt/sources.list"
+    echo "$from" >"$fresh/etc/apt/sources.list"
     # What is lost when the machine goes down is made again.
     echo force-unsafe-io >"$fresh/etc/dpkg/dpkg.cfg.d/gleaner"
     printf '%s\n' 'Acquire::Languages "none";' 'APT::Install-Recommends "false";' >"$fresh/etc/apt/apt.conf.d/gleaner"
@@ -178,13 +176,8 @@ run() {
   ' debian_root "$root" "$how" "${#mounts[@]}" "${mounts[@]}" "$@"
 }
 
-forget() {
-  ! grep -q " $(realpath "$1")/" /proc/self/mounts || die "something is still mounted in $1"
-  rm -rf --one-file-system "$1"
-}
-
 case ${1:-} in
-  base | copy | builder | run | forget) "$@" ;;
+  base | copy | builder | run) "$@" ;;
   *)
     sed -n '2,/^set -/p' "${BASH_SOURCE[0]}" | sed -n 's/^# \{0,1\}//p' >&2
     exit 2
