@@ -16,14 +16,20 @@ class Backoff {
 
   // The next wait; each one doubles the bound up to the cap.
   int64_t NextNs() {
-    const int64_t bound = std::min(cap_ns_, base_ns_ << std::min(attempt_, 30));
-    if (bound < cap_ns_) ++attempt_;
+    const int64_t wait_ns = NthNs(attempt_);
+    if (attempt_ < kMaxDoublings) ++attempt_;
+    return wait_ns;
+  }
+  // The wait after `attempts` others, counted by somebody else.
+  int64_t NthNs(int attempts) {
+    const int64_t bound = std::min(cap_ns_, base_ns_ << std::min(attempts, kMaxDoublings));
     return std::uniform_int_distribution<int64_t>(0, bound)(random_);
   }
   // After a success.
   void Reset() { attempt_ = 0; }
 
  private:
+  static constexpr int kMaxDoublings = 20;
   const int64_t base_ns_;
   const int64_t cap_ns_;
   int attempt_ = 0;

@@ -49,14 +49,7 @@ std::string ClipId(std::string_view device, const ClipKey& key) {
   char sequence[8];
   for (int i = 0; i < 8; ++i) sequence[i] = static_cast<char>(key.sequence >> (56 - 8 * i));
   hash.Update(std::string_view(sequence, sizeof sequence));
-  return Hex(AsBytes(hash.Finish())).substr(0, 20);
-}
-
-bool IsName(std::string_view text) {
-  return !text.empty() && text.size() <= 63 && text.front() != '-' &&
-         std::all_of(text.begin(), text.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-         });
+  return Hex(AsBytes(hash.Finish())).substr(0, kClipIdDigits);
 }
 
 }  // namespace gleaner

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -43,9 +44,7 @@ std::string ToString(const ClipKey& key);
 
 // The id that the catalogue, the page and URLs use: the first 20 hex digits of SHA-256(device ‖ 0 ‖
 // boot id ‖ sequence as 8 bytes big-endian). The same clip has the same id everywhere and for ever.
+inline constexpr size_t kClipIdDigits = 20;
 std::string ClipId(std::string_view device, const ClipKey& key);
-
-// Device, site, camera and rule names: 1 to 63 of [a-z0-9-], not starting with '-'.
-bool IsName(std::string_view text);
 
 }  // namespace gleaner

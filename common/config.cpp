@@ -1,14 +1,19 @@
 #include "common/config.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <optional>
 #include <span>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_join.h"
 #include "common/file.h"
+#include "common/printable.h"
 #include "common/status.h"
+#include "common/text.h"
 
 namespace gleaner {
 namespace {
@@ -55,12 +60,23 @@ bool IsIn(double value, const IntRange& range) {
          value < 0x1p63;
 }
 
-// What the file holds may have line ends and terminal controls in it.
-std::string OneLine(std::string text) {
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < ' ' || c == 0x7f) c = '?';
-  }
-  return text;
+}  // namespace
+
+struct ConfigReader::Remark {
+  uint32_t line;  // 0: of the file as a whole
+  std::string text;
+};
+
+namespace {
+
+// What is of no line comes last.
+template <typename Remark>
+std::vector<std::string> InOrder(std::vector<Remark> remarks) {
+  std::stable_sort(remarks.begin(), remarks.end(),
+                   [](const Remark& a, const Remark& b) { return a.line - 1 < b.line - 1; });
+  std::vector<std::string> lines;
+  for (Remark& remark : remarks) lines.push_back(std::move(remark.text));
+  return lines;
 }
 
 }  // namespace
@@ -68,7 +84,9 @@ std::string OneLine(std::string text) {
 struct ConfigReader::Shared {
   std::string name;
   toml::table root;
-  std::vector<std::string> errors;
+  std::filesystem::path folder;  // absolute, that relative paths count from
+  std::vector<Remark> errors;
+  std::vector<Remark> warnings;
   std::set<const toml::node*> used;
 };
 
@@ -84,12 +102,14 @@ absl::StatusOr<ConfigReader> ConfigReader::Load(const std::string& path) {
 absl::StatusOr<ConfigReader> ConfigReader::Parse(std::string_view text, std::string name) {
   auto shared = std::make_shared<Shared>();
   shared->name = std::move(name);
+  std::error_code no_folder;
+  shared->folder = std::filesystem::absolute(shared->name, no_folder).parent_path();
   try {
     shared->root = toml::parse(text, shared->name);
   } catch (const toml::parse_error& error) {
     return absl::InvalidArgumentError(
         fmt::format("{}:{}:{}: {}", shared->name, error.source().begin.line,
-                    error.source().begin.column, OneLine(std::string(error.description()))));
+                    error.source().begin.column, Printable(error.description())));
   }
   const toml::table* root = &shared->root;
   return ConfigReader(std::move(shared), root, "");
@@ -105,22 +125,30 @@ bool ConfigReader::Has(std::string_view key) const {
   return table_ != nullptr && table_->get(key) != nullptr;
 }
 
-std::string ConfigReader::Where(const toml::node* node, std::string_view key) const {
-  std::string where = shared_->name;
+ConfigReader::Remark ConfigReader::About(const toml::node* node, std::string_view kind,
+                                         std::string_view key, std::string_view message) const {
   const toml::node* at = node != nullptr ? node : table_;
-  if (at != nullptr && at->source().begin.line > 0) {
-    where += fmt::format(":{}:{}", at->source().begin.line, at->source().begin.column);
-  }
-  return fmt::format("{}: {}{}", where, path_, key);
+  const uint32_t line = at == nullptr ? 0 : at->source().begin.line;
+  std::string where = shared_->name;
+  if (line > 0) where += fmt::format(":{}:{}", line, at->source().begin.column);
+  // What the file holds may have line ends and terminal controls in it.
+  return {line, Printable(fmt::format("{}: {}{}{}: {}", where, kind, path_, key, message))};
 }
 
 void ConfigReader::Note(const toml::node* node, std::string_view key, std::string_view message) {
-  shared_->errors.push_back(OneLine(fmt::format("{}: {}", Where(node, key), message)));
+  shared_->errors.push_back(About(node, "", key, message));
 }
 
 void ConfigReader::Error(std::string_view key, std::string_view message) {
   Note(table_ == nullptr ? nullptr : table_->get(key), key, message);
 }
+
+void ConfigReader::Warn(std::string_view key, std::string_view message) {
+  const toml::node* node = table_ == nullptr ? nullptr : table_->get(key);
+  shared_->warnings.push_back(About(node, "warning: ", key, message));
+}
+
+std::vector<std::string> ConfigReader::warnings() const { return InOrder(shared_->warnings); }
 
 std::string ConfigReader::String(std::string_view key, std::string_view fallback) {
   const toml::node* node = Find(key);
@@ -226,6 +254,63 @@ std::vector<std::string> ConfigReader::Strings(std::string_view key) {
   return values;
 }
 
+std::string ConfigReader::Resolve(const std::string& path) const {
+  return path.empty() ? path : (shared_->folder / path).lexically_normal().string();
+}
+
+std::string ConfigReader::Path(std::string_view key, std::string_view fallback) {
+  return Resolve(String(key, fallback));
+}
+
+std::string ConfigReader::RequiredPath(std::string_view key) {
+  return Resolve(RequiredString(key));
+}
+
+bool ConfigReader::CheckFile(std::string_view key, const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) {
+    Error(key, path + " is a folder, not a file");
+    return false;
+  }
+  // Not waiting for somebody to write into a pipe.
+  const auto file = OpenFile(path, O_RDONLY | O_NONBLOCK);
+  if (!file.ok()) Error(key, Message(file.status()));
+  return file.ok();
+}
+
+bool ConfigReader::CheckFiles(const std::vector<File>& files) {
+  bool all = true;
+  for (const File& file : files) all &= !file.path.empty() && CheckFile(file.key, file.path);
+  return all;
+}
+
+std::string_view ConfigReader::KeyOf(const std::vector<File>& files, std::string_view message) {
+  for (const File& file : files) {
+    if (!message.starts_with(file.path)) continue;
+    const std::string_view rest = message.substr(file.path.size());
+    if (rest.empty() || rest[0] == ':' || rest[0] == ' ') return file.key;
+  }
+  return files.front().key;
+}
+
+std::string ConfigReader::Folder(std::string_view key, std::string_view fallback) {
+  return ResolveFolder(key, String(key, fallback));
+}
+
+std::string ConfigReader::RequiredFolder(std::string_view key) {
+  return ResolveFolder(key, RequiredString(key));
+}
+
+std::string ConfigReader::ResolveFolder(std::string_view key, const std::string& text) {
+  std::string path = Resolve(text);
+  if (!text.empty() && std::filesystem::path(text).is_relative()) {
+    Warn(key, fmt::format("\"{}\" counts from the folder of this file and is {}; write the whole "
+                          "path",
+                          text, path));
+  }
+  return path;
+}
+
 ConfigReader ConfigReader::Table(std::string_view key) {
   const toml::node* node = Find(key);
   const toml::table* table = node == nullptr ? nullptr : node->as_table();
@@ -258,9 +343,10 @@ void ConfigReader::FindUnknown(const toml::table& table, const std::string& path
   for (const auto& [key, node] : table) {
     const std::string name = path + std::string(key.str());
     if (!shared_->used.contains(&node)) {
+      const toml::source_position at = node.source().begin;
       shared_->errors.push_back(
-          OneLine(fmt::format("{}:{}:{}: {}: is not a known setting", shared_->name,
-                              node.source().begin.line, node.source().begin.column, name)));
+          {at.line, Printable(fmt::format("{}:{}:{}: {}: is not a known setting", shared_->name,
+                                          at.line, at.column, name))});
       continue;
     }
     if (const toml::table* inner = node.as_table()) FindUnknown(*inner, name + ".");
@@ -275,7 +361,9 @@ void ConfigReader::FindUnknown(const toml::table& table, const std::string& path
 absl::Status ConfigReader::Finish() {
   FindUnknown(shared_->root, "");
   if (shared_->errors.empty()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrJoin(shared_->errors, "\n"));
+  std::vector<Remark> all = shared_->errors;
+  all.insert(all.end(), shared_->warnings.begin(), shared_->warnings.end());
+  return absl::InvalidArgumentError(absl::StrJoin(InOrder(std::move(all)), "\n"));
 }
 
 }  // namespace gleaner

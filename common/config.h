@@ -1,5 +1,5 @@
 // TOML configuration, checked whole: every mistake is reported with file, line and what is allowed,
-// not only the first.
+// not only the first. What is allowed but looks wrong is a warning.
 //
 //   ASSIGN_OR_RETURN(ConfigReader reader, ConfigReader::Load(path));
 //   auto spool = reader.Table("spool");
@@ -51,6 +51,28 @@ class ConfigReader {
   // Nanoseconds from a string with a unit: "250ms", "10s", "5min", "2h", "7d".
   int64_t DurationNs(std::string_view key, int64_t fallback_ns, IntRange range_ns = {});
   std::vector<std::string> Strings(std::string_view key);
+  // A path. A relative one counts from the folder of the configuration file, whatever folder the
+  // program was started in; an empty one stays empty.
+  std::string Path(std::string_view key, std::string_view fallback);
+  std::string RequiredPath(std::string_view key);
+  // A path that came from the file, in full.
+  std::string Resolve(const std::string& path) const;
+  // Notes a mistake in `key` unless `path` is a file that this process can read; says whether it
+  // is.
+  bool CheckFile(std::string_view key, const std::string& path);
+  // A key and the path that it names, of several that are read together.
+  struct File {
+    std::string_view key;
+    std::string path;
+  };
+  // CheckFile of each; a path that is empty is one that has been noted already.
+  bool CheckFiles(const std::vector<File>& files);
+  // The key of the file whose path `message` begins with, so that what is wrong in a file is said
+  // at the file's line; the first one's if it begins with none.
+  static std::string_view KeyOf(const std::vector<File>& files, std::string_view message);
+  // As Path, of a folder that data is kept in: warns of a relative one and says which that is.
+  std::string Folder(std::string_view key, std::string_view fallback);
+  std::string RequiredFolder(std::string_view key);
 
   bool Has(std::string_view key) const;
   // A sub-table; empty (all fallbacks) where it is absent.
@@ -60,17 +82,26 @@ class ConfigReader {
 
   // Notes a mistake that the caller found in `key`'s value: "file:12:8: camera.url: <message>".
   void Error(std::string_view key, std::string_view message);
+  // The same of what works but hardly does what is meant: "file:12:8: warning: camera.url: …".
+  // Finish() doesn't fail for it, but tells it where it fails.
+  void Warn(std::string_view key, std::string_view message);
+  // One line each, as Error() notes them, in the order of the file.
+  std::vector<std::string> warnings() const;
 
-  // OK, or INVALID_ARGUMENT with every mistake on its own line, control characters shown as "?"; a
-  // key that no getter asked for is a mistake. Call on the root reader, last.
+  // OK, or INVALID_ARGUMENT with every mistake on its own line, in the order of the file, control
+  // characters written out; a key that no getter asked for is a mistake. Call on the root reader,
+  // last.
   absl::Status Finish();
 
  private:
   struct Shared;
+  struct Remark;
   ConfigReader(std::shared_ptr<Shared> shared, const toml::table* table, std::string path);
   const toml::node* Find(std::string_view key);
-  std::string Where(const toml::node* node, std::string_view key) const;
+  Remark About(const toml::node* node, std::string_view kind, std::string_view key,
+               std::string_view message) const;
   void Note(const toml::node* node, std::string_view key, std::string_view message);
+  std::string ResolveFolder(std::string_view key, const std::string& text);
   void FindUnknown(const toml::table& table, const std::string& path);
 
   std::shared_ptr<Shared> shared_;

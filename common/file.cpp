@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include <cerrno>
 #include <filesystem>
@@ -17,8 +18,9 @@ absl::StatusOr<Fd> OpenFile(const std::string& path, int flags, int mode) {
   return Fd(fd);
 }
 
-absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes) {
-  ASSIGN_OR_RETURN(Fd fd, OpenFile(path, O_RDONLY));
+namespace {
+
+absl::StatusOr<std::string> ReadAll(const Fd& fd, const std::string& path, size_t max_bytes) {
   std::string contents;
   char buffer[65536];
   for (;;) {
@@ -32,6 +34,28 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes) 
           fmt::format("{} is longer than the {} bytes allowed", path, max_bytes));
     }
   }
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes) {
+  ASSIGN_OR_RETURN(const Fd fd, OpenFile(path, O_RDONLY));
+  return ReadAll(fd, path, max_bytes);
+}
+
+absl::StatusOr<std::string> ReadSecret(const std::string& path, size_t max_bytes) {
+  ASSIGN_OR_RETURN(const Fd fd, OpenFile(path, O_RDONLY));
+  struct stat info {};
+  if (::fstat(fd.get(), &info) != 0) return ErrnoStatus(errno, fmt::format("stat {}", path));
+  if ((info.st_mode & S_IRWXO) != 0) {
+    return absl::PermissionDeniedError(fmt::format(
+        "{} can be read or changed by every user of this machine: chmod o= {}", path, path));
+  }
+  if ((info.st_mode & S_IWGRP) != 0) {
+    return absl::PermissionDeniedError(
+        fmt::format("{} can be changed by its group: chmod g-w {}", path, path));
+  }
+  return ReadAll(fd, path, max_bytes);
 }
 
 absl::Status SyncDirectory(const std::string& path) {
@@ -73,6 +97,32 @@ absl::Status MakeDirectories(const std::string& path, int mode) {
     return absl::FailedPreconditionError(path + " is not a directory");
   }
   return absl::OkStatus();
+}
+
+absl::Status MakePrivate(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) {
+    if (errno == ENOENT) return absl::OkStatus();
+    return ErrnoStatus(errno, fmt::format("stat {}", path));
+  }
+  const mode_t own = info.st_mode & (S_IRWXU | S_ISUID | S_ISGID | S_ISVTX);
+  if ((info.st_mode & (S_IRWXG | S_IRWXO)) == 0 || ::chmod(path.c_str(), own) == 0) {
+    return absl::OkStatus();
+  }
+  return ErrnoStatus(errno, fmt::format("chmod go= {}", path));
+}
+
+absl::StatusOr<DiskSpace> SpaceAt(const std::string& path) {
+  std::error_code error;
+  std::filesystem::path at = std::filesystem::absolute(path, error);
+  struct statvfs disk {};
+  while (::statvfs(at.c_str(), &disk) != 0) {
+    const bool none = errno == ENOENT || errno == ENOTDIR;
+    if (!none || at == at.parent_path()) return ErrnoStatus(errno, at.string());
+    at = at.parent_path();
+  }
+  return DiskSpace{uint64_t{disk.f_blocks} * disk.f_frsize,
+                   uint64_t{disk.f_bavail} * disk.f_frsize};
 }
 
 absl::Status ReadAt(int fd, void* data, size_t size, uint64_t offset) {

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -44,6 +45,11 @@ absl::StatusOr<Fd> OpenFile(const std::string& path, int flags, int mode = 0600)
 // The whole of a file of at most `max_bytes`; RESOURCE_EXHAUSTED if it is longer.
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes);
 
+// The same of a file that nobody else should know: PERMISSION_DENIED, with the command that mends
+// it, if every user of the machine may read or write it or its group may write it. That the group
+// may read it is how a service's own user gets at what root put there.
+absl::StatusOr<std::string> ReadSecret(const std::string& path, size_t max_bytes);
+
 // Replaces `path` so that after any crash it holds the old or the new contents: temporary file,
 // fsync, rename, fsync of the directory.
 absl::Status WriteFileDurably(const std::string& path, std::string_view contents, int mode = 0600);
@@ -53,6 +59,17 @@ absl::Status SyncDirectory(const std::string& path);
 
 // mkdir -p with `mode` for what it creates, durably.
 absl::Status MakeDirectories(const std::string& path, int mode = 0700);
+
+// Takes all rights to `path` from its group and others, if there is such a file or folder.
+absl::Status MakePrivate(const std::string& path);
+
+struct DiskSpace {
+  uint64_t total_bytes = 0;
+  uint64_t free_bytes = 0;  // for this process: what is kept for root doesn't count
+};
+// Of the file system that holds `path`; where there is none yet, of the one that would, by the
+// nearest folder above it.
+absl::StatusOr<DiskSpace> SpaceAt(const std::string& path);
 
 // pread/pwrite until all of it is done; a short file is DATA_LOSS.
 absl::Status ReadAt(int fd, void* data, size_t size, uint64_t offset);

@@ -6,7 +6,9 @@
 #include <spdlog/sinks/stdout_sinks.h>
 
 #include <cstdlib>
-#include <memory>
+#include <string>
+
+#include "common/printable.h"
 
 namespace gleaner {
 namespace {
@@ -26,7 +28,27 @@ class JournalPriority : public spdlog::custom_flag_formatter {
   }
 };
 
+// In the place of spdlog's own "%v".
+class PrintableMessage : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, const std::tm&,
+              spdlog::memory_buf_t& out) override {
+    const std::string shown = Printable({message.payload.data(), message.payload.size()});
+    out.append(shown.data(), shown.data() + shown.size());
+  }
+  std::unique_ptr<custom_flag_formatter> clone() const override {
+    return std::make_unique<PrintableMessage>();
+  }
+};
+
 }  // namespace
+
+std::unique_ptr<spdlog::formatter> LogFormatter(bool for_journal) {
+  auto formatter = std::make_unique<spdlog::pattern_formatter>();
+  formatter->add_flag<JournalPriority>('*').add_flag<PrintableMessage>('v').set_pattern(
+      for_journal ? "%*%v" : "%Y-%m-%dT%H:%M:%S.%e%z %n %^%l%$ %v");
+  return formatter;
+}
 
 absl::Status InitLogging(std::string_view program, std::string_view level) {
   const auto parsed = spdlog::level::from_str(level == "warn" ? "warning" : std::string(level));
@@ -34,18 +56,12 @@ absl::Status InitLogging(std::string_view program, std::string_view level) {
     return absl::InvalidArgumentError(
         fmt::format("log level \"{}\" is not one of trace, debug, info, warn, error", level));
   }
-  auto formatter = std::make_unique<spdlog::pattern_formatter>();
-  if (std::getenv("JOURNAL_STREAM") != nullptr) {  // NOLINT(concurrency-mt-unsafe)
-    auto logger = spdlog::stderr_logger_mt(std::string(program));
-    formatter->add_flag<JournalPriority>('*').set_pattern("%*%v");
-    logger->set_formatter(std::move(formatter));
-    spdlog::set_default_logger(std::move(logger));
-  } else {
-    auto logger = spdlog::stderr_color_mt(std::string(program));
-    formatter->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %n %^%l%$ %v");
-    logger->set_formatter(std::move(formatter));
-    spdlog::set_default_logger(std::move(logger));
-  }
+  const bool for_journal =
+      std::getenv("JOURNAL_STREAM") != nullptr;  // NOLINT(concurrency-mt-unsafe)
+  auto logger = for_journal ? spdlog::stderr_logger_mt(std::string(program))
+                            : spdlog::stderr_color_mt(std::string(program));
+  logger->set_formatter(LogFormatter(for_journal));
+  spdlog::set_default_logger(std::move(logger));
   spdlog::set_level(parsed);
   return absl::OkStatus();
 }
