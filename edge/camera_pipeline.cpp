@@ -4,6 +4,8 @@
 
 #include "common/log.h"
 #include "common/status.h"
+#include "common/text.h"
+#include "edge/camera/camera_notes.h"
 #include "fmt/format.h"
 
 namespace gleaner::edge {
@@ -113,8 +115,8 @@ void CameraPipeline::NoteDamage(int64_t now_ns) {
   if (transcoder_->damaged() > damaged_) {
     damaged_ = transcoder_->damaged();
     damaged_at_ns_ = now_ns;
-    SetProblem(fmt::format("{} damaged frames were left out", damaged_));
-  } else if (damaged_at_ns_ > 0 && now_ns - damaged_at_ns_ > kDropShownNs) {
+    SetProblem(Count(damaged_, "damaged frame") + " left out");
+  } else if (damaged_at_ns_ > 0 && now_ns - damaged_at_ns_ > kProblemShownNs) {
     damaged_at_ns_ = 0;
     SetProblem("");
   }
@@ -134,6 +136,19 @@ std::string CameraPipeline::encoder() const {
 std::string CameraPipeline::problem() const {
   std::lock_guard lock(mutex_);
   return problem_;
+}
+void CameraPipeline::SetNotice(std::string notice) {
+  std::lock_guard lock(mutex_);
+  // One line for the state, not one for each number in it: what comes while it lasts is shown.
+  if (notice.empty() != notice_.empty()) {
+    LOG_WARN("camera {}: the server finds that it {}", name_,
+             notice.empty() ? "sends whole pictures again" : notice);
+  }
+  notice_ = std::move(notice);
+}
+std::string CameraPipeline::notice() const {
+  std::lock_guard lock(mutex_);
+  return notice_.empty() ? "" : "the server finds that it " + notice_;
 }
 void CameraPipeline::SetEncoder(const std::string& encoder) {
   std::lock_guard lock(mutex_);

@@ -42,6 +42,11 @@ class CameraPipeline : public PacketSink {
   // last minute; for people. Empty when all is well.
   std::string problem() const;
 
+  // What the server finds wrong with this camera's pictures, for people; empty when nothing. News
+  // go to the log. Thread-safe.
+  void SetNotice(std::string notice);
+  std::string notice() const;
+
  private:
   void OpenTranscoder();
   void Transcode(const Packet& packet);
@@ -70,6 +75,7 @@ class CameraPipeline : public PacketSink {
   mutable std::mutex mutex_;
   std::string encoder_;  // guarded by mutex_
   std::string problem_;  // guarded by mutex_
+  std::string notice_;   // guarded by mutex_
 };
 
 }  // namespace gleaner::edge

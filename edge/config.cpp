@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <set>
+#include <utility>
 
-#include "common/clip_key.h"
 #include "common/clock.h"
 #include "common/limits.h"
+#include "common/name.h"
 #include "common/status.h"
 #include "edge/clip/encoder.h"
 #include "edge/trigger/detector/detector.h"
@@ -20,32 +22,41 @@ namespace {
 // As InitLogging takes them.
 constexpr std::array<std::string_view, 5> kLogLevels = {"trace", "debug", "info", "warn", "error"};
 
-// The device's name, from its certificate; with plaintext there is none, so the file says it.
-std::string DeviceName(ConfigReader& reader, const LinkOptions& link, bool only_spool) {
+// The device's name: the common name of its certificate. With `only_spool` as far as it can be had.
+std::string CertificateName(ConfigReader& server, const LinkOptions& link, bool only_spool) {
+  if (only_spool) {
+    const auto identity = LoadIdentity(link.ca, link.certificate, link.key, 0);
+    return identity.ok() ? identity->name : "";
+  }
+  const std::vector<ConfigReader::File> files = {
+      {"certificate", link.certificate}, {"key", link.key}, {"ca", link.ca}};
+  if (!server.CheckFiles(files)) return "";
+  const auto identity =
+      LoadIdentity(link.ca, link.certificate, link.key, RealClock().WallNs() / kNanosPerSecond);
+  if (!identity.ok()) {
+    const std::string_view why = Message(identity.status());
+    server.Error(ConfigReader::KeyOf(files, why), why);
+    return "";
+  }
+  for (const std::string& warning : identity->warnings) {
+    server.Warn(ConfigReader::KeyOf(files, warning), warning);
+  }
+  return identity->name;
+}
+
+// With plaintext there is no certificate to name the device, so the file says it.
+std::string DeviceName(ConfigReader& reader, ConfigReader& server, const LinkOptions& link,
+                       bool only_spool) {
   if (link.plaintext) {
     std::string name = reader.RequiredString("device");
-    if (!name.empty() && !IsName(name)) {
-      reader.Error("device", "must be 1 to 63 of a-z, 0-9 and -");
-    }
+    if (!name.empty() && !IsName(name)) reader.Error("device", NotAName(name));
     return name;
   }
   if (reader.Has("device")) {
     reader.Error("device", "is the common name of the certificate and can't be set here");
     reader.String("device", "");
   }
-  if (only_spool || link.certificate.empty()) return "";  // the reader has noted the latter
-  auto identity =
-      LoadIdentity(link.ca, link.certificate, link.key, RealClock().WallNs() / kNanosPerSecond);
-  if (!identity.ok()) {
-    reader.Error("server", Message(identity.status()));
-    return "";
-  }
-  if (!IsName(identity->name)) {
-    reader.Error("server",
-                 fmt::format("the common name \"{}\" of {} must be 1 to 63 of a-z, 0-9 and -",
-                             identity->name, link.certificate));
-  }
-  return identity->name;
+  return CertificateName(server, link, only_spool);
 }
 
 // Names must differ, or evidence, ledgers and the page could not tell things apart.
@@ -60,6 +71,25 @@ void CheckNames(ConfigReader& reader, std::string_view table, const std::vector<
   }
   if (items.size() > most) {
     reader.Error(table, fmt::format("there are {}, at most {} are allowed", items.size(), most));
+  }
+}
+
+// A camera that is not there delivers nothing, and the others go on.
+void CheckSource(ConfigReader& reader, const CameraOptions& camera) {
+  const std::string& path = camera.address.path();
+  std::error_code error;
+  if (path.empty() || std::filesystem::exists(path, error)) return;
+  reader.Warn("url", camera.Kind() == SourceKind::kV4l2
+                         ? fmt::format("there is no {} now; it is opened once it is there", path)
+                         : fmt::format("there is no {}: the camera delivers nothing", path));
+}
+
+void WarnOfAbsence(ConfigReader& reader, const Config& config) {
+  if (config.cameras.empty()) {
+    reader.Warn("camera", "there is none: nothing is watched; a [[camera]] table adds one");
+  }
+  if (config.rules.empty()) {
+    reader.Warn("rule", "there is none: no clip is ever kept; a [[rule]] table adds one");
   }
 }
 
@@ -88,12 +118,10 @@ absl::StatusOr<Config> Config::Read(ConfigReader& reader, bool only_spool) {
   Config config;
   ConfigReader server = reader.Table("server");
   config.link = LinkOptions::Read(server);
-  config.device = DeviceName(reader, config.link, only_spool);
+  config.device = DeviceName(reader, server, config.link, only_spool);
   config.link.device = config.device;
   config.site = reader.String("site", "");
-  if (!config.site.empty() && !IsName(config.site)) {
-    reader.Error("site", "must be empty or 1 to 63 of a-z, 0-9 and -");
-  }
+  if (!config.site.empty() && !IsName(config.site)) reader.Error("site", NotAName(config.site));
   ConfigReader log = reader.Table("log");
   config.log_level = log.String("level", "info");
   if (std::find(kLogLevels.begin(), kLogLevels.end(), config.log_level) == kLogLevels.end()) {
@@ -102,6 +130,7 @@ absl::StatusOr<Config> Config::Read(ConfigReader& reader, bool only_spool) {
 
   ConfigReader spool = reader.Table("spool");
   config.spool = SpoolOptions::Read(spool);
+  if (!only_spool) config.spool.CheckDisk(spool);
   ConfigReader upload = reader.Table("upload");
   config.upload = UploaderOptions::Read(upload);
 
@@ -121,6 +150,7 @@ absl::StatusOr<Config> Config::Read(ConfigReader& reader, bool only_spool) {
 
   for (ConfigReader& camera : reader.Tables("camera")) {
     config.cameras.push_back(CameraOptions::Read(camera, /*try_login=*/!only_spool));
+    if (!only_spool) CheckSource(camera, config.cameras.back());
   }
   const std::vector<std::string> signals = SignalsOf(config.cameras);
   for (ConfigReader& rule : reader.Tables("rule")) {
@@ -128,7 +158,9 @@ absl::StatusOr<Config> Config::Read(ConfigReader& reader, bool only_spool) {
   }
   CheckNames(reader, "camera", config.cameras, kMaxCameras);
   CheckNames(reader, "rule", config.rules, kMaxRules);
+  if (!only_spool) WarnOfAbsence(reader, config);
   RETURN_IF_ERROR(reader.Finish());
+  config.warnings = reader.warnings();
   return config;
 }
 

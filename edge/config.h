@@ -34,10 +34,14 @@ struct Config {
   uint64_t ring_max_bytes = 0;        // a camera
   std::vector<CameraOptions> cameras;
   std::vector<RuleOptions> rules;
+  // What the daemon starts with and hardly does what is meant, a line each: a relative folder, a
+  // camera's file that isn't there, a rule that is missing.
+  std::vector<std::string> warnings;
 
-  // INVALID_ARGUMENT with every mistake on a line of its own. With `only_spool` certificate and key
-  // aren't looked at, and `device` may stay empty: for commands that look into the spool, which a
-  // person may have to on a device whose certificate is gone.
+  // INVALID_ARGUMENT with every mistake on a line of its own: of what can never work. With
+  // `only_spool` nothing that the file names has to be there, and `device` may stay empty: for
+  // commands that look into the spool, which a person may have to on a device whose certificate is
+  // gone.
   static absl::StatusOr<Config> Load(const std::string& path, bool only_spool = false);
   // The same of a file that has been parsed.
   static absl::StatusOr<Config> Read(ConfigReader& reader, bool only_spool = false);

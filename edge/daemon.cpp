@@ -1,34 +1,38 @@
 #include "edge/daemon.h"
 
 #include <fmt/format.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "common/file.h"
 #include "common/log.h"
 #include "common/status.h"
-#include "common/version.h"
+#include "common/text.h"
 #include "edge/camera_pipeline.h"
 #include "edge/clip/recorder.h"
+#include "edge/device_report.h"
 #include "edge/health/checked_clock.h"
 #include "edge/health/heartbeat.h"
+#include "edge/health/status_socket.h"
 #include "edge/health/watchdog.h"
-#include "edge/shorten.h"
+#include "edge/shutdown.h"
 #include "edge/spool/spool.h"
 #include "edge/trigger/detector/detector.h"
 #include "edge/trigger/engine.h"
 #include "edge/upload/ledger_reporter.h"
 #include "edge/upload/link.h"
 #include "edge/upload/uploader.h"
+#include "edge/watch.h"
 
 namespace gleaner::edge {
 namespace {
@@ -37,9 +41,11 @@ namespace {
 // end the daemon; reconnecting counts as moving.
 constexpr int64_t kCameraLimitNs = 120 * kNanosPerSecond;
 constexpr int64_t kLoopLimitNs = 90 * kNanosPerSecond;
-constexpr int64_t kDrainPollNs = 50 * kNanosPerMilli;
-// Of a rule, in Hello: 64 rules have to fit into 64 KiB.
-constexpr size_t kMaxToldExpression = 512;
+constexpr int64_t kPollNs = 50 * kNanosPerMilli;
+// At a stop, without a sign of progress: of the cameras, of the clips in hand, of what holds none.
+constexpr int64_t kCamerasLimitNs = 10 * kNanosPerSecond;
+constexpr int kStoreLimitS = 60;
+constexpr int kEndLimitS = 10;
 
 // Samples go to the recorder first, as evidence, and then to the rules that may fire on them.
 class SampleFanout : public SampleSink {
@@ -58,60 +64,6 @@ class SampleFanout : public SampleSink {
   TriggerEngine* engine_ = nullptr;
 };
 
-// One camera with all that hangs on it.
-struct Watch {
-  std::unique_ptr<CameraPipeline> pipeline;
-  std::unique_ptr<Camera> camera;
-};
-
-std::string Platform() {
-  utsname name{};
-  ::uname(&name);
-  return fmt::format("{} {} {}", name.sysname, name.release, name.machine);
-}
-
-v1::CameraHealth::State HealthState(CameraState state) {
-  switch (state) {
-    case CameraState::kStreaming:
-      return v1::CameraHealth::STATE_STREAMING;
-    case CameraState::kEnded:
-      return v1::CameraHealth::STATE_ENDED;
-    case CameraState::kOpening:
-    case CameraState::kReconnecting:
-      break;
-  }
-  return v1::CameraHealth::STATE_RECONNECTING;
-}
-
-// Ends the process if shutting down takes longer than it may: a hung driver must not keep a device
-// from rebooting.
-class ShutdownDeadline {
- public:
-  ShutdownDeadline(Clock& clock, std::stop_token stop)
-      : thread_([&clock, stop](std::stop_token done) {
-          std::mutex mutex;
-          std::condition_variable_any woken;
-          std::stop_callback wake(stop, [&] {
-            std::lock_guard lock(mutex);
-            woken.notify_all();
-          });
-          {
-            std::unique_lock lock(mutex);
-            woken.wait(lock, done, [&] { return stop.stop_requested(); });
-          }
-          if (done.stop_requested()) return;
-          if (!clock.Sleep(done, kShutdownDeadlineNs)) return;
-          LOG_ERROR(
-              "shutting down took longer than {} s: ending at once; what was not committed is "
-              "failed at the next start",
-              kShutdownDeadlineNs / kNanosPerSecond);
-          ::_exit(1);
-        }) {}
-
- private:
-  std::jthread thread_;
-};
-
 class Daemon {
  public:
   Daemon(const DaemonOptions& options, Clock& clock)
@@ -119,30 +71,49 @@ class Daemon {
 
   absl::Status Open() {
     ASSIGN_OR_RETURN(link_, Link::Open(config_.link, clock_));
+    // Where a folder was there before us, they may have been made for all to read.
+    for (const char* name : {"spool.db", "spool.db-wal", "spool.db-shm", "spool.blocks"}) {
+      const absl::Status status = MakePrivate(config_.spool.directory + "/" + name);
+      if (!status.ok()) LOG_WARN("others may read what the spool keeps: {}", Message(status));
+    }
     ASSIGN_OR_RETURN(spool_, Spool::Open(config_.spool, clock_, KernelBootId()));
     RETURN_IF_ERROR(OpenTriggers());
     OpenNetwork();
+    OpenStatusSocket();
     return absl::OkStatus();
   }
 
   void Run(std::stop_token stop) {
-    ShutdownDeadline deadline(clock_, stop);
     const std::unique_ptr<Notifier> notifier = SystemdNotifier();
+    Shutdown shutdown(stop, *notifier, clock_, [](const std::string& why) {
+      LOG_ERROR("{}: ending at once; a clip that is not stored is failed at the next start", why);
+      ::_exit(1);
+    });
     Watchdog watchdog(*notifier, SystemdWatchdogNs(), clock_);
-    StartLoops(watchdog);
-    // From the source downwards: cameras, recorder, then what talks to the cloud.
+    StartLoops(watchdog, shutdown);
+    std::vector<std::jthread> cameras = StartCameras(watchdog);
     {
-      std::vector<std::jthread> cameras = StartCameras(watchdog);
       std::jthread watcher([&](std::stop_token ended) { watchdog.Run(ended); });
-      LOG_INFO("watching: {} cameras, {} rules, as {}", watches_.size(), engine_->rules().size(),
+      const std::string cameras_count = Count(watches_.size(), "camera");
+      LOG_INFO("watching: {}, {}, as {}", cameras_count, Count(engine_->rules().size(), "rule"),
                config_.device);
       watchdog.Ready();
-      watchdog.Status(fmt::format("watching {} cameras", watches_.size()));
+      watchdog.Status("watching " + cameras_count);
       WaitForTheEnd(stop);
     }
+    if (stop.stop_requested()) LOG_INFO("stopping");
+    // From the source downwards: cameras, recorder, then what talks to the server. The clips in
+    // hand don't wait for a camera whose driver hangs.
+    shutdown.Enter("the cameras have not ended", kStoreLimitS);
+    for (std::jthread& camera : cameras) camera.request_stop();
+    WaitForCameras(shutdown);
+    shutdown.Enter("the clips in hand have not moved", kStoreLimitS);
     recorder_->Finish();
+    shutdown.Enter("a camera has not let go", kEndLimitS);
+    cameras.clear();
     if (options_.until_drained && !stop.stop_requested()) Drain(stop);
-    LOG_INFO("stopping");
+    shutdown.Enter("the connection to the server has not closed", kEndLimitS);
+    for (std::jthread& loop : loops_) loop.request_stop();
     loops_.clear();
   }
 
@@ -200,27 +171,47 @@ class Daemon {
     });
     heartbeat_ = std::make_unique<Heartbeat>(
         config_.heartbeat,
-        HeartbeatSources{.hello = [this] { return Hello(); },
+        HeartbeatSources{.hello = [this] { return report_->Hello(); },
                          .spool = [this] { return spool_->stats(); },
                          .upload = [this] { return uploader_->stats(); },
-                         .cameras = [this] { return Cameras(); },
-                         .problem = [this] { return Problem(); },
+                         .cameras = [this] { return report_->Cameras(); },
+                         .problems = [this] { return report_->Problems(); },
+                         .notices = [this](const auto& notices) { TakeNotices(notices); },
                          .server_time =
                              [this](int64_t server_unix_ns, int64_t sent_ns, int64_t received_ns) {
                                clock_.Check(server_unix_ns, sent_ns, received_ns);
                              }},
         *link_, clock_, [this](const v1::Policy& policy) { Apply(policy); });
+    report_ = std::make_unique<DeviceReport>(DeviceReport::Parts{
+        config_, clock_, *spool_, *engine_, *recorder_, watches_, *ledger_, *uploader_});
+  }
+
+  // Without it the daemon works as well; a person then reads the log.
+  void OpenStatusSocket() {
+    auto socket = StatusSocket::Listen(config_.spool.directory);
+    if (!socket.ok()) {
+      LOG_WARN("`gleaner-edge status` will know the spool only: {}", Message(socket.status()));
+      return;
+    }
+    status_socket_ = *std::move(socket);
   }
 
   // --- threads
 
-  void StartLoops(Watchdog& watchdog) {
-    recorder_->SetAlive(
-        [progress = watchdog.Register("recorder", kLoopLimitNs)] { progress->Made(); });
+  void StartLoops(Watchdog& watchdog, Shutdown& shutdown) {
+    recorder_->SetAlive([&shutdown, progress = watchdog.Register("recorder", kLoopLimitNs)] {
+      progress->Made();
+      shutdown.Moved();
+    });
     upload_progress_ = watchdog.Register("upload", kLoopLimitNs);
     loops_.emplace_back([this](std::stop_token stop) { uploader_->Run(stop); });
     loops_.emplace_back([this](std::stop_token stop) { ledger_->Run(stop); });
     loops_.emplace_back([this](std::stop_token stop) { heartbeat_->Run(stop); });
+    if (status_socket_.has_value()) {
+      loops_.emplace_back([this](std::stop_token stop) {
+        status_socket_->Run(stop, [this] { return report_->Status(heartbeat_->stats()); });
+      });
+    }
   }
 
   std::vector<std::jthread> StartCameras(Watchdog& watchdog) {
@@ -251,90 +242,52 @@ class Daemon {
     changed_.wait(lock, stop, [&] { return options_.until_drained && ended_ == watches_.size(); });
   }
 
+  // Until every camera has ended; not longer than kCamerasLimitNs for any of them.
+  void WaitForCameras(Shutdown& shutdown) {
+    size_t ended = 0;
+    for (int64_t waited_ns = 0; waited_ns < kCamerasLimitNs; waited_ns += kPollNs) {
+      {
+        std::lock_guard lock(mutex_);
+        if (ended_ == watches_.size()) return;
+        if (std::exchange(ended, ended_) != ended_) {
+          shutdown.Moved();
+          waited_ns = 0;
+        }
+      }
+      clock_.Sleep({}, kPollNs);
+    }
+    LOG_WARN("a camera has not ended within {} s; the clips in hand are stored without it",
+             kCamerasLimitNs / kNanosPerSecond);
+  }
+
   // Every clip has its receipt, and a ledger report that began after the last of them has been
   // taken.
   void Drain(std::stop_token stop) {
     while (spool_->stats().pending_clips > 0) {
-      if (!clock_.Sleep(stop, kDrainPollNs)) return;
+      if (!clock_.Sleep(stop, kPollNs)) return;
     }
     for (int i = 0; i < 2; ++i) {  // the first may have begun before
       const uint64_t reports = ledger_->stats().reports;
       ledger_->Poke();
       while (ledger_->stats().reports == reports) {
-        if (!clock_.Sleep(stop, kDrainPollNs)) return;
+        if (!clock_.Sleep(stop, kPollNs)) return;
       }
     }
     const uint64_t heartbeats = heartbeat_->stats().heartbeats;
     heartbeat_->Poke();
     while (heartbeat_->stats().heartbeats == heartbeats) {
-      if (!clock_.Sleep(stop, kDrainPollNs)) return;
+      if (!clock_.Sleep(stop, kPollNs)) return;
     }
   }
 
-  // --- what the cloud hears
-
-  v1::HelloRequest Hello() const {
-    v1::HelloRequest hello;
-    hello.set_boot_id(std::string(AsBytes(spool_->boot_id())));
-    hello.set_site(config_.site);
-    hello.set_platform(Platform());
+  void TakeNotices(const std::vector<v1::CameraNotice>& notices) {
     for (size_t i = 0; i < watches_.size(); ++i) {
-      const CameraStatus status = watches_[i].camera->status();
-      v1::CameraDescription* camera = hello.add_cameras();
-      camera->set_name(config_.cameras[i].name);
-      camera->set_source(status.source);
-      camera->set_codec(status.format.codec);
-      camera->set_width(static_cast<uint32_t>(std::max(0, status.format.width)));
-      camera->set_height(static_cast<uint32_t>(std::max(0, status.format.height)));
-      camera->set_frames_per_s(status.format.frames_per_s);
-      camera->set_encoder(watches_[i].pipeline->encoder());
-    }
-    for (const RuleOptions& rule : engine_->rules()) {
-      v1::RuleDescription* description = hello.add_rules();
-      description->set_name(rule.name);
-      description->set_expression(Shorten(rule.when, kMaxToldExpression));
-      description->set_priority(rule.priority);
-    }
-    return hello;
-  }
-
-  std::vector<v1::CameraHealth> Cameras() const {
-    std::vector<v1::CameraHealth> all;
-    for (size_t i = 0; i < watches_.size(); ++i) {
-      const CameraStatus status = watches_[i].camera->status();
-      v1::CameraHealth health;
-      health.set_name(config_.cameras[i].name);
-      health.set_state(HealthState(status.state));
-      health.set_frames_total(status.frames);
-      health.set_decoded_frames_total(watches_[i].pipeline->decoded_frames());
-      if (status.last_packet_monotonic_ns > 0) {
-        health.set_silent_ms(static_cast<uint64_t>(std::max<int64_t>(
-            0, (clock_.MonotonicNs() - status.last_packet_monotonic_ns) / kNanosPerMilli)));
+      std::string text;
+      for (const v1::CameraNotice& notice : notices) {
+        if (notice.camera() == config_.cameras[i].name) text = notice.text();
       }
-      health.set_frames_per_s(status.frames_per_s);
-      const std::string pipeline = watches_[i].pipeline->problem();
-      health.set_problem(status.problem.empty() ? pipeline : status.problem);
-      all.push_back(std::move(health));
+      watches_[i].pipeline->SetNotice(std::move(text));
     }
-    return all;
-  }
-
-  // The first that holds, the nearest to losing something first.
-  std::string Problem() const {
-    const LedgerStats ledger = ledger_->stats();
-    if (!ledger.problem.empty()) return ledger.problem;
-    if (std::string problem = recorder_->problem(); !problem.empty()) return problem;
-    const SpoolStats spool = spool_->stats();
-    if (spool.quarantined > 0) {
-      return fmt::format("{} clips are quarantined: look with gleaner-edge status",
-                         spool.quarantined);
-    }
-    for (const v1::CameraHealth& camera : Cameras()) {
-      if (!camera.problem().empty()) {
-        return fmt::format("camera {}: {}", camera.name(), camera.problem());
-      }
-    }
-    return uploader_->stats().last_error;
   }
 
   void Apply(const v1::Policy& policy) {
@@ -360,6 +313,8 @@ class Daemon {
   std::unique_ptr<LedgerReporter> ledger_;
   std::unique_ptr<Uploader> uploader_;
   std::unique_ptr<Heartbeat> heartbeat_;
+  std::unique_ptr<DeviceReport> report_;
+  std::optional<StatusSocket> status_socket_;
   std::shared_ptr<Progress> upload_progress_;
   std::vector<std::jthread> loops_;
 
@@ -371,6 +326,7 @@ class Daemon {
 }  // namespace
 
 absl::Status RunDaemon(const DaemonOptions& options, Clock& clock, std::stop_token stop) {
+  for (const std::string& warning : options.config.warnings) LOG_WARN("{}", warning);
   Daemon daemon(options, clock);
   RETURN_IF_ERROR(daemon.Open());
   daemon.Run(stop);

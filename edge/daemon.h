@@ -6,7 +6,7 @@
 //
 // One thread a camera; one each for the uploader, the ledger's reports, heartbeats and the
 // watchdog. Shutdown goes from the source downwards, so that what a camera saw last still becomes a
-// clip, and is bounded by kShutdownDeadlineNs.
+// clip, and lasts as long as it makes progress (shutdown.h).
 #pragma once
 
 #include <stop_token>
@@ -16,8 +16,6 @@
 #include "edge/config.h"
 
 namespace gleaner::edge {
-
-inline constexpr int64_t kShutdownDeadlineNs = 10 * kNanosPerSecond;
 
 struct DaemonOptions {
   Config config;

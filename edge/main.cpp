@@ -1,88 +1,118 @@
 // gleaner-edge: the device daemon. See daemon.h for what it does and docker/gleaner-edge.toml for
 // its configuration.
 #include <fmt/format.h>
+#include <sys/stat.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
 
+#include "common/command_line.h"
 #include "common/log.h"
+#include "common/message_json.h"
+#include "common/rpc_log.h"
 #include "common/status.h"
 #include "common/stop.h"
+#include "common/text.h"
 #include "common/version.h"
 #include "edge/config.h"
 #include "edge/daemon.h"
+#include "edge/device_status.h"
 #include "edge/spool/fsck.h"
-#include "edge/spool/status.h"
 
 namespace {
 
-constexpr int kFailed = 1;
-constexpr int kBadConfig = 2;
-constexpr int kSpoolDamaged = 3;
+constexpr int kExitFailed = 1;
+constexpr int kExitSpoolDamaged = 3;
 
-int Complain(const absl::Status& status, int code) {
-  fmt::print(stderr, "gleaner-edge: {}\n", gleaner::Message(status));
+int Complain(const absl::Status& status, int code, bool json = false) {
+  if (json) {
+    fmt::print(stderr, "{}\n", gleaner::ErrorJson(status));
+  } else {
+    fmt::print(stderr, "gleaner-edge: {}\n", gleaner::Message(status));
+  }
   return code;
+}
+
+// What --check-config says of a configuration that the daemon starts with.
+void PrintCheck(const std::string& path, const gleaner::edge::Config& config) {
+  using gleaner::Count;
+  for (const std::string& warning : config.warnings) fmt::print(stderr, "{}\n", warning);
+  fmt::print("{}: ok{}; device {}, {}, {}, spool in {}\n", path,
+             config.warnings.empty() ? "" : ", with " + Count(config.warnings.size(), "warning"),
+             config.device, Count(config.cameras.size(), "camera"),
+             Count(config.rules.size(), "rule"), config.spool.directory);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   using namespace gleaner;
+  ::umask(0077);  // SQLite and others make files that only we read, whatever the folder's rights
   CLI::App app(
       "gleaner-edge watches cameras, keeps the clips that a trigger asks for, and sends them to "
       "gleaner-cloud.\n"
-      "Without a subcommand it runs as a daemon until SIGTERM or SIGINT.");
+      "Without a subcommand it runs as a daemon until SIGTERM, SIGINT or SIGHUP; it then stores "
+      "the "
+      "clips in hand, which a second signal does not hurry. SIGQUIT ends it at once and loses "
+      "them.",
+      "gleaner-edge");
+  app.footer(
+      "Exit status: 0 done; 1 it failed; 2 the configuration or the command line is wrong; 3 fsck "
+      "found damage. With --json an error is {\"code\", \"message\"} on standard error.");
   app.set_version_flag("--version", std::string(Version()));
   std::string config_path = "/etc/gleaner/edge.toml";
   bool check_config = false;
   edge::DaemonOptions options;
   app.add_option("--config", config_path, "Configuration file (TOML)")->capture_default_str();
   app.add_flag("--check-config", check_config,
-               "Check the configuration, print every mistake with its line, and exit");
+               "Check the configuration and what it names, print every mistake with its line, and "
+               "exit with 2 if there is one; what works but looks wrong is a warning");
   app.add_flag("--until-drained", options.until_drained,
                "Exit once every camera has ended and every clip has arrived");
   bool json = false, repair = false;
-  CLI::App* status =
-      app.add_subcommand("status", "Show what the spool holds; safe while the daemon runs");
-  status->add_flag("--json", json, "Print JSON");
+  CLI::App* status = app.add_subcommand(
+      "status", "Show the cameras, the rules, the upload, what the spool holds and what is wrong");
+  status->add_flag("--json", json, "Print JSON: a DeviceStatus of the API");
   CLI::App* fsck = app.add_subcommand(
       "fsck", "Read every block of the spool and check it; safe while the daemon runs");
-  fsck->add_flag("--json", json, "Print JSON");
+  fsck->add_flag("--json", json, "Print JSON: a SpoolCheck of the API");
   fsck->add_flag("--repair", repair, "Quarantine damaged clips; the daemon must be stopped");
   app.require_subcommand(0, 1);
-  CLI11_PARSE(app, argc, argv);
+  if (const auto end = ParseCommandLine(app, argc, argv)) return *end;
 
   const bool only_spool = !check_config && (status->parsed() || fsck->parsed());
   auto config = edge::Config::Load(config_path, only_spool);
-  if (!config.ok()) return Complain(config.status(), kBadConfig);
+  if (!config.ok() && json) return Complain(config.status(), kExitUsage, json);
+  if (!config.ok()) {
+    // Each line says its file.
+    fmt::print(stderr, "{}\n", Message(config.status()));
+    return kExitUsage;
+  }
   if (check_config) {
-    fmt::print("{}: ok; device {}, {} cameras, {} rules\n", config_path, config->device,
-               config->cameras.size(), config->rules.size());
+    PrintCheck(config_path, *config);
     return 0;
   }
-  const std::string& directory = config->spool.directory;
   if (status->parsed()) {
-    auto report = edge::ReadStatus(directory, RealClock());
-    if (!report.ok()) return Complain(report.status(), kFailed);
-    fmt::print("{}\n", json ? report->ToJson() : report->ToText());
+    const auto report = edge::ReadDeviceStatus(*config, RealClock());
+    if (!report.ok()) return Complain(report.status(), kExitFailed, json);
+    fmt::print("{}\n", json ? ToJson(*report) : edge::ToText(*report));
     return 0;
   }
   if (fsck->parsed()) {
-    auto report = edge::Fsck(directory, repair);
-    if (!report.ok()) return Complain(report.status(), kFailed);
+    auto report = edge::Fsck(config->spool.directory, repair);
+    if (!report.ok()) return Complain(report.status(), kExitFailed, json);
     fmt::print("{}\n", json ? report->ToJson() : report->ToText());
-    return report->ok() ? 0 : kSpoolDamaged;
+    return report->ok() ? 0 : kExitSpoolDamaged;
   }
 
   const std::stop_token stop = StopOnSignals();
   if (absl::Status logging = InitLogging("gleaner-edge", config->log_level); !logging.ok()) {
-    return Complain(logging, kBadConfig);
+    return Complain(logging, kExitUsage);
   }
+  RouteRpcLogs();
   options.config = *std::move(config);
   if (absl::Status run = edge::RunDaemon(options, RealClock(), stop); !run.ok()) {
-    return Complain(run, kFailed);
+    return Complain(run, kExitFailed);
   }
   return 0;
 }

@@ -1,6 +1,7 @@
 #include "edge/camera/camera.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <functional>
 #include <mutex>
@@ -9,10 +10,14 @@
 #include "common/backoff.h"
 #include "common/log.h"
 #include "common/status.h"
+#include "edge/camera/arrival_clock.h"
+#include "edge/camera/camera_notes.h"
 #include "edge/camera/camera_opener.h"
 #include "edge/camera/ffmpeg.h"
 #include "edge/camera/h264_repair.h"
+#include "edge/camera/live_stamps.h"
 #include "edge/camera/picture_watch.h"
+#include "edge/camera/random_access.h"
 #include "edge/camera/source.h"
 #include "edge/camera/timeline.h"
 #include "fmt/format.h"
@@ -27,9 +32,11 @@ constexpr int64_t kLookNs = 5 * kNanosPerSecond;
 // here instead of rushing after the clock.
 constexpr int64_t kMaxLateNs = 5 * kNanosPerSecond;
 constexpr int64_t kRateWindowNs = 2 * kNanosPerSecond;
+// An operator hears of a camera's clock that is further off.
+constexpr double kTellRate = 0.01;
 
 bool SameFormat(const VideoFormat& a, const VideoFormat& b) {
-  return a.codec == b.codec && a.width == b.width && a.height == b.height &&
+  return SameTurn(a, b) && a.codec == b.codec && a.width == b.width && a.height == b.height &&
          a.time_base.numerator == b.time_base.numerator &&
          a.time_base.denominator == b.time_base.denominator &&
          a.parameters->format == b.parameters->format &&
@@ -49,8 +56,7 @@ class Camera::Impl {
         sink_(sink),
         kind_(options_.Kind()),
         own_guard_(clock),
-        opener_(options_, guard != nullptr ? *guard : own_guard_, clock),
-        timeline_(kind_ == SourceKind::kFile ? Timeline::kNoMaxGap : kMaxGapNs) {
+        opener_(options_, guard != nullptr ? *guard : own_guard_, clock) {
     status_.source = ToString(kind_);
   }
 
@@ -58,25 +64,37 @@ class Camera::Impl {
 
   CameraStatus status() const {
     std::lock_guard lock(mutex_);
-    return status_;
+    CameraStatus status = status_;
+    if (status.problem.empty()) status.problem = notes_.Sentence(clock_.MonotonicNs());
+    return status;
   }
   const CameraOptions& options() const { return options_; }
+  void OnRead(std::function<void()> read) { read_ = std::move(read); }
 
  private:
   bool live() const { return kind_ != SourceKind::kFile; }
   absl::StatusOr<std::unique_ptr<Source>> OpenSource(std::stop_token stop);
   // Until a refused login may be tried again, or has been corrected.
   void AwaitLogin(std::stop_token stop);
-  // Reads one run of the source to its end (OK) or failure.
-  absl::Status Stream(Source& source, std::stop_token stop);
-  void Begin(const VideoFormat& format);
+  // Each reads one run of the source to its end (OK) or failure.
+  absl::Status StreamLive(Source& source, std::stop_token stop);
+  absl::Status StreamFile(Source& source, std::stop_token stop);
+  // The source's next packet, null at its end.
+  absl::StatusOr<AvPtr<AVPacket>> Read(Source& source);
+  void Begin(const VideoFormat& format, size_t depth, int64_t after_ns);
   // Tells the sink, if it doesn't know this format already.
   void Announce(const VideoFormat& format);
-  void Deliver(AvPtr<AVPacket> packet, std::stop_token stop);
-  // The moment of `pts_ns` on the clock; waits for it where that is the pace.
+  // Brings packet and format to the sink. `monotonic_ns` says the moment of a PTS of the timeline.
+  absl::Status Deliver(AvPtr<AVPacket> packet, PictureWatch& watch, VideoFormat* format,
+                       const std::function<int64_t(int64_t pts_ns)>& monotonic_ns,
+                       std::stop_token stop);
+  // Files: the moment of `pts_ns` on the clock; waits for it where that is the pace.
   int64_t Meet(int64_t pts_ns, std::stop_token stop);
-  void NotePacket(int64_t now_ns);
-  void NoteDrop();
+  void NotePacket();
+  void NoteDrop(const absl::Status& why);
+  void NoteStamps(const LiveStamps& stamps);
+  void NoteDamage(const Source& source);
+  void Note(CameraNotes::Kind kind, std::string text);
   void SetState(CameraState state, std::string problem);
 
   const CameraOptions options_;
@@ -85,21 +103,24 @@ class Camera::Impl {
   const SourceKind kind_;
   LoginGuard own_guard_;  // where cameras don't share one
   CameraOpener opener_;
+  std::function<void()> read_ = [] {};
   Timeline timeline_;
-  ArrivalClock arrival_;
+  ArrivalClock arrival_;         // live
   int64_t quiet_since_ns_ = 0;   // when the source last gave a sign of life
-  int64_t last_arrival_ns_ = 0;  // of a packet; 0 before the first
+  int64_t newest_ns_ = 0;        // live: the latest moment of a frame; 0 before the first
   bool anchored_ = false;        // files: anchor_ns_ is set
   int64_t anchor_ns_ = 0;        // files: monotonic time of PTS 0
   VideoFormat format_;           // as the sink knows it
   uint64_t dropped_ = 0;         // packets, because their times can't be
-  int64_t last_drop_ns_ = 0;     // 0: none that the status still speaks of
+  uint64_t damaged_before_ = 0;  // packets of earlier openings
+  int64_t stamps_noted_ns_ = 0;
   uint64_t frames_ = 0;
   int64_t rate_since_ns_ = 0;
   uint64_t rate_frames_ = 0;
 
   mutable std::mutex mutex_;
   CameraStatus status_;  // guarded by mutex_
+  CameraNotes notes_;    // guarded by mutex_
 };
 
 absl::Status Camera::Impl::Run(std::stop_token stop) {
@@ -110,7 +131,11 @@ absl::Status Camera::Impl::Run(std::stop_token stop) {
     absl::Status status;
     {
       auto source = OpenSource(stop);
-      status = source.ok() ? Stream(**source, stop) : source.status();
+      status = source.status();
+      if (source.ok()) {
+        status = live() ? StreamLive(**source, stop) : StreamFile(**source, stop);
+        damaged_before_ += (*source)->damaged();
+      }
     }
     if (stop.stop_requested()) break;
     const bool delivered = frames_ > frames_before;
@@ -153,70 +178,112 @@ void Camera::Impl::AwaitLogin(std::stop_token stop) {
 }
 
 absl::StatusOr<std::unique_ptr<Source>> Camera::Impl::OpenSource(std::stop_token stop) {
-  quiet_since_ns_ = clock_.MonotonicNs();
-  auto interrupted = [this, stop] {
+  const int64_t opened_ns = clock_.MonotonicNs();
+  quiet_since_ns_ = opened_ns;
+  const auto interrupted = [this, stop] {
     return stop.stop_requested() ||
            (live() && clock_.MonotonicNs() - quiet_since_ns_ > options_.stall_timeout_ns);
   };
-  auto source = opener_.Open(interrupted);
+  uint64_t frames = 0;
+  auto source = opener_.Open(
+      {.interrupted = interrupted,
+       .arrived = [this] { quiet_since_ns_ = clock_.MonotonicNs(); },
+       .before_keyframe =
+           [&] {
+             read_();
+             const double waited_s =
+                 static_cast<double>(clock_.MonotonicNs() - opened_ns) / kNanosPerSecond;
+             SetState(CameraState::kOpening,
+                      fmt::format("waiting for a keyframe: none among {} frames in {:.0f} s",
+                                  ++frames, waited_s));
+             sink_.OnReconnecting();
+           }});
   // FFmpeg has several errors for an interrupted opening.
   if (!source.ok() && interrupted()) {
-    return absl::UnavailableError(fmt::format("{} gave no answer for {} s",
-                                              options_.address.shown(),
-                                              options_.stall_timeout_ns / kNanosPerSecond));
+    const int64_t timeout_s = options_.stall_timeout_ns / kNanosPerSecond;
+    return absl::UnavailableError(frames > 0 ? fmt::format("no packet for {} s", timeout_s)
+                                             : fmt::format("{} gave no answer for {} s",
+                                                           options_.address.shown(), timeout_s));
   }
   return source;
 }
 
-absl::Status Camera::Impl::Stream(Source& source, std::stop_token stop) {
+absl::StatusOr<AvPtr<AVPacket>> Camera::Impl::Read(Source& source) {
+  auto packet = source.Read();
+  if (absl::IsCancelled(packet.status())) {
+    return absl::UnavailableError(
+        fmt::format("no packet for {} s", options_.stall_timeout_ns / kNanosPerSecond));
+  }
+  read_();
+  quiet_since_ns_ = clock_.MonotonicNs();
+  NoteDamage(source);
+  return packet;
+}
+
+absl::Status Camera::Impl::StreamLive(Source& source, std::stop_token stop) {
   VideoFormat format = source.format();
-  Begin(format);
   PictureWatch watch(format);
-  PresentationRepair repair(source.format());
-  const AVCodecParameters& parameters = *source.format().parameters;
+  LiveStamps stamps(format, arrival_);
+  bool began = false;
   for (bool more = true; more && !stop.stop_requested();) {
-    auto packet = source.Read();
-    if (absl::IsCancelled(packet.status())) {
-      return absl::UnavailableError(
-          fmt::format("no packet for {} s", options_.stall_timeout_ns / kNanosPerSecond));
-    }
-    const int64_t now_ns = clock_.MonotonicNs();
-    quiet_since_ns_ = now_ns;
-    const absl::Status read = packet.status();
-    more = read.ok() && *packet != nullptr;
-    if (live()) {
-      if (more && ((*packet)->flags & AV_PKT_FLAG_KEY) != 0 && watch.Changed(**packet, &format)) {
-        Announce(format);
-      }
-      if (more) Deliver(*std::move(packet), stop);
+    auto packet = Read(source);
+    more = packet.ok() && *packet != nullptr;
+    if (more) {
+      stamps.Push(*std::move(packet), quiet_since_ns_);
     } else {
-      if (more) {
-        DropImpossibleNalUnits(parameters, packet->get());
-        repair.Push(*std::move(packet));
-      } else {
-        repair.Finish();
-      }
-      while (AvPtr<AVPacket> next = repair.Pop()) {
-        Deliver(std::move(next), stop);
-        if (stop.stop_requested()) break;
-      }
+      stamps.Finish();
     }
-    RETURN_IF_ERROR(read);
+    while (auto next = stamps.Pop()) {
+      const int64_t after_ns = newest_ns_ > 0 ? next->monotonic_ns - newest_ns_ : 0;
+      if (!std::exchange(began, true)) {
+        if (format.frames_per_s == 0) format.frames_per_s = stamps.frames_per_s();
+        Begin(format, stamps.depth(), after_ns);
+      } else if (next->jumped) {
+        timeline_.Jump(after_ns);
+      }
+      newest_ns_ = std::max(newest_ns_, next->monotonic_ns);
+      RETURN_IF_ERROR(Deliver(
+          std::move(next->data), watch, &format, [&](int64_t) { return next->monotonic_ns; },
+          stop));
+      if (stop.stop_requested()) break;
+    }
+    NoteStamps(stamps);
+    RETURN_IF_ERROR(packet.status());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Camera::Impl::StreamFile(Source& source, std::stop_token stop) {
+  VideoFormat format = source.format();
+  PictureWatch watch(format);
+  PresentationRepair repair(format);
+  bool began = false;
+  for (bool more = true; more && !stop.stop_requested();) {
+    auto packet = Read(source);
+    more = packet.ok() && *packet != nullptr;
+    if (more) {
+      DropImpossibleNalUnits(*source.format().parameters, packet->get());
+      repair.Push(*std::move(packet));
+    } else {
+      repair.Finish();
+    }
+    while (AvPtr<AVPacket> next = repair.Pop()) {
+      if (!std::exchange(began, true)) Begin(format, repair.depth(), 0);
+      RETURN_IF_ERROR(Deliver(
+          std::move(next), watch, &format, [&](int64_t pts_ns) { return Meet(pts_ns, stop); },
+          stop));
+      if (stop.stop_requested()) break;
+    }
+    RETURN_IF_ERROR(packet.status());
   }
   if (source.end() != AV_NOPTS_VALUE) timeline_.EndAt(source.end());
   return absl::OkStatus();
 }
 
-void Camera::Impl::Begin(const VideoFormat& format) {
-  const int64_t now_ns = clock_.MonotonicNs();
-  const int64_t gap_ns = live() && last_arrival_ns_ > 0 ? now_ns - last_arrival_ns_ : 0;
-  timeline_.Begin(format.time_base, format.frames_per_s, gap_ns);
-  arrival_.Reset();
-  last_drop_ns_ = 0;
+void Camera::Impl::Begin(const VideoFormat& format, size_t depth, int64_t after_ns) {
+  timeline_.Begin(format.time_base, format.frames_per_s, depth, after_ns);
   Announce(format);
-  std::lock_guard lock(mutex_);
-  status_.state = CameraState::kStreaming;
-  status_.problem.clear();
+  SetState(CameraState::kStreaming, "");
 }
 
 void Camera::Impl::Announce(const VideoFormat& format) {
@@ -231,13 +298,18 @@ void Camera::Impl::Announce(const VideoFormat& format) {
   status_.format = format_;
 }
 
-void Camera::Impl::Deliver(AvPtr<AVPacket> data, std::stop_token stop) {
-  const int64_t quiet_ns =
-      live() && last_arrival_ns_ > 0 ? clock_.MonotonicNs() - last_arrival_ns_ : 0;
-  const auto stamps = timeline_.Place(data->pts, data->dts, data->duration, quiet_ns);
-  if (!stamps.has_value()) {
-    NoteDrop();
-    return;
+absl::Status Camera::Impl::Deliver(AvPtr<AVPacket> data, PictureWatch& watch, VideoFormat* format,
+                                   const std::function<int64_t(int64_t pts_ns)>& monotonic_ns,
+                                   std::stop_token stop) {
+  const bool keyframe = (data->flags & AV_PKT_FLAG_KEY) != 0;
+  if (keyframe && watch.Changed(*data, format)) {
+    RETURN_IF_ERROR(CheckPicture(options_.address.shown(), format->width, format->height));
+    Announce(*format);
+  }
+  const auto stamps = timeline_.Place(data->pts, data->dts, data->duration);
+  if (!stamps.ok()) {
+    NoteDrop(stamps.status());
+    return absl::OkStatus();
   }
   data->pts = stamps->pts;
   data->dts = stamps->dts;
@@ -247,17 +319,23 @@ void Camera::Impl::Deliver(AvPtr<AVPacket> data, std::stop_token stop) {
   packet.pts = stamps->pts;
   packet.dts = stamps->dts;
   packet.size_bytes = static_cast<size_t>(data->size);
-  packet.keyframe = (data->flags & AV_PKT_FLAG_KEY) != 0;
-  packet.monotonic_ns = Meet(TicksToNs(stamps->pts, timeline_.time_base()), stop);
-  if (stop.stop_requested()) return;
+  packet.keyframe = keyframe;
+  if (keyframe) {
+    const RandomAccess access = LookAtKeyframe(*format_.parameters, *data);
+    packet.open_start = !access.clean;
+    packet.recovery_frames = access.recovery_frames;
+  }
+  packet.run = timeline_.jumps();
+  packet.monotonic_ns = monotonic_ns(TicksToNs(stamps->pts, timeline_.time_base()));
+  if (stop.stop_requested()) return absl::OkStatus();
   packet.data = std::shared_ptr<const AVPacket>(data.release(), AvDeleter());
-  NotePacket(clock_.MonotonicNs());
+  NotePacket();
   sink_.OnPacket(packet);
+  return absl::OkStatus();
 }
 
 int64_t Camera::Impl::Meet(int64_t pts_ns, std::stop_token stop) {
   const int64_t now_ns = clock_.MonotonicNs();
-  if (live()) return arrival_.Map(pts_ns, now_ns);
   if (!anchored_) {
     anchored_ = true;
     anchor_ns_ = now_ns - pts_ns;
@@ -274,16 +352,12 @@ int64_t Camera::Impl::Meet(int64_t pts_ns, std::stop_token stop) {
   return anchor_ns_ + pts_ns;
 }
 
-void Camera::Impl::NotePacket(int64_t now_ns) {
-  last_arrival_ns_ = now_ns;
+void Camera::Impl::NotePacket() {
+  const int64_t now_ns = clock_.MonotonicNs();
   if (rate_since_ns_ == 0) rate_since_ns_ = now_ns;
   std::lock_guard lock(mutex_);
   status_.frames = ++frames_;
   status_.last_packet_monotonic_ns = now_ns;
-  if (last_drop_ns_ > 0 && now_ns - last_drop_ns_ > kDropShownNs) {
-    last_drop_ns_ = 0;
-    status_.problem.clear();
-  }
   ++rate_frames_;
   if (const int64_t passed_ns = now_ns - rate_since_ns_; passed_ns >= kRateWindowNs) {
     status_.frames_per_s = static_cast<double>(rate_frames_) * kNanosPerSecond / passed_ns;
@@ -292,18 +366,64 @@ void Camera::Impl::NotePacket(int64_t now_ns) {
   }
 }
 
-void Camera::Impl::NoteDrop() {
-  if (++dropped_ == 1) {
-    LOG_WARN(
-        "camera {}: a frame is to be shown before it can be decoded; it is left out, as "
-        "others like it will be",
-        options_.name);
-  }
-  last_drop_ns_ = clock_.MonotonicNs();
+void Camera::Impl::NoteDrop(const absl::Status& why) {
+  ++dropped_;
+  Note(CameraNotes::Kind::kLeftOut,
+       fmt::format("{} frames were left out, the last because it {}", dropped_, Message(why)));
   std::lock_guard lock(mutex_);
   status_.dropped = dropped_;
-  status_.problem = fmt::format(
-      "{} frames were left out: they are to be shown before they can be decoded", dropped_);
+}
+
+void Camera::Impl::NoteDamage(const Source& source) {
+  const uint64_t damaged = damaged_before_ + source.damaged();
+  {
+    std::lock_guard lock(mutex_);
+    if (damaged == status_.damaged) return;
+    status_.damaged = damaged;
+  }
+  Note(CameraNotes::Kind::kDamage,
+       fmt::format("{} packets were damaged on their way and left out", damaged));
+}
+
+void Camera::Impl::NoteStamps(const LiveStamps& stamps) {
+  const LiveStamps::Counts& counts = stamps.counts();
+  const double rate = arrival_.sure() ? 1 / arrival_.rate() : 0;
+  LiveStamps::Counts before;
+  {
+    std::lock_guard lock(mutex_);
+    before = std::exchange(status_.stamps, counts);
+    status_.clock_rate = rate;
+  }
+  // What goes on is said again once in a while, not for each packet.
+  const int64_t now_ns = clock_.MonotonicNs();
+  const bool due = now_ns - stamps_noted_ns_ >= kNanosPerSecond;
+  if (due) stamps_noted_ns_ = now_ns;
+  if (due && rate > 0 && std::abs(rate - 1) > kTellRate) {
+    Note(CameraNotes::Kind::kClockRate,
+         fmt::format("the camera's clock counts {:.3g} s in a second; its frames are timed by "
+                     "their arrival",
+                     rate));
+  }
+  if (counts.by_arrival && (due || !before.by_arrival)) {
+    Note(CameraNotes::Kind::kByArrival,
+         "the camera's timestamps are of no use; its frames are timed by their arrival");
+  }
+  if (counts.jumps > before.jumps) {
+    Note(CameraNotes::Kind::kJump,
+         fmt::format("the camera's clock jumped ({} times)", counts.jumps));
+  }
+  if (counts.glitches > before.glitches) {
+    Note(
+        CameraNotes::Kind::kGlitches,
+        fmt::format("the timestamps of single frames are wrong ({} were mended)", counts.glitches));
+  }
+}
+
+void Camera::Impl::Note(CameraNotes::Kind kind, std::string text) {
+  std::lock_guard lock(mutex_);
+  if (notes_.Say(kind, text, clock_.MonotonicNs())) {
+    LOG_WARN("camera {}: {}", options_.name, text);
+  }
 }
 
 void Camera::Impl::SetState(CameraState state, std::string problem) {
@@ -318,6 +438,7 @@ Camera::Camera(CameraOptions options, Clock& clock, PacketSink& sink, LoginGuard
 Camera::~Camera() = default;
 absl::Status Camera::Run(std::stop_token stop) { return impl_->Run(stop); }
 CameraStatus Camera::status() const { return impl_->status(); }
+void Camera::OnRead(std::function<void()> read) { impl_->OnRead(std::move(read)); }
 const CameraOptions& Camera::options() const { return impl_->options(); }
 
 }  // namespace gleaner::edge

@@ -1,12 +1,15 @@
 // A camera: one source of video, opened, read, and opened again when it is lost. FFmpeg's demuxers
 // do the reading, for a file, RTSP and V4L2 alike.
 //
-// Watching is nearly free: a packet goes from the demuxer to the sink as it is, neither parsed,
-// decoded nor copied (but see h264_repair.h for the two faults of files that are mended, and
-// picture_watch.h for what is read of a live camera's keyframes).
+// Watching is nearly free: a packet goes from the demuxer to the sink as it is, neither decoded nor
+// copied; of H.264 and H.265 headers are read (picture_order.h, picture_watch.h,
+// random_access.h). How the times of
+// packets are judged, mended and brought to the device's clock: live_stamps.h, h264_repair.h,
+// timeline.h.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -14,6 +17,7 @@
 #include "absl/status/status.h"
 #include "common/clock.h"
 #include "edge/camera/camera_options.h"
+#include "edge/camera/live_stamps.h"
 #include "edge/camera/login_guard.h"
 #include "edge/camera/packet.h"
 
@@ -26,24 +30,26 @@ class PacketSink {
   // Before the first packet, and again when the source has changed its format.
   virtual void OnFormat(const VideoFormat& format) = 0;
   virtual void OnPacket(const Packet& packet) = 0;
-  // The source is lost and will be tried again within a minute: no packets, but no standstill.
+  // The source is lost and will be tried again within a minute, or its first keyframe is waited
+  // for: no packets, but no standstill.
   virtual void OnReconnecting() {}
 };
-
-// For how long a problem text speaks of a frame that was left out.
-inline constexpr int64_t kDropShownNs = 60 * kNanosPerSecond;
 
 enum class CameraState { kOpening, kStreaming, kReconnecting, kEnded };
 
 struct CameraStatus {
   CameraState state = CameraState::kOpening;
   uint64_t frames = 0;
-  uint64_t dropped = 0;  // frames that were left out because their times make no sense
+  uint64_t dropped = 0;       // frames that were left out because their times make no sense
+  uint64_t damaged = 0;       // packets that were left out because they were damaged on their way
+  LiveStamps::Counts stamps;  // live: of the present run
+  // Live: seconds that the camera's clock counts in one of the device's; 0 while that isn't known.
+  double clock_rate = 0;
   int64_t last_packet_monotonic_ns = 0;  // when it was read, on the clock; 0 before the first
   double frames_per_s = 0;               // over the last few seconds
   VideoFormat format;
   std::string source;   // "file", "rtsp", "v4l2"
-  std::string problem;  // for people; empty when streaming well
+  std::string problem;  // for people (see camera_notes.h); empty when streaming well
 };
 
 class Camera {
@@ -64,6 +70,9 @@ class Camera {
   // Thread-safe.
   CameraStatus status() const;
   const CameraOptions& options() const;
+  // For tests that move their clock by what the camera reads: called on the camera's thread after
+  // each packet, before its time is taken. Set it before Run().
+  void OnRead(std::function<void()> read);
 
  private:
   class Impl;

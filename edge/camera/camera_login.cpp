@@ -58,7 +58,7 @@ CameraLogin CameraLogin::Read(ConfigReader& reader, const CameraAddress& address
   CameraLogin login;
   login.user = reader.String("user", "");
   login.password = reader.String("password", "");
-  login.password_file = reader.String("password_file", "");
+  login.password_file = reader.Path("password_file", "");
   login.password_env = reader.String("password_env", "");
   std::string_view password_key;
   for (const std::string_view key : kPasswordKeys) {

@@ -24,6 +24,7 @@ struct CameraLogin {
   std::string password_file;  // its first line, without what ends it
   std::string password_env;   // the name of an environment variable
 
+  bool given() const { return !user.empty(); }
   // Reads the file or the environment, each time anew: a password that is changed there counts from
   // the next login on. Errors name the place, never what is in it.
   absl::StatusOr<Credentials> Load() const;

@@ -9,17 +9,17 @@
 
 namespace gleaner::edge {
 
-absl::StatusOr<std::unique_ptr<Source>> CameraOpener::Open(std::function<bool()> interrupted) {
+absl::StatusOr<std::unique_ptr<Source>> CameraOpener::Open(SourceHooks hooks) {
   absl::StatusOr<std::unique_ptr<Source>> source;
   switch (options_.Kind()) {
     case SourceKind::kFile:
-      source = Source::OpenFile(options_.address.path(), std::move(interrupted));
+      source = Source::OpenFile(options_.address.path(), std::move(hooks.interrupted));
       break;
     case SourceKind::kRtsp:
-      source = OpenRtsp(std::move(interrupted));
+      source = OpenRtsp(std::move(hooks));
       break;
     case SourceKind::kV4l2:
-      source = OpenV4l2(interrupted);
+      source = OpenV4l2(hooks);
       break;
   }
   if (source.ok() && (*source)->has_audio() && !std::exchange(told_of_audio_, true)) {
@@ -28,7 +28,7 @@ absl::StatusOr<std::unique_ptr<Source>> CameraOpener::Open(std::function<bool()>
   return source;
 }
 
-absl::StatusOr<std::unique_ptr<Source>> CameraOpener::OpenRtsp(std::function<bool()> interrupted) {
+absl::StatusOr<std::unique_ptr<Source>> CameraOpener::OpenRtsp(SourceHooks hooks) {
   ASSIGN_OR_RETURN(Credentials credentials, Load());
   const RtspTransport transport = NextTransport();
   if (played_ && transport != transport_) {
@@ -42,12 +42,16 @@ absl::StatusOr<std::unique_ptr<Source>> CameraOpener::OpenRtsp(std::function<boo
                                       .credentials = std::move(credentials),
                                       .transport = transport,
                                       .either_transport = options_.transport == "auto",
-                                      .arrived = [came] { ++*came; }},
-                                     guard_, clock_, std::move(interrupted)));
+                                      .arrived =
+                                          [came, arrived = std::move(hooks.arrived)] {
+                                            ++*came;
+                                            arrived();
+                                          }},
+                                     guard_, clock_, std::move(hooks.interrupted)));
   transport_ = session->transport();
   played_ = true;
   came_ = std::move(came);
-  return Source::OpenRtsp(std::move(session), options_.address.shown());
+  return Source::OpenRtsp(std::move(session), options_.address.shown(), std::move(hooks));
 }
 
 RtspTransport CameraOpener::NextTransport() const {
@@ -58,15 +62,14 @@ RtspTransport CameraOpener::NextTransport() const {
   return transport_ == RtspTransport::kTcp ? RtspTransport::kUdp : RtspTransport::kTcp;
 }
 
-absl::StatusOr<std::unique_ptr<Source>> CameraOpener::OpenV4l2(
-    const std::function<bool()>& interrupted) {
+absl::StatusOr<std::unique_ptr<Source>> CameraOpener::OpenV4l2(const SourceHooks& hooks) {
   const std::string& path = options_.address.path();
   ASSIGN_OR_RETURN(const std::vector<V4l2Mode> offered, ListV4l2Modes(path));
   auto chosen = ChooseV4l2Modes(offered, options_.v4l2);
   if (!chosen.ok()) return Annotate(chosen.status(), path);
   absl::Status failed;
   for (const V4l2Mode& mode : *chosen) {
-    auto source = Source::OpenV4l2(path, mode, interrupted);
+    auto source = Source::OpenV4l2(path, mode, hooks);
     if (source.ok()) {
       const VideoFormat& format = (*source)->format();
       if (mode.width == 0 || (format.width == mode.width && format.height == mode.height)) {
@@ -78,7 +81,7 @@ absl::StatusOr<std::unique_ptr<Source>> CameraOpener::OpenV4l2(
                       path, ToString(mode), format.codec, format.width, format.height));
     }
     failed = source.status();
-    if (interrupted()) break;
+    if (hooks.interrupted()) break;
     LOG_WARN("camera {}: {}: {}", options_.name, ToString(mode), Message(failed));
   }
   return failed;

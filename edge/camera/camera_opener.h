@@ -21,17 +21,17 @@ class CameraOpener {
   CameraOpener(const CameraOptions& options, LoginGuard& guard, Clock& clock)
       : options_(options), guard_(guard), clock_(clock) {}
 
-  // `interrupted` ends every wait of the opening and of the source. Errors name the camera as it
-  // may be shown. INVALID_ARGUMENT: it can never work. PERMISSION_DENIED: see LoginWaitNs().
-  absl::StatusOr<std::unique_ptr<Source>> Open(std::function<bool()> interrupted);
+  // Errors name the camera as it may be shown. INVALID_ARGUMENT: it can never work.
+  // PERMISSION_DENIED: see LoginWaitNs().
+  absl::StatusOr<std::unique_ptr<Source>> Open(SourceHooks hooks);
 
   // For how long the camera's login must rest because it was refused; 0 if it needn't, or if
   // another password is there now.
   int64_t LoginWaitNs() const;
 
  private:
-  absl::StatusOr<std::unique_ptr<Source>> OpenRtsp(std::function<bool()> interrupted);
-  absl::StatusOr<std::unique_ptr<Source>> OpenV4l2(const std::function<bool()>& interrupted);
+  absl::StatusOr<std::unique_ptr<Source>> OpenRtsp(SourceHooks hooks);
+  absl::StatusOr<std::unique_ptr<Source>> OpenV4l2(const SourceHooks& hooks);
   absl::StatusOr<Credentials> Load() const;
   RtspTransport NextTransport() const;
 

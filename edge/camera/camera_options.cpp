@@ -5,14 +5,15 @@
 #include <utility>
 
 #include "absl/strings/numbers.h"
-#include "common/clip_key.h"
+#include "common/limits.h"
+#include "common/name.h"
 #include "common/status.h"
 #include "fmt/format.h"
 
 namespace gleaner::edge {
 namespace {
 
-constexpr int kMaxSide = 8192;
+constexpr int kMaxSide = static_cast<int>(kMaxPictureSide);
 
 V4l2Wish ReadV4l2(ConfigReader& reader) {
   V4l2Wish wish;
@@ -42,7 +43,7 @@ CameraOptions CameraOptions::Read(ConfigReader& reader, bool try_login) {
   CameraOptions options;
   options.name = reader.RequiredString("name");
   if (!options.name.empty() && !IsName(options.name)) {
-    reader.Error("name", "must be 1 to 63 of a-z, 0-9 and '-', not starting with '-'");
+    reader.Error("name", NotAName(options.name));
   }
   const std::string url = reader.RequiredString("url");
   std::string source = reader.String("source", "auto");
@@ -52,6 +53,9 @@ CameraOptions CameraOptions::Read(ConfigReader& reader, bool try_login) {
   }
   if (!url.empty()) {
     auto address = CameraAddress::Parse(url, source);
+    if (address.ok() && address->kind() != SourceKind::kRtsp) {
+      address = CameraAddress::Parse(reader.Resolve(address->path()), source);
+    }
     if (address.ok()) {
       options.address = *std::move(address);
     } else {

@@ -13,6 +13,11 @@ std::shared_ptr<AVCodecParameters> CopyParameters(const AVCodecParameters& param
   return copy;
 }
 
+bool SameTurn(const VideoFormat& a, const VideoFormat& b) {
+  const bool none = a.display_matrix == nullptr || b.display_matrix == nullptr;
+  return none ? a.display_matrix == b.display_matrix : *a.display_matrix == *b.display_matrix;
+}
+
 absl::Status AvStatus(int error, std::string_view what) {
   char text[AV_ERROR_MAX_STRING_SIZE] = {};
   av_strerror(error, text, sizeof text);

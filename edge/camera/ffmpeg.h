@@ -42,6 +42,9 @@ inline AvPtr<AVPacket> NewPacket() { return AvPtr<AVPacket>(av_packet_alloc()); 
 inline AvPtr<AVFrame> NewFrame() { return AvPtr<AVFrame>(av_frame_alloc()); }
 std::shared_ptr<AVCodecParameters> CopyParameters(const AVCodecParameters& parameters);
 
+// Whether both are turned the same way for viewing.
+bool SameTurn(const VideoFormat& a, const VideoFormat& b);
+
 // "`what`: End of file", with the status code that fits `error` (a negative AVERROR).
 absl::Status AvStatus(int error, std::string_view what);
 

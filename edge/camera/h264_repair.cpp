@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace gleaner::edge {
 namespace {
@@ -52,101 +53,62 @@ void DropImpossibleNalUnits(const AVCodecParameters& parameters, AVPacket* packe
   av_packet_move_ref(packet, clean.get());
 }
 
-PresentationRepair::PresentationRepair(const VideoFormat& format) {
-  if (!format.Remuxable()) {
-    state_ = State::kPassing;
-    return;
-  }
-  context_.reset(avcodec_alloc_context3(nullptr));
-  avcodec_parameters_to_context(context_.get(), format.parameters.get());
-  parser_.reset(av_parser_init(format.parameters->codec_id));
-  if (parser_ == nullptr) {
-    state_ = State::kPassing;
-    return;
-  }
-  parser_->flags |= PARSER_FLAG_COMPLETE_FRAMES;
-}
+PresentationRepair::PresentationRepair(const VideoFormat& format)
+    : order_(format),
+      depth_(static_cast<size_t>(std::max(0, format.parameters->video_delay))),
+      deciding_(order_.reads()) {}
 
-PresentationRepair::Place PresentationRepair::Parse(const AVPacket& packet) {
-  uint8_t* out = nullptr;
-  int out_size = 0;
-  av_parser_parse2(parser_.get(), context_.get(), &out, &out_size, packet.data, packet.size,
-                   packet.pts, packet.dts, packet.pos);
-  if (parser_->key_frame == 1 && parser_->output_picture_number == 0) ++period_;
-  return {period_, parser_->output_picture_number};
+int64_t PresentationRepair::TimeOf(const AVPacket& packet) {
+  const int64_t time = packet.dts == AV_NOPTS_VALUE ? next_time_ : packet.dts;
+  next_time_ = time + std::max<int64_t>(1, packet.duration);
+  return time;
 }
 
 void PresentationRepair::Push(AvPtr<AVPacket> packet) {
   Item item;
-  if (state_ != State::kPassing) {
-    if (packet->dts == AV_NOPTS_VALUE ||
-        (packet->pts != AV_NOPTS_VALUE && packet->pts != packet->dts)) {
-      // Times of both kinds: they are true.
-      if (state_ == State::kDeciding) state_ = State::kPassing;
-    }
-    item.time = packet->dts;
-    item.place = Parse(*packet);
+  if (deciding_ || sorter_.has_value()) {
+    const bool has_pts = packet->pts != AV_NOPTS_VALUE;
+    // Times of both kinds, or of the frames themselves: they are true.
+    if (deciding_ && has_pts && packet->pts != packet->dts) deciding_ = false;
+    item.time = TimeOf(*packet);
+    item.place = order_.Next(*packet);
   }
-  if (state_ == State::kRepairing) {
-    times_.push_back(item.time);
-    waiting_.emplace(item.place, front_ + queue_.size());
+  if (sorter_.has_value()) {
+    sorter_->Push(std::move(packet), item.time, item.place);
+    return;
   }
   item.packet = std::move(packet);
   queue_.push_back(std::move(item));
-  if (state_ == State::kDeciding && queue_.size() == kLookAhead) Decide();
-  if (state_ == State::kRepairing) Assign(depth_);
+  if (deciding_ && queue_.size() == kLookAhead) Decide();
 }
 
 void PresentationRepair::Finish() {
-  if (state_ == State::kDeciding) Decide();
-  if (state_ == State::kRepairing) Assign(0);
+  if (deciding_) Decide();
+  if (sorter_.has_value()) sorter_->Finish();
 }
 
 void PresentationRepair::Decide() {
-  for (size_t i = 0; i < queue_.size(); ++i) {
-    const size_t later = std::count_if(queue_.begin(), queue_.begin() + i, [&](const Item& before) {
-      return before.place > queue_[i].place;
-    });
-    depth_ = std::max(depth_, later);
+  deciding_ = false;
+  size_t depth = 0;
+  for (auto item = queue_.begin(); item != queue_.end(); ++item) {
+    const auto later = std::count_if(
+        queue_.begin(), item, [&](const Item& before) { return before.place > item->place; });
+    depth = std::max(depth, static_cast<size_t>(later));
   }
-  if (depth_ == 0) {
-    state_ = State::kPassing;
-    return;
-  }
-  state_ = State::kRepairing;
-  // Decoding starts `depth_` frames before the first is shown.
-  const int64_t first = queue_.front().time;
-  const int64_t step = std::max<int64_t>(1, queue_[1].time - first);
-  for (size_t i = depth_; i > 0; --i) past_.push_back(first - static_cast<int64_t>(i) * step);
-  for (size_t i = 0; i < queue_.size(); ++i) {
-    times_.push_back(queue_[i].time);
-    waiting_.emplace(queue_[i].place, front_ + i);
-    Assign(depth_);
-  }
-}
-
-void PresentationRepair::Assign(size_t keep) {
-  while (waiting_.size() > keep) {
-    Item& item = queue_[waiting_.top().second - front_];
-    waiting_.pop();
-    item.packet->pts = times_.front();
-    item.placed = true;
-    times_.pop_front();
+  depth_ = depth;
+  if (depth == 0) return;
+  sorter_.emplace(depth);
+  for (Item& item : std::exchange(queue_, {})) {
+    sorter_->Push(std::move(item.packet), item.time, item.place);
   }
 }
 
 AvPtr<AVPacket> PresentationRepair::Pop() {
-  if (queue_.empty() || state_ == State::kDeciding) return nullptr;
-  if (state_ == State::kRepairing && !queue_.front().placed) return nullptr;
-  Item item = std::move(queue_.front());
+  if (sorter_.has_value()) return sorter_->Pop();
+  if (queue_.empty() || deciding_) return nullptr;
+  AvPtr<AVPacket> packet = std::move(queue_.front().packet);
   queue_.pop_front();
-  ++front_;
-  if (state_ == State::kRepairing) {
-    past_.push_back(item.time);
-    item.packet->dts = past_.front();
-    past_.pop_front();
-  }
-  return std::move(item.packet);
+  return packet;
 }
 
 }  // namespace gleaner::edge

@@ -39,7 +39,7 @@ void LoginGuard::Refused(const std::string& host, const Credentials& credentials
   Refuse(logins_[{host, credentials.user, credentials.password}]);
 }
 
-void LoginGuard::HungUp(const std::string& host, const Credentials& credentials) {
+void LoginGuard::NoAnswer(const std::string& host, const Credentials& credentials) {
   std::lock_guard lock(mutex_);
   Login& login = logins_[{host, credentials.user, credentials.password}];
   if (!login.accepted) Refuse(login);
@@ -49,12 +49,6 @@ void LoginGuard::Refuse(Login& login) {
   login.trying = login.accepted = false;
   login.wait_ns = login.wait_ns == 0 ? kFirstWaitNs : std::min(2 * login.wait_ns, kLastWaitNs);
   login.rests_until_ns = clock_.MonotonicNs() + login.wait_ns;
-  answered_.notify_all();
-}
-
-void LoginGuard::Unanswered(const std::string& host, const Credentials& credentials) {
-  std::lock_guard lock(mutex_);
-  logins_[{host, credentials.user, credentials.password}].trying = false;
   answered_.notify_all();
 }
 

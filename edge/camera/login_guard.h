@@ -30,18 +30,16 @@ class LoginGuard {
 
   explicit LoginGuard(Clock& clock) : clock_(clock) {}
 
-  // Before the password is used. OK: it may be, and one of the four below must follow.
+  // Before the password is used. OK: it may be, and one of the three below must follow.
   // PERMISSION_DENIED: it was refused, and rests. While another camera tries the same login for the
   // first time this waits for what comes of it; `interrupted` ends that with CANCELLED.
   absl::Status Begin(const std::string& host, const Credentials& credentials,
                      const std::function<bool()>& interrupted);
   void Accepted(const std::string& host, const Credentials& credentials);
   void Refused(const std::string& host, const Credentials& credentials);
-  // The camera closed the connection instead of answering. Some refuse so: it counts as refused,
+  // The camera hung up or fell silent instead of answering. Some refuse so: it counts as refused,
   // unless the camera has taken this login before.
-  void HungUp(const std::string& host, const Credentials& credentials);
-  // Neither: this side has given up waiting.
-  void Unanswered(const std::string& host, const Credentials& credentials);
+  void NoAnswer(const std::string& host, const Credentials& credentials);
 
   // For how long the login still rests; 0 if it doesn't.
   int64_t WaitNs(const std::string& host, const Credentials& credentials) const;

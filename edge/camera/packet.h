@@ -6,6 +6,7 @@
 // compare.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -31,6 +32,9 @@ struct VideoFormat {
   TimeBase time_base;
   double frames_per_s = 0;                              // 0 when the source doesn't say
   std::shared_ptr<const AVCodecParameters> parameters;  // extradata included
+  // How the picture is turned for viewing, as the container says it (a display matrix: nine
+  // numbers, ISO 14496-12, 8.3.2); null where it isn't.
+  std::shared_ptr<const std::array<int32_t, 9>> display_matrix;
 
   // The clip can hold the camera's own packets; anything else is decoded and encoded.
   bool Remuxable() const { return codec == "h264" || codec == "hevc"; }
@@ -44,6 +48,15 @@ struct Packet {
   int64_t monotonic_ns = 0;              // of pts
   size_t size_bytes = 0;
   bool keyframe = false;
+  // Of a keyframe (random_access.h): it is no IDR picture, and how many reference frames later
+  // pictures are whole.
+  bool open_start = false;
+  uint32_t recovery_frames = 0;
+  // Counts up where the source's times have jumped: what two packets of different runs say of the
+  // time between them isn't to be trusted, and no clip holds both.
+  uint32_t run = 0;
+
+  bool CleanStart() const { return keyframe && !open_start; }
 };
 
 // One decoded picture. Copies share the pixels, which nobody changes.

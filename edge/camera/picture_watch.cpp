@@ -1,35 +1,19 @@
 #include "edge/camera/picture_watch.h"
 
-#include <cstring>
 #include <string>
 
+#include "edge/camera/stream_parameters.h"
+
 namespace gleaner::edge {
-namespace {
-
-// The parameter sets in a packet, as they stand there; empty if there are none.
-std::string ParameterSets(const AVCodecParameters& parameters, const AVPacket& keyframe) {
-  AVBSFContext* context = nullptr;
-  if (av_bsf_alloc(av_bsf_get_by_name("extract_extradata"), &context) < 0) return "";
-  const AvPtr<AVBSFContext> filter(context);
-  const AvPtr<AVPacket> packet(av_packet_clone(&keyframe));
-  if (packet == nullptr || avcodec_parameters_copy(filter->par_in, &parameters) < 0 ||
-      av_bsf_init(filter.get()) < 0 || av_bsf_send_packet(filter.get(), packet.get()) < 0 ||
-      av_bsf_receive_packet(filter.get(), packet.get()) < 0) {
-    return "";
-  }
-  size_t size = 0;
-  const uint8_t* bytes = av_packet_get_side_data(packet.get(), AV_PKT_DATA_NEW_EXTRADATA, &size);
-  return bytes == nullptr ? "" : std::string(reinterpret_cast<const char*>(bytes), size);
-}
-
-}  // namespace
-
 PictureWatch::PictureWatch(const VideoFormat& format) {
-  if (!format.Remuxable()) return;
+  // In MP4 framing (extradata of version 1) parameter sets stand in the file's header only.
+  const AVCodecParameters& parameters = *format.parameters;
+  const bool mp4 = parameters.extradata_size > 0 && parameters.extradata[0] == 1;
+  if (!format.Remuxable() || mp4) return;
   context_.reset(avcodec_alloc_context3(nullptr));
-  parser_.reset(av_parser_init(format.parameters->codec_id));
+  parser_.reset(av_parser_init(parameters.codec_id));
   if (parser_ == nullptr || context_ == nullptr ||
-      avcodec_parameters_to_context(context_.get(), format.parameters.get()) < 0) {
+      avcodec_parameters_to_context(context_.get(), &parameters) < 0) {
     context_.reset();
     return;
   }
@@ -55,13 +39,7 @@ bool PictureWatch::Changed(const AVPacket& keyframe, VideoFormat* format) {
   const std::shared_ptr<AVCodecParameters> parameters = CopyParameters(*format->parameters);
   parameters->width = format->width = width_;
   parameters->height = format->height = height_;
-  av_freep(&parameters->extradata);
-  parameters->extradata_size = 0;
-  auto* extradata = static_cast<uint8_t*>(av_mallocz(sets.size() + AV_INPUT_BUFFER_PADDING_SIZE));
-  if (extradata == nullptr) return false;
-  std::memcpy(extradata, sets.data(), sets.size());
-  parameters->extradata = extradata;
-  parameters->extradata_size = static_cast<int>(sets.size());
+  if (!SetExtradata(sets, parameters.get())) return false;
   format->parameters = parameters;
   return true;
 }

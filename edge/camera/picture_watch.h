@@ -1,5 +1,6 @@
-// Notices that a live camera has changed its picture's size in mid-stream: the parameter sets in
-// front of a keyframe say another one than before. No decoder is needed for that.
+// Notices that a camera, or a file that a camera recorded, has changed its picture's size in
+// mid-stream: the parameter sets in front of a keyframe say another one than before. No decoder is
+// needed for that.
 #pragma once
 
 #include <memory>

@@ -50,34 +50,35 @@ absl::StatusOr<RtspMessage> RtspDialogue::Ask(std::string_view method, const std
     const bool with_login = challenge_.has_value();
     const absl::Status sent = connection_->Write(Format(method, uri, headers));
     auto answer = sent.ok() ? AwaitAnswer() : absl::StatusOr<RtspMessage>(sent);
-    if (with_login) NoteAnswer(answer);
+    if (with_login) RETURN_IF_ERROR(NoteAnswer(answer));
     if (!answer.ok()) return Annotated(answer.status());
     if (!IsRefusal(answer->code)) return answer;
-    if (challenges == kMaxChallenges) return Refuse("asks for the login again and again");
+    if (challenges == kMaxChallenges) return Refuse("it asks for the login again and again");
     RETURN_IF_ERROR(TakeChallenge(*answer));
   }
 }
 
-void RtspDialogue::NoteAnswer(const absl::StatusOr<RtspMessage>& answer) {
-  if (answer.ok() && !IsRefusal(answer->code)) {
+absl::Status RtspDialogue::NoteAnswer(const absl::StatusOr<RtspMessage>& answer) {
+  if (answer.ok() && IsRefusal(answer->code)) return absl::OkStatus();
+  const bool tried = std::exchange(trying_, false);
+  if (answer.ok()) {
     if (!logged_in_) guard_.Accepted(address_.host(), credentials_);
     logged_in_ = true;
-    trying_ = false;
-  } else if (!answer.ok() && trying_) {
-    if (absl::IsCancelled(answer.status())) {
-      guard_.Unanswered(address_.host(), credentials_);
-    } else {
-      guard_.HungUp(address_.host(), credentials_);
+  } else if (tried) {
+    guard_.NoAnswer(address_.host(), credentials_);
+    if (guard_.WaitNs(address_.host(), credentials_) > 0) {
+      return Annotated(absl::PermissionDeniedError(
+          "login refused: it was given no answer; correct user or password"));
     }
-    trying_ = false;
   }
+  return absl::OkStatus();
 }
 
 absl::Status RtspDialogue::TakeChallenge(const RtspMessage& refusal) {
   std::optional<LoginChallenge> next = StrongestChallenge(refusal.Headers("www-authenticate"));
   if (refusal.code == 403) {
     return Refuse(
-        "refuses this device or its user (403 Forbidden): look for its list of allowed "
+        "it refuses this device or its user (403 Forbidden): look for its list of allowed "
         "addresses and at the rights of the user");
   }
   if (!credentials_.given()) {
@@ -106,7 +107,8 @@ absl::Status RtspDialogue::TakeChallenge(const RtspMessage& refusal) {
 absl::Status RtspDialogue::Refuse(std::string_view why) {
   guard_.Refused(address_.host(), credentials_);
   trying_ = logged_in_ = false;
-  return absl::PermissionDeniedError(fmt::format("{} {}", address_.shown(), why));
+  challenge_.reset();  // not even a farewell tries it again
+  return Annotated(absl::PermissionDeniedError({why.data(), why.size()}));
 }
 
 absl::Status RtspDialogue::Relogin(const RtspMessage& refusal) { return TakeChallenge(refusal); }
@@ -136,7 +138,6 @@ absl::StatusOr<RtspMessage> RtspDialogue::AwaitAnswer() {
 }
 
 absl::StatusOr<RtspDialogue::Item> RtspDialogue::Read(std::span<const int> others) {
-  if (interrupted_()) return absl::CancelledError("interrupted");
   ASSIGN_OR_RETURN(Item item, reader_.Next());
   if (!std::holds_alternative<std::monostate>(item)) return item;
   ASSIGN_OR_RETURN(const size_t size,

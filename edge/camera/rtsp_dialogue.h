@@ -83,8 +83,9 @@ class RtspDialogue {
   // Chooses the answer to a 401, or says why there is none.
   absl::Status TakeChallenge(const RtspMessage& refusal);
   absl::Status Refuse(std::string_view why);
-  // What the camera said to a request with a login in it, or that it said nothing.
-  void NoteAnswer(const absl::StatusOr<RtspMessage>& answer);
+  // What the camera said to a request with a login in it, or that it said nothing: an error where
+  // that is a refusal.
+  absl::Status NoteAnswer(const absl::StatusOr<RtspMessage>& answer);
 
   const CameraAddress address_;
   const Credentials credentials_;

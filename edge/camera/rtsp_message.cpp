@@ -22,6 +22,15 @@ std::string_view Trim(std::string_view text) {
   return {trimmed.data(), trimmed.size()};
 }
 
+// Parts of what a camera says go into requests to it, each of them on a line.
+std::string OneLine(std::string_view text) {
+  std::string line(text);
+  std::replace_if(
+      line.begin(), line.end(),
+      [](char c) { return absl::ascii_iscntrl(static_cast<unsigned char>(c)); }, ' ');
+  return line;
+}
+
 std::string Lower(std::string_view text) {
   return absl::AsciiStrToLower({text.data(), text.size()});
 }
@@ -143,10 +152,10 @@ absl::StatusOr<std::optional<RtspMessage>> RtspReader::NextMessage() {
     const std::string_view line = text.substr(at, end - at);
     const bool folded = line.starts_with(' ') || line.starts_with('\t');
     if (folded && !message.headers.empty()) {
-      message.headers.back().second += fmt::format(" {}", Trim(line));
+      message.headers.back().second += fmt::format(" {}", OneLine(Trim(line)));
     } else if (const size_t colon = line.find(':'); colon != std::string_view::npos) {
       message.headers.emplace_back(Lower(Trim(line.substr(0, colon))),
-                                   std::string(Trim(line.substr(colon + 1))));
+                                   OneLine(Trim(line.substr(colon + 1))));
     }
     at = end + 1;
   }

@@ -94,7 +94,7 @@ absl::StatusOr<std::unique_ptr<RtspSession>> RtspSession::Open(const Options& op
   for (int redirects = 0; redirects <= kMaxRedirects; ++redirects) {
     ASSIGN_OR_RETURN(auto dialogue, RtspDialogue::Open(address, credentials, guard, interrupted));
     std::unique_ptr<RtspSession> session(
-        new RtspSession(std::move(dialogue), clock, options.arrived));
+        new RtspSession(std::move(dialogue), clock, options.arrived, interrupted));
     std::string redirect;
     ASSIGN_OR_RETURN(const bool here, session->Describe(&redirect));
     if (here) {
@@ -216,6 +216,8 @@ absl::Status RtspSession::KeepAlive() {
 
 absl::StatusOr<size_t> RtspSession::Receive(std::span<char> buffer) {
   for (bool waited = false;;) {
+    // Waiting asks this itself, but packets may come without a pause.
+    if (interrupted_()) return absl::CancelledError(dialogue_->address().shown());
     if (clock_.MonotonicNs() >= keep_alive_at_ns_) {
       renewed_ = false;
       RETURN_IF_ERROR(KeepAlive());

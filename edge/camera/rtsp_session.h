@@ -66,8 +66,12 @@ class RtspSession {
   void SendRtcp(std::string_view packet);
 
  private:
-  RtspSession(std::unique_ptr<RtspDialogue> dialogue, Clock& clock, std::function<void()> arrived)
-      : dialogue_(std::move(dialogue)), clock_(clock), arrived_(std::move(arrived)) {}
+  RtspSession(std::unique_ptr<RtspDialogue> dialogue, Clock& clock, std::function<void()> arrived,
+              std::function<bool()> interrupted)
+      : dialogue_(std::move(dialogue)),
+        clock_(clock),
+        arrived_(std::move(arrived)),
+        interrupted_(std::move(interrupted)) {}
 
   // False: the camera is somewhere else, and that is in `redirect`.
   absl::StatusOr<bool> Describe(std::string* redirect);
@@ -79,6 +83,7 @@ class RtspSession {
   std::unique_ptr<RtspDialogue> dialogue_;
   Clock& clock_;
   const std::function<void()> arrived_;
+  const std::function<bool()> interrupted_;
   std::string server_;
   SessionDescription description_;
   std::string stream_uri_;

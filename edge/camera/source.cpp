@@ -4,9 +4,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
+#include <memory>
 #include <utility>
 
+#include "common/limits.h"
 #include "common/status.h"
+#include "edge/camera/stream_parameters.h"
 #include "fmt/format.h"
 
 extern "C" {
@@ -34,10 +38,11 @@ constexpr std::array kCodecs = {AV_CODEC_ID_H264,       AV_CODEC_ID_HEVC,    AV_
                                 AV_CODEC_ID_MPEG2VIDEO, AV_CODEC_ID_VP8,     AV_CODEC_ID_VP9};
 
 constexpr int kMaxStreams = 16;
-constexpr int kMaxSide = 8192;
 constexpr int64_t kProbeBytes = 1 << 20;
 constexpr int64_t kProbeUs = 1'000'000;
 constexpr size_t kMaxUnshown = 1024;
+// A file in which that much is damaged in one piece is given up.
+constexpr int kMaxDamagedRun = 10'000;
 constexpr int kMaxRtcpBytes = 4 << 10;
 // How often a V4L2 device is asked for its next frame; it keeps those that come meanwhile.
 constexpr unsigned kPollUs = 4'000;
@@ -107,10 +112,18 @@ bool IsReadableCodec(AVCodecID codec) {
   return std::find(kCodecs.begin(), kCodecs.end(), codec) != kCodecs.end();
 }
 
+absl::Status CheckPicture(std::string_view who, int width, int height) {
+  if (PictureFits(width, height)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      fmt::format("{}: a picture of {}×{} is larger than Gleaner records ({} a side, {} million "
+                  "pixels in all): choose a smaller stream of this camera",
+                  who, width, height, kMaxPictureSide, kMaxPicturePixels / 1'000'000));
+}
+
 absl::StatusOr<std::unique_ptr<Source>> Source::OpenFile(const std::string& path,
                                                          std::function<bool()> interrupted) {
   std::unique_ptr<Source> source(new Source(SourceKind::kFile, path));
-  source->interrupted_ = std::move(interrupted);
+  source->hooks_.interrupted = std::move(interrupted);
   AVDictionary* options = nullptr;
   av_dict_set(&options, "protocol_whitelist", kFileProtocols, 0);
   av_dict_set(&options, "format_whitelist", kFileFormats, 0);
@@ -120,15 +133,14 @@ absl::StatusOr<std::unique_ptr<Source>> Source::OpenFile(const std::string& path
 }
 
 absl::StatusOr<std::unique_ptr<Source>> Source::OpenV4l2(const std::string& path,
-                                                         const V4l2Mode& mode,
-                                                         std::function<bool()> interrupted,
+                                                         const V4l2Mode& mode, SourceHooks hooks,
                                                          const AVInputFormat* device) {
   if (device == nullptr) {
     RETURN_IF_ERROR(LoadDevices());
     device = av_find_input_format("v4l2");
   }
   std::unique_ptr<Source> source(new Source(SourceKind::kV4l2, path));
-  source->interrupted_ = std::move(interrupted);
+  source->hooks_ = std::move(hooks);
   AVDictionary* options = nullptr;
   av_dict_set(&options, "format_whitelist", kV4l2Formats, 0);
   if (!mode.format.empty()) {
@@ -145,8 +157,10 @@ absl::StatusOr<std::unique_ptr<Source>> Source::OpenV4l2(const std::string& path
 }
 
 absl::StatusOr<std::unique_ptr<Source>> Source::OpenRtsp(std::unique_ptr<RtspSession> session,
-                                                         const std::string& shown) {
+                                                         const std::string& shown,
+                                                         SourceHooks hooks) {
   std::unique_ptr<Source> source(new Source(SourceKind::kRtsp, shown));
+  source->hooks_.before_keyframe = std::move(hooks.before_keyframe);
   source->session_ = std::move(session);
   AVDictionary* options = nullptr;
   av_dict_set(&options, "protocol_whitelist", kNoProtocols, 0);
@@ -225,10 +239,13 @@ int Source::ReadRtp(uint8_t* data, int size) {
 absl::Status Source::FindVideo() {
   stream_ = FirstVideoStream(*context_);
   if (stream_ < 0 || !HeaderSuffices(*context_, *context_->streams[stream_]->codecpar)) {
-    const int error = avformat_find_stream_info(context_, nullptr);
-    RETURN_IF_ERROR(lost_);
-    if (error < 0) return AvStatus(error, fmt::format("can't read {}", name_));
-    stream_ = FirstVideoStream(*context_);
+    if (kind_ == SourceKind::kFile) {
+      const int error = avformat_find_stream_info(context_, nullptr);
+      if (error < 0) return AvStatus(error, fmt::format("can't read {}", name_));
+      stream_ = FirstVideoStream(*context_);
+    } else {
+      RETURN_IF_ERROR(FindLivePicture());
+    }
   }
   if (stream_ < 0) {
     return absl::InvalidArgumentError(fmt::format("{} has no video stream", name_));
@@ -249,15 +266,12 @@ absl::Status Source::FindVideo() {
   }
   if (parameters.width <= 0 || parameters.height <= 0) {
     // A live stream may show its picture later; a file has shown all it has.
+    RETURN_IF_ERROR(lost_);
     const std::string message = fmt::format("{}: no picture found in the stream", name_);
     return kind_ == SourceKind::kFile ? absl::InvalidArgumentError(message)
                                       : absl::UnavailableError(message);
   }
-  if (parameters.width > kMaxSide || parameters.height > kMaxSide) {
-    return absl::InvalidArgumentError(fmt::format("{}: {}×{} is larger than {}×{}", name_,
-                                                  parameters.width, parameters.height, kMaxSide,
-                                                  kMaxSide));
-  }
+  RETURN_IF_ERROR(CheckPicture(name_, parameters.width, parameters.height));
   format_.codec = codec;
   format_.width = parameters.width;
   format_.height = parameters.height;
@@ -266,17 +280,46 @@ absl::Status Source::FindVideo() {
       stream.avg_frame_rate.num > 0 ? stream.avg_frame_rate : stream.r_frame_rate;
   format_.frames_per_s = rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0;
   format_.parameters = CopyParameters(parameters);
+  size_t size = 0;
+  const uint8_t* matrix = av_stream_get_side_data(&stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
+  if (matrix != nullptr && size == sizeof(std::array<int32_t, 9>)) {
+    auto copy = std::make_shared<std::array<int32_t, 9>>();
+    std::memcpy(copy->data(), matrix, size);
+    format_.display_matrix = std::move(copy);
+  }
   if (stream.duration > 0) {
     end_ = stream.duration + (stream.start_time == AV_NOPTS_VALUE ? 0 : stream.start_time);
   }
   return absl::OkStatus();
 }
 
+// With FFmpeg's own look at a stream a camera whose keyframes are far apart and that doesn't
+// announce its parameter sets would be given up before its first keyframe.
+absl::Status Source::FindLivePicture() {
+  for (;;) {
+    ASSIGN_OR_RETURN(AvPtr<AVPacket> packet, Read());
+    if (packet == nullptr) {
+      return absl::UnavailableError(fmt::format("{} ended before its first keyframe", name_));
+    }
+    AVStream& stream = *context_->streams[stream_];
+    if (!IsReadableCodec(stream.codecpar->codec_id)) return absl::OkStatus();
+    double frames_per_s = 0;
+    if ((packet->flags & AV_PKT_FLAG_KEY) == 0 ||
+        !LearnFromKeyframe(*packet, stream.codecpar, &frames_per_s)) {
+      hooks_.before_keyframe();
+      continue;
+    }
+    if (frames_per_s > 0) stream.avg_frame_rate = av_d2q(frames_per_s, 100'000);
+    keyframe_ = std::move(packet);
+    return absl::OkStatus();
+  }
+}
+
 bool Source::Interrupted() {
   // A device that must not block has to be waited for here: FFmpeg, while it probes one that has no
   // frame yet, does nothing but ask.
   if (kind_ == SourceKind::kV4l2) av_usleep(kPollUs);
-  was_interrupted_ = was_interrupted_ || (interrupted_ && interrupted_());
+  was_interrupted_ = was_interrupted_ || (hooks_.interrupted && hooks_.interrupted());
   return was_interrupted_;
 }
 
@@ -292,6 +335,7 @@ absl::StatusOr<AvPtr<AVPacket>> Source::Read() {
     }
     // An interrupted read may still return what FFmpeg's parser held; there is no next one.
     if (was_interrupted_) return absl::CancelledError(name_);
+    if (keyframe_ != nullptr) return std::move(keyframe_);
     AvPtr<AVPacket> packet = NewPacket();
     const int error = av_read_frame(context_, packet.get());
     if (error < 0 && was_interrupted_) return absl::CancelledError(name_);
@@ -299,22 +343,25 @@ absl::StatusOr<AvPtr<AVPacket>> Source::Read() {
       if (kind_ == SourceKind::kFile && context_->pb != nullptr && context_->pb->error < 0) {
         return AvStatus(context_->pb->error, fmt::format("reading {}", name_));
       }
-      return nullptr;
+      if (kind_ != SourceKind::kFile || damaged_run_ == 0) return nullptr;
+      return absl::DataLossError(fmt::format("{} ends in the middle of a frame", name_));
     }
     if (error < 0) RETURN_IF_ERROR(lost_);
     if (error == AVERROR(EAGAIN)) {  // there is no frame yet, or a corrupted one was skipped
       if (Interrupted()) return absl::CancelledError(name_);
       continue;
     }
-    if (error == AVERROR_INVALIDDATA && kind_ == SourceKind::kFile) {
-      return absl::DataLossError(fmt::format("{} is cut short or damaged", name_));
+    const bool damaged = error == AVERROR_INVALIDDATA && kind_ == SourceKind::kFile;
+    if (error < 0 && !damaged) return AvStatus(error, fmt::format("reading {}", name_));
+    if (stream_ < 0) stream_ = FirstVideoStream(*context_);
+    if (!damaged && (packet->stream_index != stream_ || packet->size == 0)) continue;
+    if (damaged || (packet->flags & AV_PKT_FLAG_CORRUPT) != 0) {
+      if (++damaged_run_ < kMaxDamagedRun) continue;
+      return absl::DataLossError(
+          fmt::format("{}: {} damaged packets one after the other", name_, damaged_run_));
     }
-    if (error < 0) return AvStatus(error, fmt::format("reading {}", name_));
-    if (packet->stream_index != stream_ || packet->size == 0) continue;
-    if ((packet->flags & AV_PKT_FLAG_CORRUPT) != 0) {
-      if (kind_ != SourceKind::kFile) continue;
-      return absl::DataLossError(fmt::format("{} ends in the middle of a frame", name_));
-    }
+    damaged_ += static_cast<uint64_t>(std::exchange(damaged_run_, 0));
+    if (kind_ == SourceKind::kV4l2) hooks_.arrived();
     const bool shown = (packet->flags & AV_PKT_FLAG_DISCARD) == 0;
     if (shown && unshown_.empty()) return packet;
     unshown_.push_back(std::move(packet));

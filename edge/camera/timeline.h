@@ -4,11 +4,19 @@
 // what brings a negative first PTS to 0), and for each next one what lets its first frame follow
 // the last frame of the run before. So the frames of a file keep the PTS that any other tool shows,
 // plus a whole number of loops.
+//
+// Decode times are the source's where it has any from the first packet of a run on. FFmpeg guesses
+// them for RTSP and Matroska, once it has seen a few packets: such a guess is never believed, and
+// the whole run gets those of decode_times.h.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <optional>
 
+#include "absl/status/statusor.h"
+#include "edge/camera/decode_times.h"
 #include "edge/camera/packet.h"
 
 namespace gleaner::edge {
@@ -18,61 +26,53 @@ class Timeline {
  public:
   struct Stamps {
     int64_t pts = 0;
-    int64_t dts = 0;
+    int64_t dts = 0;       // ≤ pts, increases strictly
     int64_t duration = 0;  // ≥ 1
   };
 
-  // A DTS that goes back is the source's mistake, and is closed up. So is one that jumps ahead by
-  // more than `max_gap_ns`, kMaxGapNs for a live camera. A file may have frames of any length:
-  // kNoMaxGap.
-  static constexpr int64_t kNoMaxGap = INT64_MAX;
-  explicit Timeline(int64_t max_gap_ns) : max_gap_ns_(max_gap_ns) {}
+  // A run of the source begins. `frames_per_s` (0 = unknown) says how long a frame is where packets
+  // don't, `depth` how deep frames are reordered. Its first packet is placed `after_ns` after the
+  // newest frame of the run before, but not before that one's end.
+  void Begin(TimeBase time_base, double frames_per_s, size_t depth, int64_t after_ns);
+  // In the middle of a run the source counts from elsewhere: the next packet is placed as after
+  // Begin().
+  void Jump(int64_t after_ns);
 
-  // A run of the source begins: its first packet is placed `gap_ns` after the end of the run
-  // before. `frames_per_s` (0 = unknown) says how long a frame is where packets don't.
-  void Begin(TimeBase time_base, double frames_per_s, int64_t gap_ns);
-  // Times may be AV_NOPTS_VALUE, the duration 0. nullopt for a packet that can't be placed: it
-  // would be shown before it can be decoded. `quiet_ns`: for how long nothing came before it; a
-  // camera that froze may jump ahead by so much more.
-  std::optional<Stamps> Place(int64_t pts, int64_t dts, int64_t duration, int64_t quiet_ns = 0);
+  // Times may be AV_NOPTS_VALUE, the duration 0. OUT_OF_RANGE, "is …", for a packet that can't be
+  // placed: it must be left out. A packet whose times go back where frames in another order don't
+  // explain it is taken for a jump, and so is one after many that had to be left out.
+  absl::StatusOr<Stamps> Place(int64_t pts, int64_t dts, int64_t duration);
   // The run lasts to `end` in the source's ticks, if that is a little after its last packet: the
   // last frame of a file is shown until then.
   void EndAt(int64_t end);
 
   TimeBase time_base() const { return time_base_; }
+  // How often times jumped within a run.
+  uint32_t jumps() const { return jumps_; }
 
  private:
-  const int64_t max_gap_ns_;
+  bool WentBack(int64_t pts, int64_t dts) const;
+  absl::StatusOr<int64_t> DecodeTime(int64_t pts, int64_t dts);
+
   TimeBase time_base_;
+  size_t depth_ = 0;
   int64_t frame_ticks_ = 1;  // what a frame lasts when nothing says it
   bool started_ = false;     // any packet has been placed
-  bool anchored_ = false;    // offset_ holds for this run
-  int64_t gap_ = 0;
+  bool anchored_ = false;    // offset_ holds
+  int64_t after_ = 0;        // of the next anchoring, as is lead_
+  int64_t lead_ = 0;
   int64_t offset_ = 0;
-  int64_t end_ = 0;  // where the last frame in presentation order ends
-  int64_t last_dts_ = 0;
+  int64_t floor_ = 0;   // what is shown before belongs to what came before the last anchoring
+  int64_t newest_ = 0;  // greatest PTS
+  int64_t end_ = 0;     // where the last frame in presentation order ends
+  int64_t last_dts_ = INT64_MIN;
+  std::deque<int64_t> recent_;      // PTS of the newest packets
+  bool believes_dts_ = false;       // of this run
   int64_t source_dts_ = INT64_MIN;  // of the last packet, in the source's ticks
   int64_t next_dts_ = 0;            // the same, for a packet without times
-};
-
-inline constexpr int64_t kMaxGapNs = 10'000'000'000;
-
-// Which moment of the device's clock a live camera's PTS is. The camera's clock drifts against the
-// device's, and packets arrive late by a varying time, never early: the least delay seen is the
-// truth, and it may rise by 0.02 % of the time that passes (a bad crystal) and fall at once, but
-// never so fast that time goes backwards.
-class ArrivalClock {
- public:
-  // The moment of `pts_ns`, for a packet that arrived at `arrival_ns`.
-  int64_t Map(int64_t pts_ns, int64_t arrival_ns);
-  // The next packet starts anew, but not before what was said last.
-  void Reset() { started_ = false; }
-
- private:
-  bool started_ = false;
-  int64_t offset_ns_ = 0;
-  int64_t last_pts_ns_ = 0;
-  int64_t latest_ns_ = INT64_MIN;  // moment given so far
+  DecodeTimes decode_times_;        // where the source's aren't believed
+  size_t left_out_ = 0;             // the last packets, one after the other
+  uint32_t jumps_ = 0;
 };
 
 }  // namespace gleaner::edge

@@ -30,6 +30,9 @@ absl::StatusOr<std::unique_ptr<Encoder>> AvcodecEncoder::Open(const AvcodecOptio
   context.gop_size = 1'000'000;  // keyframes come when told
   context.thread_count = 1;
   context.color_range = AVCOL_RANGE_MPEG;
+  context.colorspace = settings.colours.matrix;
+  context.color_primaries = settings.colours.primaries;
+  context.color_trc = settings.colours.transfer;
   if (options.device != AV_HWDEVICE_TYPE_NONE) RETURN_IF_ERROR(encoder->OpenDevice(options));
 
   AVDictionary* dictionary = nullptr;

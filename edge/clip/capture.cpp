@@ -108,12 +108,12 @@ bool Capture::DoneWithoutTheSilent(int64_t now_ns,
 
 void Capture::MakePreviewIfReady(bool last_chance) {
   Track* source = &tracks_[preview_camera_];
-  if (last_chance && source->preview().empty()) {
+  if (last_chance && !source->has_preview()) {
     for (Track& track : tracks_) {
-      if (!track.preview().empty()) source = &track;
+      if (track.has_preview()) source = &track;
     }
   }
-  if (source->preview().empty() || (!last_chance && !source->preview_ready())) return;
+  if (!source->has_preview() || (!last_chance && !source->preview_ready())) return;
   preview_tried_ = true;
   auto jpeg = MakePreview(source->preview(), firings_.front());
   if (jpeg.ok()) {
@@ -128,6 +128,12 @@ std::string Capture::Shortfall() const {
   std::string sentence;
   const int64_t fired_ns = firings_.front();
   for (const Track& track : tracks_) {
+    if (track.empty() && track.without_keyframe() > 0) {
+      AddTo(&sentence, fmt::format("camera {}: no keyframe among the {} frames that came, and the "
+                                   "last one is longer ago than the pre-roll ring holds",
+                                   track.camera(), track.without_keyframe()));
+      continue;
+    }
     if (track.empty()) {
       AddTo(&sentence, fmt::format("camera {} delivered no frame{}{}", track.camera(),
                                    track.cut().empty() ? "" : ": ", track.cut()));
@@ -141,15 +147,23 @@ std::string Capture::Shortfall() const {
             fmt::format("camera {}: pre-roll ring held {:.1f} s of {:.3g} s", track.camera(),
                         Seconds(fired_ns - track.first_ns()), Seconds(options_.rule.pre_ns)));
     }
+    if (const std::string note = track.start_note(); !note.empty()) {
+      AddTo(&sentence, fmt::format("camera {}: {}", track.camera(), note));
+    }
     if (!track.cut().empty() && track.end_ns() < end_ns_) {
       AddTo(&sentence, fmt::format("camera {}: {}, {:.1f} s before the end", track.camera(),
                                    track.cut(), Seconds(end_ns_ - track.end_ns())));
+    }
+    if (track.same_time() > 0) {
+      AddTo(&sentence,
+            fmt::format("camera {}: {} frames left out, shown at the same time as others",
+                        track.camera(), track.same_time()));
     }
   }
   return sentence;
 }
 
-v1::ClipManifest Capture::Describe(const SampleHistory& history, bool stopped) const {
+v1::ClipManifest Capture::Describe(const SampleHistory& history, Cut cut) const {
   v1::ClipManifest manifest;
   manifest.set_device(options_.device);
   manifest.set_site(options_.site);
@@ -171,7 +185,7 @@ v1::ClipManifest Capture::Describe(const SampleHistory& history, bool stopped) c
   manifest.set_shortfall(Shortfall());
   manifest.set_policy_version(options_.policy_version);
   manifest.set_software_version(std::string(Version()));
-  manifest.set_truncated(stopped);
+  manifest.set_truncated(cut == Cut::kStopped);
 
   v1::TriggerEvidence& trigger = *manifest.mutable_trigger();
   trigger.set_rule(options_.rule.name);
@@ -196,13 +210,14 @@ absl::Status Capture::AddObject(v1::ClipObject::Kind kind, const char* content_t
   return absl::OkStatus();
 }
 
-absl::Status Capture::Commit(const SampleHistory& history, bool stopped) {
+absl::Status Capture::Commit(const SampleHistory& history, Cut cut) {
   const bool was_full = full();
   for (size_t i = 0; i < tracks_.size(); ++i) {
-    const char* reason = stopped     ? "the daemon was stopped"
-                         : was_full  ? "a clip's greatest size was reached"
-                         : ended_[i] ? "the camera ended"
-                                     : "the camera fell silent";
+    const char* reason = cut == Cut::kStopped             ? "the daemon was stopped"
+                         : cut == Cut::kStorageFellBehind ? "storage could not follow the cameras"
+                         : was_full                       ? "a clip's greatest size was reached"
+                         : ended_[i]                      ? "the camera ended"
+                                                          : "the camera fell silent";
     RETURN_IF_ERROR(tracks_[i].Finish(reason));
   }
   if (std::all_of(tracks_.begin(), tracks_.end(), [](const Track& t) { return t.empty(); })) {
@@ -213,7 +228,7 @@ absl::Status Capture::Commit(const SampleHistory& history, bool stopped) {
     RETURN_IF_ERROR(AddObject(v1::ClipObject::KIND_PREVIEW, "image/jpeg", preview_));
   }
 
-  v1::ClipManifest manifest = Describe(history, stopped);
+  v1::ClipManifest manifest = Describe(history, cut);
   v1::SampleSeries samples;
   for (const std::string& name : history.Names()) {
     if (static_cast<size_t>(samples.signals_size()) == kMaxSignals) break;

@@ -50,9 +50,11 @@ class Capture {
   // `last_arrival_ns`: by camera, when its newest packet came, 0 for none.
   bool DoneWithoutTheSilent(int64_t now_ns, const std::vector<int64_t>& last_arrival_ns) const;
 
+  // Why a clip is committed before its window has come to its end.
+  enum class Cut { kNot, kStopped, kStorageFellBehind };
   // Completes preview, samples, video and manifest, and hands all to the spool: on return the clip
-  // is durable. `stopped`: the daemon ends and cuts the clip short.
-  absl::Status Commit(const SampleHistory& history, bool stopped);
+  // is durable. What a cut costs is said in the shortfall.
+  absl::Status Commit(const SampleHistory& history, Cut cut);
 
   const ClipKey& key() const { return key_; }
   const std::string& rule() const { return options_.rule.name; }
@@ -69,7 +71,7 @@ class Capture {
   bool full() const;
   void MakePreviewIfReady(bool last_chance);
   std::string Shortfall() const;
-  v1::ClipManifest Describe(const SampleHistory& history, bool stopped) const;
+  v1::ClipManifest Describe(const SampleHistory& history, Cut cut) const;
   absl::Status AddObject(v1::ClipObject::Kind kind, const char* content_type,
                          const std::string& bytes);
 

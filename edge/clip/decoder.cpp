@@ -1,12 +1,10 @@
 #include "edge/clip/decoder.h"
 
+#include "common/limits.h"
 #include "edge/camera/source.h"
 #include "fmt/format.h"
 
 namespace gleaner::edge {
-namespace {
-constexpr int64_t kMaxPixels = 8192 * 8192;
-}
 
 absl::StatusOr<std::unique_ptr<Decoder>> Decoder::Open(const VideoFormat& format) {
   QuietFfmpeg();
@@ -20,7 +18,7 @@ absl::StatusOr<std::unique_ptr<Decoder>> Decoder::Open(const VideoFormat& format
   AVCodecContext& context = *decoder->context_;
   avcodec_parameters_to_context(&context, format.parameters.get());
   context.thread_count = 1;  // the device's main work comes first
-  context.max_pixels = kMaxPixels;
+  context.max_pixels = kMaxPicturePixels;
   context.pkt_timebase = ToRational(format.time_base);
   if (const int error = avcodec_open2(&context, codec, nullptr); error < 0) {
     return AvStatus(error, fmt::format("decoder {}", codec->name));

@@ -118,6 +118,10 @@ std::shared_ptr<const AVCodecParameters> ParametersFrom(AVCodecID codec,
   parameters->format = AV_PIX_FMT_YUV420P;
   parameters->width = settings.width;
   parameters->height = settings.height;
+  parameters->color_range = AVCOL_RANGE_MPEG;
+  parameters->color_space = settings.colours.matrix;
+  parameters->color_primaries = settings.colours.primaries;
+  parameters->color_trc = settings.colours.transfer;
 
   AVBSFContext* filter = nullptr;
   if (av_bsf_alloc(av_bsf_get_by_name("extract_extradata"), &filter) < 0) return parameters;

@@ -20,6 +20,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "edge/camera/ffmpeg.h"
+#include "edge/clip/colours.h"
 
 namespace gleaner::edge {
 
@@ -28,15 +29,16 @@ struct EncoderSettings {
   int height = 0;
   double frames_per_s = 0;  // for rate control only; > 0
   int64_t bits_per_s = 0;
+  Colours colours;  // to be said in the stream, where the codec can
 };
 
 // Used by one thread.
 class Encoder {
  public:
   virtual ~Encoder() = default;
-  // `frame`: YUV 4:2:0 planar, limited range, of the settings' size, with a PTS greater than the
-  // last one's. Appends what is ready to `out`: pts = dts = the frame's, AV_PKT_FLAG_KEY set where
-  // it is a keyframe. After an error the encoder is of no more use.
+  // `frame`: YUV 4:2:0 planar, limited range, of the settings' size and colours, with a PTS greater
+  // than the last one's. Appends what is ready to `out`: pts = dts = the frame's, AV_PKT_FLAG_KEY
+  // set where it is a keyframe. After an error the encoder is of no more use.
   virtual absl::Status Encode(const AVFrame& frame, bool keyframe,
                               std::vector<AvPtr<AVPacket>>* out) = 0;
   // The frames that it still holds; no Encode() after that.

@@ -62,6 +62,14 @@ absl::StatusOr<std::unique_ptr<Encoder>> OpenH264Encoder::Open(const EncoderSett
   layer.fFrameRate = parameters.fMaxFrameRate;
   layer.iSpatialBitrate = parameters.iTargetBitrate;
   layer.iMaxSpatialBitrate = parameters.iMaxBitrate;
+  // In the numbers of ISO 23091-2, which FFmpeg's are too.
+  layer.bVideoSignalTypePresent = true;
+  layer.uiVideoFormat = VF_UNDEF;
+  layer.bFullRange = false;
+  layer.bColorDescriptionPresent = true;
+  layer.uiColorPrimaries = static_cast<unsigned char>(settings.colours.primaries);
+  layer.uiTransferCharacteristics = static_cast<unsigned char>(settings.colours.transfer);
+  layer.uiColorMatrix = static_cast<unsigned char>(settings.colours.matrix);
   if (const int error = raw->InitializeExt(&parameters); error != 0) {
     return absl::InternalError(fmt::format("can't be opened: error {}", error));
   }

@@ -4,6 +4,7 @@
 
 #include "common/log.h"
 #include "common/status.h"
+#include "common/text.h"
 #include "fmt/format.h"
 
 namespace gleaner::edge {
@@ -26,13 +27,19 @@ void Losses::ClipCommitted() {
   failed_.clear();
 }
 
+void Losses::ClipsCut(uint64_t clips, const std::string& why) {
+  std::string sentence = fmt::format("{}: {} cut short", why, Count(clips, "clip"));
+  LOG_WARN("{}", sentence);
+  std::lock_guard lock(mutex_);
+  failed_ = std::move(sentence);
+}
+
 void Losses::NoNumber(const std::string& rule, const absl::Status& why) {
   LOG_ERROR("rule {} fired but the spool gives no number: {}", rule, Message(why));
   std::lock_guard lock(mutex_);
   unnumbered_ns_ = clock_.MonotonicNs();
-  no_number_ =
-      fmt::format("{} firings were lost, the last of rule {}: the spool gives no number: {}",
-                  ++unnumbered_, rule, Message(why));
+  no_number_ = fmt::format("{} lost, the last of rule {}: the spool gives no number: {}",
+                           Count(++unnumbered_, "firing"), rule, Message(why));
 }
 
 std::string Losses::Problem() const {

@@ -1,11 +1,13 @@
 #include "edge/clip/muxer.h"
 
 #include <algorithm>
+#include <cstring>
 #include <span>
 #include <utility>
 
 #include "common/status.h"
 #include "edge/camera/ffmpeg.h"
+#include "edge/clip/hevc_sets.h"
 #include "fmt/format.h"
 
 namespace gleaner::edge {
@@ -51,6 +53,8 @@ class Muxer::Impl {
   // The newest packet. It is written when the next one says how long it lasts in decode order: a
   // fragment whose durations don't add up makes FFmpeg bend the next one's times.
   AvPtr<AVPacket> held_;
+  std::unique_ptr<HevcSets> sets_;  // null for every codec but H.265
+  bool h264_ = false;
   TimeBase time_base_;
   bool squeeze_ = false;        // negative DTS
   int64_t fragment_start_ = 0;  // DTS of its first packet
@@ -76,6 +80,17 @@ absl::Status Muxer::Impl::Open(const VideoFormat& format) {
   AVStream* stream = avformat_new_stream(context_, nullptr);
   avcodec_parameters_copy(stream->codecpar, format.parameters.get());
   stream->codecpar->codec_tag = 0;
+  h264_ = format.parameters->codec_id == AV_CODEC_ID_H264;
+  if (format.parameters->codec_id == AV_CODEC_ID_HEVC) {
+    stream->codecpar->codec_tag = MKTAG('h', 'v', 'c', '1');
+    sets_ = std::make_unique<HevcSets>(*format.parameters);
+  }
+  if (format.display_matrix != nullptr) {
+    const size_t size = sizeof *format.display_matrix;
+    uint8_t* matrix = av_stream_new_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, size);
+    if (matrix == nullptr) return absl::ResourceExhaustedError("no memory for a display matrix");
+    std::memcpy(matrix, format.display_matrix->data(), size);
+  }
   time_base_ = format.time_base;
   stream->time_base = ToRational(FileTimeBase(time_base_));
   squeeze_ = time_base_.denominator / time_base_.numerator >= kFineTicksPerSecond;
@@ -90,7 +105,8 @@ absl::Status Muxer::Impl::Open(const VideoFormat& format) {
   AVDictionary* options = nullptr;
   // frag_discont: the first fragment's decode time is the first DTS, not 0. Without an edit list
   // nothing else shifts times.
-  av_dict_set(&options, "movflags", "frag_custom+empty_moov+default_base_moof+frag_discont", 0);
+  av_dict_set(&options, "movflags",
+              "frag_custom+empty_moov+default_base_moof+frag_discont+write_colr", 0);
   av_dict_set(&options, "use_editlist", "0", 0);
   av_dict_set_int(&options, "video_track_timescale", time_base_.denominator, 0);
   const int error = avformat_write_header(context_, &options);
@@ -103,8 +119,15 @@ absl::Status Muxer::Impl::Open(const VideoFormat& format) {
 }
 
 absl::Status Muxer::Impl::Write(const Packet& packet) {
-  AvPtr<AVPacket> next(av_packet_clone(packet.data.get()));
+  AvPtr<AVPacket> next;
+  if (sets_ != nullptr && packet.keyframe) next = sets_->LeaveOut(*packet.data);
+  if (next == nullptr) next.reset(av_packet_clone(packet.data.get()));
   if (next == nullptr) return absl::ResourceExhaustedError("no memory for a packet");
+  // A sync sample is one that every player may seek to (ISO 14496-12, 8.6.2): of H.264 an IDR
+  // picture and, since there is no other, the one that the file starts at. Chromium gives up on a
+  // file when it seeks into an open GOP.
+  const bool first = held_ == nullptr;
+  if (h264_ && packet.open_start && !first) next->flags &= ~AV_PKT_FLAG_KEY;
   next->stream_index = 0;
   next->pts = FileTicks(packet.pts, time_base_);
   next->dts = FileTicks(packet.dts, time_base_);

@@ -1,7 +1,7 @@
 // Writes a clip's video: fragmented MP4 (ISO 14496-12), straight into the spool.
 //
-// Layout: ftyp, moov (avcC or hvcC, no samples), then a moof + mdat for each second or so, starting
-// at a keyframe where one comes; mfra last. Never more than one fragment is in memory.
+// Layout: ftyp, moov (avcC, or hvc1 with hvcC, no samples), then a moof + mdat for each second or
+// so, starting at a keyframe where one comes; mfra last. Never more than one fragment is in memory.
 //
 // Times: the track's timescale is the time base's denominator and a sample's PTS is the camera's
 // own, with no edit list and no shift to zero, so that any reader finds the manifest's numbers.

@@ -77,7 +77,7 @@ void OpenClips::Feed(size_t camera, const StreamPacket& packet) {
     if (!status.ok()) {
       Fail(clip->key(), status);
     } else if (clip->Done()) {
-      Commit(*clip, /*stopped=*/false);
+      Commit(*clip, Capture::Cut::kNot);
     } else {
       return false;
     }
@@ -95,32 +95,37 @@ void OpenClips::CommitDone(const std::vector<int64_t>& last_arrival_ns) {
   const int64_t now_ns = clock_.MonotonicNs();
   const auto ended = std::erase_if(clips_, [&](const auto& clip) {
     const bool done = clip->DoneWithoutTheSilent(now_ns, last_arrival_ns);
-    if (done) Commit(*clip, /*stopped=*/false);
+    if (done) Commit(*clip, Capture::Cut::kNot);
     return done;
   });
   if (ended > 0) Changed();
 }
 
-void OpenClips::CommitAll() {
-  for (const auto& clip : clips_) Commit(*clip, /*stopped=*/true);
+bool OpenClips::CommitOne() {
+  if (clips_.empty()) return false;
+  Commit(*clips_.front(), Capture::Cut::kStopped);
+  clips_.erase(clips_.begin());
+  Changed();
+  return true;
+}
+
+void OpenClips::CutAll() {
+  uint64_t cut = 0;
+  for (const auto& clip : clips_) cut += Commit(*clip, Capture::Cut::kStorageFellBehind);
+  if (cut > 0) losses_.ClipsCut(cut, "storage could not follow the cameras");
   clips_.clear();
   Changed();
 }
 
-void OpenClips::FailAll(const absl::Status& why) {
-  for (const auto& clip : clips_) Fail(clip->key(), why);
-  clips_.clear();
-  Changed();
-}
-
-void OpenClips::Commit(Capture& clip, bool stopped) {
-  const absl::Status status = clip.Commit(samples_.For(clip.start_ns()), stopped);
+bool OpenClips::Commit(Capture& clip, Capture::Cut cut) {
+  const absl::Status status = clip.Commit(samples_.For(clip.start_ns()), cut);
   if (!status.ok()) {
     Fail(clip.key(), status);
-    return;
+    return false;
   }
   LOG_INFO("clip {} committed", ToString(clip.key()));
   losses_.ClipCommitted();
+  return true;
 }
 
 void OpenClips::Fail(const ClipKey& key, const absl::Status& why) {

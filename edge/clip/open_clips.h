@@ -52,9 +52,11 @@ class OpenClips {
   // Commits the clips that wait only for cameras that have fallen silent. `last_arrival_ns`: by
   // camera, when its newest packet came, 0 for none.
   void CommitDone(const std::vector<int64_t>& last_arrival_ns);
-  // Commits all with what is there, as cut short by the end of the daemon.
-  void CommitAll();
-  void FailAll(const absl::Status& why);
+  // Commits the oldest with what is there, as cut short by the end of the daemon; false if there is
+  // none.
+  bool CommitOne();
+  // Commits all with what is there: what came next was lost, and a clip has no hole.
+  void CutAll();
 
   bool empty() const { return clips_.empty(); }
   size_t size() const { return size_.load(std::memory_order_relaxed); }
@@ -63,8 +65,8 @@ class OpenClips {
   absl::StatusOr<std::unique_ptr<Capture>> Begin(
       const ClipKey& key, CaptureOptions options,
       const std::vector<std::vector<StreamPacket>>& pre_rolls);
-  // On return the clip is to be dropped, whichever of the two ends it has come to.
-  void Commit(Capture& clip, bool stopped);
+  // Whether it was; on return the clip is to be dropped in either case.
+  bool Commit(Capture& clip, Capture::Cut cut);
   void Fail(const ClipKey& key, const absl::Status& why);
   // After each change of clips_.
   void Changed();

@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "common/status.h"
+#include "common/turn.h"
+#include "edge/clip/colours.h"
 #include "edge/clip/decoder.h"
 
 namespace gleaner::edge {
@@ -11,21 +13,50 @@ namespace {
 
 constexpr int kQuality = 4;  // of MJPEG's 1 (best) to 31
 
-absl::StatusOr<AvPtr<AVFrame>> Scale(const AVFrame& frame) {
-  AvPtr<AVFrame> scaled = NewFrame();
-  scaled->format = AV_PIX_FMT_YUVJ420P;
-  scaled->width = std::min(frame.width, kPreviewWidth);
-  scaled->height =
-      std::max<int>(1, static_cast<int>(av_rescale(frame.height, scaled->width, frame.width)));
-  AvPtr<SwsContext> scaler(sws_getContext(
-      frame.width, frame.height, static_cast<AVPixelFormat>(frame.format), scaled->width,
-      scaled->height, AV_PIX_FMT_YUVJ420P, SWS_AREA, nullptr, nullptr, nullptr));
-  if (scaler == nullptr) return absl::InvalidArgumentError("pixels that can't be scaled");
+AvPtr<AVFrame> NewPicture(int width, int height) {
+  AvPtr<AVFrame> picture = NewFrame();
+  picture->format = AV_PIX_FMT_YUVJ420P;
+  picture->width = width;
+  picture->height = height;
+  return av_frame_get_buffer(picture.get(), 0) < 0 ? nullptr : std::move(picture);
+}
+
+// In JPEG's own colours: BT.601, full range.
+absl::StatusOr<AvPtr<AVFrame>> Scale(const AVFrame& frame, AVCodecID codec, int width, int height) {
+  AvPtr<AVFrame> scaled = NewPicture(width, height);
+  AvPtr<SwsContext> scaler(
+      sws_getContext(frame.width, frame.height, static_cast<AVPixelFormat>(frame.format), width,
+                     height, AV_PIX_FMT_YUVJ420P, SWS_AREA, nullptr, nullptr, nullptr));
+  if (scaled == nullptr || scaler == nullptr) {
+    return absl::InvalidArgumentError("pixels that can't be scaled");
+  }
+  SetColours(frame, codec, Colours{}, /*to_full_range=*/true, scaler.get());
   if (const int error = sws_scale_frame(scaler.get(), scaled.get(), &frame); error < 0) {
     return AvStatus(error, "scaling");
   }
-  scaled->color_range = AVCOL_RANGE_JPEG;
   return scaled;
+}
+
+// At most kPreviewWidth wide once it is turned.
+absl::StatusOr<AvPtr<AVFrame>> MakePicture(const AVFrame& frame, AVCodecID codec, Turn turn) {
+  const int wide = turn.sideways() ? frame.height : frame.width;
+  const int high = turn.sideways() ? frame.width : frame.height;
+  const int width = std::min(wide, kPreviewWidth);
+  const int height = std::max<int>(1, static_cast<int>(av_rescale(high, width, wide)));
+  ASSIGN_OR_RETURN(AvPtr<AVFrame> small, turn.sideways() ? Scale(frame, codec, height, width)
+                                                         : Scale(frame, codec, width, height));
+  if (!turn.upright()) {
+    AvPtr<AVFrame> upright = NewPicture(width, height);
+    if (upright == nullptr) return absl::ResourceExhaustedError("no memory for a preview");
+    for (int plane = 0; plane < 3; ++plane) {
+      const auto size = [plane](int side) { return plane == 0 ? side : (side + 1) / 2; };
+      TurnPlane(turn, small->data[plane], small->linesize[plane], size(small->width),
+                size(small->height), upright->data[plane], upright->linesize[plane]);
+    }
+    small = std::move(upright);
+  }
+  small->color_range = AVCOL_RANGE_JPEG;
+  return small;
 }
 
 absl::StatusOr<std::string> EncodeJpeg(AVFrame* frame) {
@@ -81,7 +112,9 @@ absl::StatusOr<std::string> MakePreview(const std::vector<StreamPacket>& packets
     take();
   }
   if (shown == nullptr) return absl::DataLossError("no frame could be decoded");
-  ASSIGN_OR_RETURN(AvPtr<AVFrame> scaled, Scale(*shown));
+  Turn turn;
+  if (format.display_matrix != nullptr) turn = TurnOf(format.display_matrix->data());
+  ASSIGN_OR_RETURN(AvPtr<AVFrame> scaled, MakePicture(*shown, format.parameters->codec_id, turn));
   return EncodeJpeg(scaled.get());
 }
 

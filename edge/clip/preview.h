@@ -12,8 +12,9 @@ namespace gleaner::edge {
 
 inline constexpr int kPreviewWidth = 320;
 
-// A JPEG, at most kPreviewWidth wide, of the frame shown at `monotonic_ns`: the last one at or
-// before it, or the first of all. `packets` start at a keyframe; decoding stops at the frame.
+// A JPEG, upright and at most kPreviewWidth wide, of the frame shown at `monotonic_ns`: the last
+// one at or before it, or the first of all. `packets` start at a keyframe; decoding stops at the
+// frame.
 absl::StatusOr<std::string> MakePreview(const std::vector<StreamPacket>& packets,
                                         int64_t monotonic_ns);
 

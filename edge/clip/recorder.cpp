@@ -220,10 +220,10 @@ void Recorder::Impl::Finish() {
 }
 
 void Recorder::Impl::Work() {
+  std::function<void()> alive = [] {};
   for (bool finishing = false; !finishing;) {
     std::deque<std::function<void()>> tasks;
     bool overflowed = false;
-    std::function<void()> alive;
     {
       std::unique_lock lock(mutex_);
       if (clips_.empty() && inbox_.empty()) listening_ = false;
@@ -233,20 +233,18 @@ void Recorder::Impl::Work() {
       inbox_bytes_ = 0;
       overflowed = std::exchange(overflowed_, false);
       finishing = finishing_;
-      alive = alive_;
+      if (alive_) alive = alive_;
     }
     room_.notify_all();
-    if (alive) alive();
+    alive();
     for (const auto& task : tasks) {
       task();
-      if (alive) alive();
+      alive();
     }
-    if (overflowed) {
-      clips_.FailAll(absl::ResourceExhaustedError("storage could not follow the cameras"));
-    }
+    if (overflowed) clips_.CutAll();
     clips_.CommitDone(LastArrivals());
   }
-  clips_.CommitAll();
+  while (clips_.CommitOne()) alive();
 }
 
 std::vector<int64_t> Recorder::Impl::LastArrivals() const {

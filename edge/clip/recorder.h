@@ -13,7 +13,7 @@
 // that touches the disk happens on one thread of the recorder's own, in the order of the inbox, so
 // that no camera waits for it; the clips themselves (open_clips.h) belong to that thread. The inbox
 // is bounded: when it is full cameras wait for room, which is what paces a file that is read fast;
-// when storage hasn't made any in 2 s, the open clips fail with that as their reason.
+// when storage hasn't made any in 2 s, the open clips end there, with that in their shortfall.
 //
 // What can't be kept is never silent: a number whose clip can't be written ends FAILED with the
 // reason, a firing that the spool gives no number is counted in problem(), and the recorder goes
@@ -83,8 +83,9 @@ class Recorder {
   // What was lost last, for people; empty once a clip has been committed since. Firings that got no
   // number are told of for a good hour, whatever comes after: nothing else ever tells of them.
   std::string problem() const;
-  // `alive` is called on the recorder's thread while that makes progress, at least every ten
-  // seconds. It must not block.
+  // `alive` is called on the recorder's thread while that makes progress: at least every ten
+  // seconds while there is nothing to do, and for each packet and clip that is stored, in Finish()
+  // as well. It must not block.
   void SetAlive(std::function<void()> alive);
 
  private:

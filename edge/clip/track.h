@@ -1,13 +1,23 @@
 // One camera's part of a clip: decides which packets belong to the window, writes them, and knows
 // every frame's time for the manifest.
 //
-// Which packets: from the last keyframe at or before the window's start (or the first there is) to
-// the last frame before its end. Frames that follow the first keyframe in decode order but come
-// before it in presentation are left out: what they refer to isn't in the clip. With B-frames, a
-// frame that others in the window refer to is kept although it is shown a little after the end.
+// Which packets: from a keyframe at or before the window's start (or the first there is) to the
+// last frame before its end. Which keyframe: the last IDR picture, unless that is a minute older
+// than it need be; else the last one from which pictures are whole when the window starts (ring.h).
+// Frames that follow the first keyframe in decode order but come before it in presentation are left
+// out: what they refer to isn't in the clip. With B-frames, a frame that others in the window refer
+// to is kept although it is shown a little after the end.
 //
-// A change of the stream ends the track, with one exception: an encoder that took over from another
-// (see encoder.h) with the same codec, size and time base goes on in the same file.
+// A camera that refreshes its picture bit by bit has no keyframe that shows all of it. Its file
+// begins with a lead-in: packets from a recovery point up to the first whole picture, which is the
+// track's first frame. A decoder needs them; no frame of the manifest is among them.
+//
+// Of two frames at one time the second is left out: a manifest can't say it, and nothing else
+// writes one.
+//
+// A change of the stream ends the track, and so does a jump of the camera's clock. One exception:
+// an encoder that took over from another (see encoder.h) with the same codec, size and time base
+// goes on in the same file.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +29,7 @@
 
 #include "absl/status/status.h"
 #include "edge/clip/muxer.h"
+#include "edge/clip/open_start.h"
 #include "edge/clip/ring.h"
 #include "edge/spool/spool.h"
 #include "gleaner/v1/clip.pb.h"
@@ -60,20 +71,30 @@ class Track {
   v1::VideoTrack Describe() const;
   std::unique_ptr<ObjectWriter> TakeObject() { return std::move(object_); }
 
+  // How the video starts where that isn't at an IDR picture, for people; else empty.
+  std::string start_note() const;
   // Why the track ended before its window did; empty if it didn't. Complete after Finish().
   const std::string& cut() const { return cut_; }
   const std::string& camera() const { return camera_; }
+  // Frames that came in vain, because no keyframe did: it is too long ago for the pre-roll ring.
+  uint64_t without_keyframe() const { return muxer_ == nullptr ? without_keyframe_ : 0; }
+  // Frames that were left out because another one is shown at their time.
+  uint64_t same_time() const { return same_time_; }
   // How many bytes of a manifest Describe() and the object's checksums take, at most.
   uint64_t manifest_bytes() const;
 
-  // Packets from the last keyframe at or before the firing to the frame shown then.
-  const std::vector<StreamPacket>& preview() const { return preview_; }
+  // Packets from a keyframe at or before the firing to the frame shown then.
+  std::vector<StreamPacket> preview() const { return preview_.From(fired_ns_); }
+  bool has_preview() const { return !preview_.empty(); }
   bool preview_ready() const { return preview_ready_; }
   void DropPreview();
 
  private:
-  absl::Status Start();
+  absl::Status Start(const std::vector<StreamPacket>& packets);
   absl::Status Write(const StreamPacket& packet);
+  // Into the file, mended where the start isn't clean.
+  absl::Status Mux(const Packet& packet);
+  bool HasFrameAt(int64_t pts) const;
   void KeepForExtend(const StreamPacket& packet);
   void KeepForPreview(const StreamPacket& packet, int64_t dts_ns);
 
@@ -85,13 +106,19 @@ class Track {
   ClipWriter& clip_;
   std::unique_ptr<ObjectWriter> object_;
   std::unique_ptr<Muxer> muxer_;              // null before the start
-  std::deque<StreamPacket> waiting_;          // before the start: the last group of pictures
+  PacketRing waiting_;                        // before the start
   std::deque<StreamPacket> after_;            // past the end, for Extend()
   uint64_t after_bytes_ = 0;                  // of after_
   bool after_full_ = false;                   // some of what came past the end was let go
   std::shared_ptr<const StreamInfo> stream_;  // of the newest packet written
   std::string encoder_;                       // "a", or "a+b" after a fail-over
   VideoFormat format_;                        // of the file
+  bool clean_start_ = true;                   // the file starts at an IDR picture
+  bool has_lead_in_ = false;                  // and not all of what it holds is whole
+  int64_t file_pts_ = 0;                      // of the keyframe that the file starts at
+  int64_t file_ns_ = 0;                       // the moment of that
+  uint32_t lead_in_left_ = 0;                 // reference frames until pictures are whole
+  std::unique_ptr<OpenStart> open_start_;     // null where there is nothing to mend (any more)
   std::vector<int64_t> frames_;               // PTS in decode order, in the camera's ticks
   uint64_t delta_bytes_ = 0;                  // of pts_delta in the manifest, estimated
   int64_t first_pts_ = 0;
@@ -100,10 +127,13 @@ class Track {
   int64_t last_ns_ = 0;
   int64_t last_duration_ = 1;
   int64_t last_dts_ = INT64_MIN;
+  uint32_t run_ = 0;
+  uint64_t without_keyframe_ = 0;
+  uint64_t same_time_ = 0;
   bool past_end_ = false;
   bool finished_ = false;
   std::string cut_;
-  std::vector<StreamPacket> preview_;
+  PacketRing preview_;
   bool preview_ready_ = false;
 };
 

@@ -5,6 +5,7 @@
 
 #include "common/log.h"
 #include "common/status.h"
+#include "common/text.h"
 #include "edge/clip/decoder.h"
 #include "edge/clip/encoder.h"
 #include "fmt/format.h"
@@ -51,6 +52,7 @@ class Transcoder::Impl {
   std::vector<std::string> candidates_;  // encoders not yet tried
   std::string encoder_name_;
   std::unique_ptr<Encoder> encoder_;  // null before the first frame
+  bool seen_ = false;                 // the first frame: it says what the colours are
   bool announced_ = false;            // on_format was called for encoder_
   uint64_t in_flight_ = 0;            // frames that encoder_ holds
   int64_t last_pts_ = INT64_MIN;
@@ -58,6 +60,7 @@ class Transcoder::Impl {
   int64_t duration_ = 1;    // of the newest input packet, in ticks
   int64_t mapped_pts_ = 0;  // a PTS
   int64_t mapped_ns_ = 0;   // and its moment
+  uint32_t run_ = 0;        // of the newest input packet
   uint64_t damaged_ = 0;
 };
 
@@ -84,6 +87,8 @@ absl::Status Transcoder::Impl::OnPacket(const Packet& packet) {
   mapped_pts_ = packet.pts;
   mapped_ns_ = packet.monotonic_ns;
   duration_ = std::max<int64_t>(1, packet.data->duration);
+  // A clip of the new run needs a keyframe to start with.
+  if (std::exchange(run_, packet.run) != packet.run) last_keyframe_ns_ = INT64_MIN;
   if (absl::Status status = decoder_->Send(packet.data.get()); !status.ok()) {
     if (++damaged_ == 1) {
       LOG_WARN("{} packet at {}: {}; it is skipped, as others like it will be", input_.codec,
@@ -132,8 +137,11 @@ absl::Status Transcoder::Impl::OnFrame(AvPtr<AVFrame> decoded) {
 
 absl::StatusOr<AvPtr<AVFrame>> Transcoder::Impl::Convert(AvPtr<AVFrame> frame) {
   const auto from = static_cast<AVPixelFormat>(frame->format);
+  const AVCodecID codec = input_.parameters->codec_id;
+  const Colours colours = ColoursOf(*frame, codec);
+  if (!std::exchange(seen_, true)) settings_.colours = colours;  // and so it stays
   if (from == AV_PIX_FMT_YUV420P && frame->width == settings_.width &&
-      frame->height == settings_.height && frame->color_range != AVCOL_RANGE_JPEG) {
+      frame->height == settings_.height && !IsFullRange(*frame) && colours == settings_.colours) {
     return frame;
   }
   if (convert_ == nullptr || convert_from_ != from || frame->width != input_.width ||
@@ -143,10 +151,11 @@ absl::StatusOr<AvPtr<AVFrame>> Transcoder::Impl::Convert(AvPtr<AVFrame> frame) {
       input_.height = frame->height;
     }
     convert_.reset(sws_getContext(frame->width, frame->height, from, settings_.width,
-                                  settings_.height, AV_PIX_FMT_YUV420P, SWS_FAST_BILINEAR, nullptr,
-                                  nullptr, nullptr));
+                                  settings_.height, AV_PIX_FMT_YUV420P, ScalerFlags(*frame),
+                                  nullptr, nullptr, nullptr));
     convert_from_ = from;
     if (convert_ == nullptr) return absl::InvalidArgumentError("pixels that can't be converted");
+    SetColours(*frame, codec, settings_.colours, /*to_full_range=*/false, convert_.get());
   }
   AvPtr<AVFrame> converted = NewFrame();
   converted->format = AV_PIX_FMT_YUV420P;
@@ -156,6 +165,7 @@ absl::StatusOr<AvPtr<AVFrame>> Transcoder::Impl::Convert(AvPtr<AVFrame> frame) {
     return AvStatus(error, "conversion");
   }
   converted->color_range = AVCOL_RANGE_MPEG;
+  converted->colorspace = settings_.colours.matrix;
   return converted;
 }
 
@@ -186,8 +196,8 @@ absl::Status Transcoder::Impl::Encode(const AVFrame& frame) {
       Emit(std::move(packets));
       return absl::OkStatus();
     }
-    LOG_ERROR("encoder {} failed: {}; {} frames lost with it", encoder_name_, Message(status),
-              in_flight_ - 1);
+    LOG_ERROR("encoder {} failed: {}; {} lost with it", encoder_name_, Message(status),
+              Count(static_cast<uint64_t>(in_flight_ - 1), "frame"));
     encoder_.reset();
     if (candidates_.empty()) {
       return absl::UnavailableError(fmt::format("encoder {} failed ({}) and no other is left",
@@ -208,6 +218,7 @@ void Transcoder::Impl::Emit(std::vector<AvPtr<AVPacket>> packets) {
       format.time_base = input_.time_base;
       format.frames_per_s = input_.frames_per_s;
       format.parameters = ParametersFrom(encoder_->codec(), settings_, *data);
+      format.display_matrix = input_.display_matrix;
       callbacks_.on_format(format, encoder_name_);
     }
     data->duration = duration_;
@@ -217,6 +228,7 @@ void Transcoder::Impl::Emit(std::vector<AvPtr<AVPacket>> packets) {
     packet.monotonic_ns = MonotonicNs(data->pts);
     packet.size_bytes = static_cast<size_t>(data->size);
     packet.keyframe = (data->flags & AV_PKT_FLAG_KEY) != 0;
+    packet.run = run_;
     packet.data = std::shared_ptr<const AVPacket>(data.release(), AvDeleter());
     callbacks_.on_packet(packet);
   }

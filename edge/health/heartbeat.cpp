@@ -8,7 +8,11 @@
 #include <utility>
 
 #include "common/backoff.h"
+#include "common/limits.h"
 #include "common/log.h"
+#include "common/log_throttle.h"
+#include "common/name.h"
+#include "common/printable.h"
 #include "common/status.h"
 #include "common/version.h"
 #include "edge/health/process_usage.h"
@@ -21,8 +25,14 @@ namespace gleaner::edge {
 namespace {
 
 constexpr size_t kMaxVersionBytes = 64;
+constexpr int kMaxProblems = 16;
+constexpr size_t kMaxPartBytes = 96;
 constexpr size_t kMaxProblemBytes = 512;
+constexpr size_t kMaxNoticeBytes = 256;
 constexpr uint32_t kMaxIntervalS = 3600;
+// 2020 and 2200: a server's clock is between them.
+constexpr int64_t kEarliestNs = 1'577'836'800 * kNanosPerSecond;
+constexpr int64_t kLatestNs = 7'258'118'400 * kNanosPerSecond;
 constexpr int64_t kClockOffWorthALineNs = 5 * kNanosPerSecond;
 
 void FillNow(Clock& clock, v1::Instant* now) {
@@ -45,16 +55,44 @@ void Fill(const SpoolStats& stats, v1::SpoolHealth* health) {
   health->set_quarantined(stats.quarantined);
 }
 
-void Fill(const UploadStats& stats, uint64_t rate_bytes_per_s, v1::UploadHealth* health) {
-  health->set_state(stats.state);
-  health->set_sent_bytes_total(stats.sent_bytes);
-  health->set_resent_bytes_total(stats.resent_bytes);
-  health->set_cuts_total(stats.cuts);
-  health->set_rate_bytes_per_s(rate_bytes_per_s);
-  health->set_cap_bytes_per_s(stats.cap_bytes_per_s);
+void Fill(const std::vector<v1::Problem>& problems, v1::HeartbeatRequest* request) {
+  for (const v1::Problem& problem : problems) {
+    if (request->problems_size() == kMaxProblems) break;
+    v1::Problem* told = request->add_problems();
+    told->set_part(Shorten(problem.part(), kMaxPartBytes));
+    told->set_text(Shorten(problem.text(), kMaxProblemBytes));
+  }
+  // For a server that doesn't know the list.
+  if (!request->problems().empty()) request->set_problem(request->problems(0).text());
+}
+
+// The server's words for people, as it may say them; what is too much is left out.
+std::vector<v1::CameraNotice> Notices(const v1::HeartbeatResponse& response) {
+  std::vector<v1::CameraNotice> notices;
+  for (const v1::CameraNotice& said : response.notices()) {
+    if (notices.size() == kMaxCameras) break;
+    if (!IsName(said.camera())) continue;
+    v1::CameraNotice& notice = notices.emplace_back(said);
+    notice.set_text(Shorten(said.text(), kMaxNoticeBytes));
+    for (char& c : *notice.mutable_text()) {
+      if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = ' ';
+    }
+  }
+  return notices;
 }
 
 }  // namespace
+
+v1::UploadHealth ToHealth(const UploadStats& stats, uint64_t rate_bytes_per_s) {
+  v1::UploadHealth health;
+  health.set_state(stats.state);
+  health.set_sent_bytes_total(stats.sent_bytes);
+  health.set_resent_bytes_total(stats.resent_bytes);
+  health.set_cuts_total(stats.cuts);
+  health.set_rate_bytes_per_s(rate_bytes_per_s);
+  health.set_cap_bytes_per_s(stats.cap_bytes_per_s);
+  return health;
+}
 
 HeartbeatOptions HeartbeatOptions::Read(ConfigReader& reader) {
   HeartbeatOptions options;
@@ -86,7 +124,8 @@ class Heartbeat::Impl {
   absl::Status Hello(const std::stop_token& stop);
   absl::Status Beat(const std::stop_token& stop);
   v1::HeartbeatRequest Collect();
-  // Whether a connection may have come and gone since the last hello.
+  // Whether a connection may have come and gone since the last hello, or it says what is no longer
+  // so.
   bool HelloDue();
   void Follow(const v1::Policy& policy);
   void NoteServerTime(int64_t server_unix_ns, int64_t sent_ns);
@@ -108,11 +147,13 @@ class Heartbeat::Impl {
   ProcessMeter meter_;
   std::shared_ptr<grpc::Channel> channel_;  // that the last hello went over
   uint64_t losses_ = 0;                     // of the link, at the last hello
+  std::string told_;                        // that hello, serialized
   int64_t interval_ns_;
   std::string policy_;  // the last one seen, serialized
   uint64_t last_sent_bytes_ = 0;
   int64_t last_collect_ns_ = 0;
   bool clock_warned_ = false;
+  LogThrottle log_throttle_{clock_};
 
   mutable std::mutex mutex_;
   HeartbeatStats stats_;
@@ -140,13 +181,15 @@ void Heartbeat::Impl::Run(std::stop_token stop) {
 bool Heartbeat::Impl::HelloDue() {
   const std::shared_ptr<grpc::Channel> channel = link_.Channel();
   return channel_ != channel || losses_ != link_.losses() ||
-         channel->GetState(false) != GRPC_CHANNEL_READY;
+         channel->GetState(false) != GRPC_CHANNEL_READY ||
+         sources_.hello().SerializeAsString() != told_;
 }
 
 absl::Status Heartbeat::Impl::Hello(const std::stop_token& stop) {
   const uint64_t losses = link_.losses();
   const std::shared_ptr<grpc::Channel> channel = link_.Channel();
   v1::HelloRequest request = sources_.hello();
+  std::string told = request.SerializeAsString();
   request.set_software_version(std::string(Version()));
   FillNow(clock_, request.mutable_now());
   v1::HelloResponse response;
@@ -157,6 +200,7 @@ absl::Status Heartbeat::Impl::Hello(const std::stop_token& stop) {
   }));
   channel_ = channel;
   losses_ = losses;
+  told_ = std::move(told);
   Change([](HeartbeatStats& stats) { ++stats.hellos; });
   NoteServerTime(response.server_unix_ns(), sent_ns);
   if (response.has_policy()) Follow(response.policy());
@@ -174,6 +218,7 @@ absl::Status Heartbeat::Impl::Beat(const std::stop_token& stop) {
   Change([](HeartbeatStats& stats) { ++stats.heartbeats; });
   NoteServerTime(response.server_unix_ns(), sent_ns);
   if (response.has_policy()) Follow(response.policy());
+  if (sources_.notices) sources_.notices(Notices(response));
   return absl::OkStatus();
 }
 
@@ -192,7 +237,8 @@ v1::HeartbeatRequest Heartbeat::Impl::Collect() {
                                    static_cast<double>(now - last_collect_ns_));
     }
     last_sent_bytes_ = upload.sent_bytes;
-    Fill(upload, rate, request.mutable_upload());
+    *request.mutable_upload() = ToHealth(upload, rate);
+    Change([rate](HeartbeatStats& stats) { stats.upload_rate_bytes_per_s = rate; });
   }
   last_collect_ns_ = now;
   const ProcessUsage usage = meter_.Read();
@@ -202,7 +248,7 @@ v1::HeartbeatRequest Heartbeat::Impl::Collect() {
   if (sources_.cameras) {
     for (v1::CameraHealth& camera : sources_.cameras()) *request.add_cameras() = std::move(camera);
   }
-  if (sources_.problem) request.set_problem(Shorten(sources_.problem(), kMaxProblemBytes));
+  if (sources_.problems) Fill(sources_.problems(), &request);
   return request;
 }
 
@@ -210,7 +256,9 @@ void Heartbeat::Impl::Follow(const v1::Policy& policy) {
   std::string bytes = policy.SerializeAsString();
   if (bytes == policy_) return;
   policy_ = std::move(bytes);
-  if (policy.version().size() > kMaxVersionBytes || policy.heartbeat_interval_s() > kMaxIntervalS) {
+  if (policy.version().size() > kMaxVersionBytes ||
+      Printable(policy.version()) != policy.version() ||
+      policy.heartbeat_interval_s() > kMaxIntervalS) {
     LOG_WARN("policy \"{}\" is out of bounds and not followed: heartbeat_interval_s = {}",
              Shorten(policy.version(), kMaxVersionBytes), policy.heartbeat_interval_s());
     return;
@@ -224,6 +272,13 @@ void Heartbeat::Impl::Follow(const v1::Policy& policy) {
 
 void Heartbeat::Impl::NoteServerTime(int64_t server_unix_ns, int64_t sent_ns) {
   if (server_unix_ns == 0) return;
+  if (server_unix_ns < kEarliestNs || server_unix_ns > kLatestNs) {
+    if (const auto more = log_throttle_.Admit("times of the server that can't be")) {
+      LOG_WARN("the server's clock says {} s since 1970: not believed{}",
+               server_unix_ns / kNanosPerSecond, *more);
+    }
+    return;
+  }
   if (sources_.server_time) sources_.server_time(server_unix_ns, sent_ns, clock_.MonotonicNs());
   const int64_t ahead_ns = server_unix_ns - clock_.WallNs();
   Change([&](HeartbeatStats& stats) { stats.server_ahead_ns = ahead_ns; });
@@ -236,11 +291,12 @@ void Heartbeat::Impl::NoteServerTime(int64_t server_unix_ns, int64_t sent_ns) {
 }
 
 void Heartbeat::Impl::NoteResult(const absl::Status& status) {
-  const std::string problem = status.ok() ? "" : fmt::format("heartbeat: {}", status.ToString());
+  const std::string problem = status.ok() ? "" : fmt::format("heartbeat: {}", Message(status));
   bool was_connected = false;
   bool news = false;
   Change([&](HeartbeatStats& stats) {
     was_connected = std::exchange(stats.connected, status.ok());
+    if (!status.ok()) stats.upload_rate_bytes_per_s = 0;
     news = std::exchange(stats.problem, problem) != problem;
   });
   if (!status.ok() && news) LOG_WARN("{}", problem);

@@ -1,7 +1,7 @@
-// Tells the cloud how the device is (FleetService): a hello after each connection, then a heartbeat
-// at the policy's interval; brings home the policy. With the server away it keeps trying, with
-// back-off, and the device goes on by itself under the policy it had last, or its own configuration
-// after a restart.
+// Tells the cloud how the device is (FleetService): a hello after each connection and when what it
+// says has changed (a camera is open at last), then a heartbeat at the policy's interval; brings
+// home the policy. With the server away it keeps trying, with back-off, and the device goes on by
+// itself under the policy it had last, or its own configuration after a restart.
 #pragma once
 
 #include <cstdint>
@@ -40,7 +40,11 @@ struct HeartbeatSources {
   std::function<SpoolStats()> spool;
   std::function<UploadStats()> upload;
   std::function<std::vector<v1::CameraHealth>()> cameras;
-  std::function<std::string()> problem;  // the newest worth a person's eye, empty if none
+  // What is wrong beside the cameras, the gravest first; bounded here.
+  std::function<std::vector<v1::Problem>()> problems;
+  // Where the server's findings about cameras go, with each answer: all that hold, their text
+  // printable and cut to its bound. May be empty.
+  std::function<void(const std::vector<v1::CameraNotice>&)> notices;
   // Where the server's time goes, see CheckedClock::Check.
   std::function<void(int64_t server_unix_ns, int64_t sent_ns, int64_t received_ns)> server_time;
 };
@@ -51,8 +55,12 @@ struct HeartbeatStats {
   uint64_t heartbeats = 0;      // answered
   std::string policy_version;   // in force; empty = the device's own configuration
   int64_t server_ahead_ns = 0;  // the server's wall time less ours, as of the last answer
-  std::string problem;          // why it isn't connected, for people
+  // Between the last two heartbeats; 0 while it isn't connected.
+  uint64_t upload_rate_bytes_per_s = 0;
+  std::string problem;  // why it isn't connected, for people
 };
+
+v1::UploadHealth ToHealth(const UploadStats& stats, uint64_t rate_bytes_per_s);
 
 // Thread-safe but for Run().
 class Heartbeat {

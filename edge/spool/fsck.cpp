@@ -7,17 +7,19 @@
 
 #include <filesystem>
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "absl/cleanup/cleanup.h"
 #include "common/clock.h"
 #include "common/file.h"
 #include "common/limits.h"
 #include "common/log.h"
+#include "common/message_json.h"
 #include "common/status.h"
+#include "common/text.h"
 #include "edge/spool/ledger_reader.h"
 #include "edge/spool/spool_impl.h"
 #include "gleaner/v1/clip.pb.h"
+#include "gleaner/v1/status.pb.h"
 
 namespace gleaner::edge {
 namespace {
@@ -224,27 +226,30 @@ std::string FsckReport::ToText() const {
         problem.key.sequence == 0 ? "" : fmt::format("clip {}: ", ToString(problem.key)),
         problem.what, problem.repaired ? " (quarantined)" : "");
   }
-  text += fmt::format("{}: {} clips, {} blocks, {} bytes read, {} quarantined: {}\n", directory,
-                      clips, blocks, bytes, quarantined,
-                      ok() ? "sound" : fmt::format("{} problems", problems.size()));
+  text += fmt::format("{}: {}, {}, {} read, {} quarantined: {}\n", directory, Count(clips, "clip"),
+                      Count(blocks, "block"), HumanBytes(bytes), quarantined,
+                      ok() ? "sound" : Count(problems.size(), "problem"));
   return text;
 }
 
 std::string FsckReport::ToJson() const {
-  nlohmann::ordered_json json = {{"directory", directory},
-                                 {"ok", ok()},
-                                 {"clips", clips},
-                                 {"blocks", blocks},
-                                 {"bytes", bytes},
-                                 {"quarantined", quarantined},
-                                 {"problems", nlohmann::json::array()}};
+  v1::SpoolCheck check;
+  check.set_directory(ValidUtf8(directory));
+  check.set_ok(ok());
+  check.set_clips(clips);
+  check.set_quarantined(quarantined);
+  check.set_blocks(blocks);
+  check.set_bytes(bytes);
   for (const FsckProblem& problem : problems) {
-    json["problems"].push_back({{"boot_id", Hex(AsBytes(problem.key.boot_id))},
-                                {"sequence", problem.key.sequence},
-                                {"what", problem.what},
-                                {"repaired", problem.repaired}});
+    v1::SpoolFault* fault = check.add_faults();
+    if (problem.key.sequence != 0) {
+      fault->mutable_key()->set_boot_id(std::string(AsBytes(problem.key.boot_id)));
+      fault->mutable_key()->set_sequence(problem.key.sequence);
+    }
+    fault->set_what(ValidUtf8(problem.what));
+    fault->set_repaired(problem.repaired);
   }
-  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+  return gleaner::ToJson(check);
 }
 
 }  // namespace gleaner::edge

@@ -27,7 +27,7 @@ struct FsckReport {
   bool ok() const { return problems.empty(); }
   // A line a problem and a summary, for people.
   std::string ToText() const;
-  // One JSON object: {"ok", "clips", …, "problems": [{"boot_id", "sequence", "what", "repaired"}]}.
+  // A SpoolCheck, as proto/gleaner/v1/status.proto has it.
   std::string ToJson() const;
 };
 

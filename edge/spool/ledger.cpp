@@ -90,12 +90,7 @@ absl::Status ClipLedger::Connect() {
       if (Pragma(*db_, "application_id") != kLedgerApplicationId) {
         return absl::DataLossError("not a spool's ledger");
       }
-      const int64_t format = Pragma(*db_, "user_version");
-      if (format > kLedgerFormat) {
-        return absl::FailedPreconditionError(
-            fmt::format("{} was made by a newer version (format {}, this one reads {})",
-                        options_.path, format, kLedgerFormat));
-      }
+      RETURN_IF_ERROR(CheckLedgerFormat(options_.path, Pragma(*db_, "user_version")));
       db_->exec("PRAGMA journal_mode = WAL");  // if growing was cut short
       page_bytes_ = static_cast<uint64_t>(Pragma(*db_, "page_size"));
       pages_ = static_cast<uint64_t>(Pragma(*db_, "page_count"));

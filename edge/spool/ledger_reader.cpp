@@ -23,11 +23,7 @@ absl::StatusOr<std::unique_ptr<SQLite::Database>> OpenLedgerReadOnly(const std::
     if (db->execAndGet("PRAGMA application_id").getInt() != kLedgerApplicationId) {
       return absl::DataLossError(fmt::format("{} is not a spool's ledger", path));
     }
-    const int format = db->execAndGet("PRAGMA user_version").getInt();
-    if (format != kLedgerFormat) {
-      return absl::FailedPreconditionError(
-          fmt::format("{} has format {}, this version reads {}", path, format, kLedgerFormat));
-    }
+    RETURN_IF_ERROR(CheckLedgerFormat(path, db->execAndGet("PRAGMA user_version").getInt64()));
     return db;
   } catch (const SQLite::Exception& exception) {
     return FromSqlite(exception);

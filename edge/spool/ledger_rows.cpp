@@ -100,6 +100,14 @@ PartRow ToPart(SQLite::Statement& row) {
 
 }  // namespace
 
+absl::Status CheckLedgerFormat(const std::string& path, int64_t format) {
+  if (format <= kLedgerFormat) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      fmt::format("{} was made by a newer version of gleaner-edge (format {}, this one reads {}). "
+                  "Nothing was changed: install that version again, or let it send its clips first",
+                  path, format, kLedgerFormat));
+}
+
 std::string_view Name(ClipState state) {
   switch (state) {
     case ClipState::kCapturing:

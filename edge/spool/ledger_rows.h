@@ -19,6 +19,9 @@
 namespace gleaner::edge {
 
 inline constexpr int kLedgerFormat = 1;
+// FAILED_PRECONDITION if a newer version made the ledger at `path`. It is then left as it is: what
+// waits in it can still be sent by that version.
+absl::Status CheckLedgerFormat(const std::string& path, int64_t format);
 inline constexpr int kLedgerApplicationId = 0x476c6e72;  // "Glnr", in the header of the file
 extern const char kLedgerSchema[];
 

@@ -165,6 +165,9 @@ struct SpoolOptions {
   // From the [spool] table: directory ("/var/lib/gleaner-edge"), quota (2 GiB; 16 MiB to 1 TiB),
   // when_full, max_age.
   static SpoolOptions Read(ConfigReader& reader);
+  // Notes in `reader`, the [spool] table, a quota that the disk can never hold, and warns of one
+  // that it can't hold now.
+  void CheckDisk(ConfigReader& reader) const;
 };
 
 // One object of a clip at rest.

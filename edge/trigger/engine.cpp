@@ -10,10 +10,12 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
-#include "common/clip_key.h"
 #include "common/limits.h"
+#include "common/name.h"
 #include "common/status.h"
+#include "edge/trigger/detector/detector.h"
 #include "edge/trigger/evaluator.h"
+#include "edge/trigger/reach.h"
 
 namespace gleaner::edge {
 namespace {
@@ -52,6 +54,7 @@ struct ActiveRule {
 
   Firing Fire(bool extends) {
     fired = true;
+    openings += extends ? 0 : 1;
     last_ns = now_ns;
     return {options, now_ns, extends};
   }
@@ -64,7 +67,13 @@ struct ActiveRule {
   bool open = false;      // the newest clip takes extensions, as far as we have heard
   int64_t opened_ns = 0;  // first firing of the newest clip
   int64_t last_ns = 0;    // newest firing
+  uint64_t openings = 0;
 };
+
+// Of a signal as it is written in a rule: its last part is the detector's name.
+ValueRange RangeOfSignal(std::string_view signal) {
+  return DetectorRange(signal.substr(signal.rfind('.') + 1));
+}
 
 // The evaluator of a rule whose expression is sound and reads nothing but `signals`.
 absl::StatusOr<Evaluator> Compile(const std::string& when,
@@ -74,7 +83,9 @@ absl::StatusOr<Evaluator> Compile(const std::string& when,
     if (std::none_of(signals.begin(), signals.end(),
                      [&](const std::string& known) { return SignalMatches(name, known); })) {
       return absl::InvalidArgumentError(
-          fmt::format("no signal is called {}; there are: {}", name, fmt::join(signals, ", ")));
+          signals.empty() ? fmt::format("no signal is called {}: there is no camera", name)
+                          : fmt::format("no signal is called {}; there are: {}", name,
+                                        fmt::join(signals, ", ")));
     }
   }
   Evaluator evaluator(expression, signals);
@@ -91,12 +102,16 @@ RuleOptions RuleOptions::Read(ConfigReader& reader, const std::vector<std::strin
   RuleOptions rule;
   rule.name = reader.RequiredString("name");
   if (!rule.name.empty() && !IsName(rule.name)) {
-    reader.Error("name", "1 to 63 of a-z, 0-9 and -, not starting with -");
+    reader.Error("name", NotAName(rule.name));
   }
   rule.when = reader.RequiredString("when");
   if (!rule.when.empty()) {
     if (auto evaluator = Compile(rule.when, signals); !evaluator.ok()) {
       reader.Error("when", Message(evaluator.status()));
+    } else {
+      const Reach reach = JudgeReach(*ParseExpression(rule.when), RangeOfSignal);
+      if (!reach.never.empty()) reader.Error("when", reach.never);
+      for (const std::string& idle : reach.idle) reader.Warn("when", idle);
     }
   }
   rule.pre_ns = reader.DurationNs("pre", rule.pre_ns, {0, kMaxPartNs});
@@ -180,6 +195,13 @@ void TriggerEngine::OnClipGone(std::string_view rule, int64_t monotonic_ns) {
     // What was fired before the newest clip was opened is about an older one.
     if (active.options->name == rule && monotonic_ns >= active.opened_ns) active.open = false;
   }
+}
+
+std::vector<RuleStats> TriggerEngine::stats() const {
+  std::vector<RuleStats> all;
+  std::lock_guard lock(impl_->mutex);
+  for (const ActiveRule& rule : impl_->rules) all.push_back({rule.openings, rule.last_ns});
+  return all;
 }
 
 const std::vector<RuleOptions>& TriggerEngine::rules() const { return impl_->options; }

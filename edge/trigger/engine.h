@@ -47,8 +47,9 @@ struct RuleOptions {
   int64_t max_clip_ns = 60 * kNanosPerSecond;
   uint32_t priority = 5;  // 0 to 9
 
-  // Reads one [[rule]] table; mistakes are noted in `reader`, the expression's included, and that
-  // it reads what none of `signals` can be.
+  // Reads one [[rule]] table; mistakes are noted in `reader`, the expression's included, that it
+  // reads what none of `signals` can be, and that it can never be true. Parts of it that decide
+  // nothing are warned of.
   static RuleOptions Read(ConfigReader& reader, const std::vector<std::string>& signals);
 };
 
@@ -58,6 +59,12 @@ struct Firing {
   int64_t monotonic_ns = 0;
   // Only extends the rule's open clip; where there is none the engine wants to hear of it.
   bool extends = false;
+};
+
+// Since the engine began.
+struct RuleStats {
+  uint64_t firings = 0;  // that opened a clip
+  int64_t last_ns = 0;   // the newest firing of either kind, on the rule's time; 0 before the first
 };
 
 // Thread-safe: detectors of several cameras write to it from their own threads.
@@ -86,6 +93,8 @@ class TriggerEngine : public SampleSink {
   // The qualified names of the signals that a rule's expression reads, for evidence; empty for an
   // unknown rule.
   std::vector<std::string> SignalsOf(std::string_view rule) const;
+  // In the order of rules().
+  std::vector<RuleStats> stats() const;
 
   ~TriggerEngine() override;
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <string>
 
 namespace gleaner::edge {
@@ -17,6 +18,12 @@ struct SignalSample {
   // The value is stale, and the signal without a value, once it has held this long: a camera that
   // was lost in the middle of motion must not hold its rule true. 0: a value never goes stale.
   int64_t valid_ns = 0;
+};
+
+// What a signal's values can be, both ends included.
+struct ValueRange {
+  double min = -std::numeric_limits<double>::infinity();
+  double max = std::numeric_limits<double>::infinity();
 };
 
 // Receives samples; per signal in order of time. Not thread-safe unless it says so.

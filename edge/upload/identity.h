@@ -17,13 +17,14 @@ struct Identity {
   std::string key_pem;
   std::string name;  // the common name of the device's certificate; the cloud calls the device so
   int64_t not_after_unix_s = 0;
-  // What works now but wants a person: expired, not valid yet, a key that others may read.
+  // What works now but wants a person: expired, not valid yet.
   std::vector<std::string> warnings;
 };
 
-// Reads the three files. NOT_FOUND or PERMISSION_DENIED where a file can't be read,
-// INVALID_ARGUMENT where it is not PEM of the right kind, or where the key is not the
-// certificate's. `wall_unix_s` is what the device believes the time is; since that may be wrong, a
+// Reads the three files. NOT_FOUND or PERMISSION_DENIED where a file can't be read, or where a key
+// can be read by too many (see ReadSecret); INVALID_ARGUMENT where it is not PEM of the right kind,
+// where the key is not the certificate's, or where the certificate gives no name (see
+// DeviceNameIn). `wall_unix_s` is what the device believes the time is; since that may be wrong, a
 // certificate out of its dates is a warning only: the server decides.
 absl::StatusOr<Identity> LoadIdentity(const std::string& ca, const std::string& certificate,
                                       const std::string& key, int64_t wall_unix_s);

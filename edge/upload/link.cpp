@@ -24,10 +24,10 @@ constexpr int kKeepaliveTimeoutMs = 20'000;
 constexpr int kReconnectFirstMs = 1'000;
 constexpr int kReconnectMaxMs = 30'000;
 constexpr int kConnectTimeoutMs = 10'000;
-// A chunk or an offer is a little over 256 KiB, a ledger report may be longer; what comes back is
-// small.
-constexpr int kMaxSendBytes = 4 << 20;
-constexpr int kMaxReceiveBytes = 1 << 20;
+// A chunk or an offer is a little over 256 KiB, a ledger report may be longer. What comes back is
+// small, two thousand keys at the most; parsed, a message may take forty times its size.
+constexpr int kMaxSendBytes = 2 << 20;
+constexpr int kMaxReceiveBytes = 256 << 10;
 
 // "host:port" or "[v6]:port" → host, or empty if it isn't that.
 std::string_view HostOf(std::string_view text) {
@@ -73,13 +73,13 @@ LinkOptions LinkOptions::Read(ConfigReader& reader) {
   }
   if (options.plaintext) {
     // Allowed to stay in the file, so that a switch to plaintext is one line.
-    options.ca = reader.String("ca", "");
-    options.certificate = reader.String("certificate", "");
-    options.key = reader.String("key", "");
+    options.ca = reader.Path("ca", "");
+    options.certificate = reader.Path("certificate", "");
+    options.key = reader.Path("key", "");
   } else {
-    options.ca = reader.RequiredString("ca");
-    options.certificate = reader.RequiredString("certificate");
-    options.key = reader.RequiredString("key");
+    options.ca = reader.RequiredPath("ca");
+    options.certificate = reader.RequiredPath("certificate");
+    options.key = reader.RequiredPath("key");
   }
   return options;
 }
@@ -112,7 +112,10 @@ absl::Status Link::LoadFiles() {
                     options_.certificate, identity.name, identity_.name));
   }
   identity_ = std::move(identity);
-  for (const std::string& warning : identity_.warnings) LOG_WARN("{}", warning);
+  // Of the first files the configuration has told.
+  if (channel_ != nullptr) {
+    for (const std::string& warning : identity_.warnings) LOG_WARN("{}", warning);
+  }
   return absl::OkStatus();
 }
 
@@ -144,6 +147,10 @@ std::shared_ptr<grpc::Channel> Link::NewChannel() const {
   if (IsLoopback(options_.server)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetMaxSendMessageSize(kMaxSendBytes);
   arguments.SetMaxReceiveMessageSize(kMaxReceiveBytes);
+  // The bound on messages is on what comes, not on what that unpacks to: see
+  // cloud/rpc/device_server.h, which says the same of what we send.
+  arguments.SetInt(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1 << GRPC_COMPRESS_NONE);
+  arguments.SetInt(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
   arguments.SetUserAgentPrefix(fmt::format("gleaner-edge/{}", Version()));
 
   if (options_.plaintext) {

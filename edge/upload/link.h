@@ -46,8 +46,9 @@ bool IsLoopback(std::string_view host_and_port);
 // Thread-safe.
 class Link {
  public:
-  // Reads and checks the identity (see LoadIdentity), logs its warnings. INVALID_ARGUMENT for
-  // plaintext to anything but loopback. Doesn't connect.
+  // Reads and checks the identity (see LoadIdentity), whose warnings the configuration has told;
+  // those of renewed files are logged. INVALID_ARGUMENT for plaintext to anything but loopback.
+  // Doesn't connect.
   static absl::StatusOr<std::unique_ptr<Link>> Open(LinkOptions options, Clock& clock);
 
   // The channel for the next call or stream. Not connected yet when it is new; the call does that.

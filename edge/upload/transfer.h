@@ -3,7 +3,7 @@
 //
 //   kWaiting ─Offered→ kOffered ─OnGrant→ kSending ─(receipt: the uploader releases the clip)
 //      ↑                  │                  │
-//      └──── Restart: stream cut, lease fenced, "not now" ────┘
+//      └──────── Restart: stream cut, lease fenced ───────────┘
 #pragma once
 
 #include <cstdint>
@@ -49,14 +49,8 @@ class Transfer {
   // Of all objects, as the server said.
   uint64_t durable_bytes() const;
 
-  // When it may be offered (again), on the monotonic clock.
-  int64_t not_before_ns = 0;
-  // In a row, without anything getting durable in between.
-  int refusals = 0;
-  // Over the clip's life in this process.
-  int damaged = 0;  // DATA_LOSS refusals
-  int breaches =
-      0;  // streams that the server closed over the protocol while this clip was under way
+  // When something of it was last sent or answered, on the monotonic clock.
+  int64_t moved_ns = 0;
 
  private:
   struct Object {

@@ -15,16 +15,18 @@ namespace gleaner::edge {
 namespace {
 
 constexpr int64_t kSetAsideNs = 600 * kNanosPerSecond;
-constexpr int64_t kMaxRetryNs = 3600 * kNanosPerSecond;  // however long a refusal asks for
+constexpr int64_t kMaxRetryNs = 600 * kNanosPerSecond;  // however long a refusal asks for
 constexpr int kMaxDamaged = 3;
 constexpr int kMaxReadErrors = 3;
 constexpr int kMaxBreaches = 3;
 constexpr int kMaxRefusals = 8;  // in a row, before the clip has to wait
+constexpr size_t kMaxTroubles = 4096;
 constexpr size_t kMaxReasonBytes = 200;
 
 absl::Status AsStatus(const v1::Refusal& refusal) {
   return absl::Status(static_cast<absl::StatusCode>(refusal.code()),
-                      refusal.message().empty() ? "the server gave no reason" : refusal.message());
+                      refusal.message().empty() ? "the server gave no reason"
+                                                : Shorten(refusal.message(), kMaxReasonBytes));
 }
 
 }  // namespace
@@ -36,16 +38,22 @@ Transfers::Transfers(Options options, Spool& spool, Clock& clock, UploadStatsBoa
       clock_(clock),
       board_(board),
       ledger_changed_(std::move(ledger_changed)),
+      log_throttle_(clock),
       backoff_(options.backoff_base_ns, options.backoff_cap_ns, options.seed) {}
 
 absl::Status Transfers::Take(bool* more) {
   *more = true;
   const int64_t now = clock_.MonotonicNs();
-  absl::erase_if(set_aside_, [&](const auto& entry) { return entry.second <= now; });
+  if (troubles_.size() > kMaxTroubles) {
+    // Of clips that the spool has let go of, most likely.
+    absl::erase_if(troubles_, [&](const auto& entry) { return entry.second.not_before_ns <= now; });
+  }
   while (!full()) {
     absl::flat_hash_set<ClipKey> except;
     for (const auto& transfer : all_) except.insert(transfer->clip().key);
-    for (const auto& [key, until] : set_aside_) except.insert(key);
+    for (const auto& [key, trouble] : troubles_) {
+      if (trouble.not_before_ns > now) except.insert(key);
+    }
     ASSIGN_OR_RETURN(std::optional<StoredClip> clip, spool_.Next(except));
     if (!clip.has_value()) {
       *more = false;
@@ -57,10 +65,9 @@ absl::Status Transfers::Take(bool* more) {
 }
 
 Transfer* Transfers::ToOffer(int64_t now) {
+  if (now < offers_from_ns_) return nullptr;
   for (const auto& transfer : all_) {
-    if (transfer->state() == Transfer::State::kWaiting && transfer->not_before_ns <= now) {
-      return transfer.get();
-    }
+    if (transfer->state() == Transfer::State::kWaiting) return transfer.get();
   }
   return nullptr;
 }
@@ -88,19 +95,38 @@ bool Transfers::AnswerDue() const {
 }
 
 bool Transfers::AllWait(int64_t now) const {
-  return std::all_of(all_.begin(), all_.end(), [&](const auto& transfer) {
-    return transfer->state() == Transfer::State::kWaiting && transfer->not_before_ns > now;
-  });
+  if (all_.empty()) return NextDueNs(now) != std::numeric_limits<int64_t>::max();
+  return now < offers_from_ns_ && std::all_of(all_.begin(), all_.end(), [](const auto& transfer) {
+           return transfer->state() == Transfer::State::kWaiting;
+         });
 }
 
 int64_t Transfers::NextOfferNs(int64_t now) const {
+  const bool any = std::any_of(all_.begin(), all_.end(), [](const auto& transfer) {
+    return transfer->state() == Transfer::State::kWaiting;
+  });
+  return any && now < offers_from_ns_ ? offers_from_ns_ : std::numeric_limits<int64_t>::max();
+}
+
+int64_t Transfers::NextDueNs(int64_t now) const {
   int64_t next = std::numeric_limits<int64_t>::max();
-  for (const auto& transfer : all_) {
-    if (transfer->state() == Transfer::State::kWaiting && transfer->not_before_ns > now) {
-      next = std::min(next, transfer->not_before_ns);
-    }
+  for (const auto& [key, trouble] : troubles_) {
+    if (trouble.not_before_ns > now) next = std::min(next, trouble.not_before_ns);
   }
   return next;
+}
+
+void Transfers::PutOffForgotten(int64_t now, int64_t limit_ns) {
+  std::vector<const Transfer*> forgotten;
+  for (const auto& transfer : all_) {
+    const bool due = transfer->state() == Transfer::State::kOffered || transfer->all_sent();
+    if (due && now - transfer->moved_ns >= limit_ns) forgotten.push_back(transfer.get());
+  }
+  for (const Transfer* transfer : forgotten) {
+    board_.Error(fmt::format("clip {}: the server answers others and not this one",
+                             ToString(transfer->clip().key)));
+    PutOff(*transfer, backoff_.NthNs(++TroubleOf(*transfer).refusals));
+  }
 }
 
 Transfers::Outcome Transfers::OnResponse(const v1::UploadResponse& response) {
@@ -133,9 +159,12 @@ Transfers::Outcome Transfers::OnResponse(const v1::UploadResponse& response) {
 Transfers::Outcome Transfers::OnGrant(const v1::Grant& grant) {
   Transfer* transfer = Find(grant.key());
   if (transfer == nullptr || transfer->state() != Transfer::State::kOffered) {
-    LOG_WARN("a grant for a clip that waits for none");
+    if (const auto more = log_throttle_.Admit("grants that nobody waits for")) {
+      LOG_WARN("a grant for a clip that waits for none{}", *more);
+    }
     return {};
   }
+  transfer->moved_ns = clock_.MonotonicNs();
   const absl::Status status = transfer->OnGrant(grant);
   return {.breach = status, .answered = status.ok()};
 }
@@ -149,7 +178,13 @@ Transfers::Outcome Transfers::OnProgress(const v1::Progress& progress) {
       transfer->OnProgress(progress.object(), progress.durable_offset(), &outcome.advanced);
   outcome.answered = outcome.advanced;
   if (outcome.advanced) {
-    transfer->refusals = transfer->breaches = 0;
+    transfer->moved_ns = clock_.MonotonicNs();
+    const auto trouble = troubles_.find(transfer->clip().key);
+    if (trouble != troubles_.end() &&
+        transfer->durable_bytes() > trouble->second.most_durable_bytes) {
+      trouble->second.most_durable_bytes = transfer->durable_bytes();
+      trouble->second.refusals = trouble->second.breaches = 0;
+    }
     board_.Change(
         [&](UploadStats& stats) { stats.durable_bytes += transfer->durable_bytes() - before; });
   }
@@ -159,7 +194,9 @@ Transfers::Outcome Transfers::OnProgress(const v1::Progress& progress) {
 Transfers::Outcome Transfers::OnReceipt(const v1::Receipt& receipt) {
   Transfer* transfer = Find(receipt.key());
   if (transfer == nullptr) {
-    LOG_WARN("a receipt for a clip that isn't under way");
+    if (const auto more = log_throttle_.Admit("receipts that nobody waits for")) {
+      LOG_WARN("a receipt for a clip that isn't under way{}", *more);
+    }
     return {};
   }
   const StoredClip& clip = transfer->clip();
@@ -178,7 +215,7 @@ Transfers::Outcome Transfers::OnReceipt(const v1::Receipt& receipt) {
   }
   LOG_INFO("clip {} is in the cloud{}", ToString(clip.key), receipt.duplicate() ? " already" : "");
   board_.Change([](UploadStats& stats) { ++stats.clips_total; });
-  read_errors_.erase(clip.key);
+  troubles_.erase(clip.key);
   Remove(*transfer);
   if (ledger_changed_) ledger_changed_();
   return {.answered = true, .advanced = true};
@@ -192,6 +229,8 @@ Transfers::Outcome Transfers::OnRefusal(const v1::Refusal& refusal) {
   if (transfer == nullptr || (of_chunk && refusal.lease() != transfer->lease())) return {};
   const absl::Status status = AsStatus(refusal);
   const std::string reason = fmt::format("refused by the server: {}", status.ToString());
+  transfer->moved_ns = clock_.MonotonicNs();
+  Trouble& trouble = TroubleOf(*transfer);
 
   switch (status.code()) {
     case absl::StatusCode::kAlreadyExists:
@@ -202,17 +241,19 @@ Transfers::Outcome Transfers::OnRefusal(const v1::Refusal& refusal) {
     case absl::StatusCode::kDataLoss:
       if (!of_chunk) break;
       board_.Error(fmt::format("clip {}: {}", ToString(transfer->clip().key), reason));
-      if (++transfer->damaged >= kMaxDamaged) {
+      if (++trouble.damaged >= kMaxDamaged) {
         Quarantine(*transfer, reason);
         return {.answered = true};
       }
       return GoBack(*transfer, refusal);
     case absl::StatusCode::kFailedPrecondition:
-      if (!of_chunk || ++transfer->refusals > kMaxRefusals) break;
+      if (!of_chunk || trouble.refusals >= kMaxRefusals) break;
+      ++trouble.refusals;
       return GoBack(*transfer, refusal);
     case absl::StatusCode::kAborted:
       // Again at once, the first time; a lease that is fenced again and again has a rival.
-      if (++transfer->refusals > 1) break;
+      if (trouble.refusals > 0) break;
+      ++trouble.refusals;
       transfer->Restart();
       return {.answered = true};
     default:
@@ -220,12 +261,10 @@ Transfers::Outcome Transfers::OnRefusal(const v1::Refusal& refusal) {
   }
   // RESOURCE_EXHAUSTED, UNAVAILABLE, and what a newer server may say: not now.
   board_.Error(fmt::format("clip {}: {}", ToString(transfer->clip().key), reason));
-  const int64_t wait_ns =
-      refusal.retry_after_ms() > 0
-          ? std::min<int64_t>(refusal.retry_after_ms() * kNanosPerMilli, kMaxRetryNs)
-          : backoff_.NextNs();
-  transfer->Restart();
-  transfer->not_before_ns = clock_.MonotonicNs() + wait_ns;
+  const int64_t own_ns = backoff_.NthNs(trouble.refusals++);
+  const int64_t asked_ns = std::min(refusal.retry_after_ms() * kNanosPerMilli, kMaxRetryNs);
+  offers_from_ns_ = clock_.MonotonicNs() + backoff_.NextNs();
+  PutOff(*transfer, std::max(own_ns, asked_ns));
   return {.answered = true};
 }
 
@@ -247,7 +286,7 @@ bool Transfers::OnStreamEnded(const absl::Status& status) {
     if (transfer->state() == Transfer::State::kWaiting) continue;
     under_way = true;
     transfer->Restart();
-    if (absl::IsInvalidArgument(status) && ++transfer->breaches >= kMaxBreaches) {
+    if (absl::IsInvalidArgument(status) && ++TroubleOf(*transfer).breaches >= kMaxBreaches) {
       hopeless.push_back(transfer.get());
     }
   }
@@ -259,7 +298,7 @@ void Transfers::OnReadError(Transfer& transfer, const ChunkPosition& position,
                             const absl::Status& status) {
   const std::string what = fmt::format("object {}, block {}: {}", position.object,
                                        position.offset / kBlockBytes, status.ToString());
-  if (absl::IsDataLoss(status) || ++read_errors_[transfer.clip().key] >= kMaxReadErrors) {
+  if (absl::IsDataLoss(status) || ++TroubleOf(transfer).read_errors >= kMaxReadErrors) {
     Quarantine(transfer, what);
   } else {
     SetAside(transfer, what);
@@ -279,17 +318,26 @@ void Transfers::Quarantine(const Transfer& transfer, std::string reason) {
     return SetAside(transfer, status.ToString());
   }
   board_.Change([](UploadStats& stats) { ++stats.quarantined; });
-  read_errors_.erase(key);
+  troubles_.erase(key);
   Remove(transfer);
   if (ledger_changed_) ledger_changed_();
 }
 
 void Transfers::SetAside(const Transfer& transfer, std::string_view why) {
-  const ClipKey key = transfer.clip().key;
-  board_.Error(fmt::format("clip {} waits ten minutes: {}", ToString(key), why));
-  set_aside_[key] = clock_.MonotonicNs() + kSetAsideNs;
-  spool_.PutBack(key);
+  board_.Error(fmt::format("clip {} waits ten minutes: {}", ToString(transfer.clip().key), why));
+  PutOff(transfer, kSetAsideNs);
+}
+
+void Transfers::PutOff(const Transfer& transfer, int64_t wait_ns) {
+  TroubleOf(transfer).not_before_ns = clock_.MonotonicNs() + wait_ns;
+  spool_.PutBack(transfer.clip().key);
   Remove(transfer);
+}
+
+Transfers::Trouble& Transfers::TroubleOf(const Transfer& transfer) {
+  const auto [found, first] = troubles_.try_emplace(transfer.clip().key);
+  if (first) found->second.most_durable_bytes = transfer.durable_bytes();
+  return found->second;
 }
 
 Transfer* Transfers::Find(const v1::ClipKey& key) {

@@ -1,5 +1,6 @@
 #include "edge/upload/upload_stream.h"
 
+#include <fmt/format.h>
 #include <grpc/support/time.h>
 
 #include "common/clock.h"
@@ -7,6 +8,11 @@
 
 namespace gleaner::edge {
 namespace {
+
+// The contract's most talkative server tells of each object of a clip (at most ten) after each
+// chunk, and of clips under way when a call begins and ends.
+constexpr uint64_t kAnswersAtLeast = 64;
+constexpr uint64_t kAnswersAMessage = 16;
 
 constexpr char kMethod[] = "/gleaner.v1.IngestService/Upload";
 
@@ -44,6 +50,7 @@ void UploadStream::Open(Link& link) {
   call_ = std::make_unique<Call>();
   link.Prepare(&call_->context);
   open_ = half_closed_ = writing_ = reading_ = finishing_ = finished_ = false;
+  written_ = received_ = 0;
   cancelled_ = absl::OkStatus();
   call_->stream = grpc::GenericStub(link.Channel()).PrepareCall(&call_->context, kMethod, &queue_);
   writing_ = true;  // until the start is answered
@@ -52,6 +59,7 @@ void UploadStream::Open(Link& link) {
 
 void UploadStream::Write(const grpc::ByteBuffer& message) {
   writing_ = true;
+  ++written_;
   call_->stream->Write(message, AsPointer(kWriteTag));
 }
 
@@ -142,6 +150,11 @@ UploadStream::Event UploadStream::OnMessage() {
   absl::StatusOr<v1::UploadResponse> response = ParseResponse(&call_->incoming);
   call_->incoming.Clear();
   Read();
+  if (++received_ > kAnswersAtLeast + kAnswersAMessage * written_) {
+    Cancel(absl::ResourceExhaustedError(
+        fmt::format("the server sent {} messages in answer to {}", received_, written_)));
+    return Event::kTimeout;
+  }
   if (!response.ok()) {
     Cancel(response.status());
     return Event::kTimeout;

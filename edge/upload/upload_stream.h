@@ -1,6 +1,7 @@
 // The bidirectional Upload call as a queue of events that one thread waits on: opened, written,
 // message, ended, or poked by another thread. One call at a time; it may be opened again after it
-// has ended.
+// has ended. A server that says much more than it is asked ends the call: what it says only costs
+// when nobody waits for it.
 #pragma once
 
 #include <grpcpp/alarm.h>
@@ -71,6 +72,8 @@ class UploadStream {
   bool reading_ = false;
   bool finishing_ = false;
   bool finished_ = false;
+  uint64_t written_ = 0;  // messages of this call
+  uint64_t received_ = 0;
   v1::UploadResponse message_;
   absl::Status cancelled_;  // the reason given to Cancel
   absl::Status status_;

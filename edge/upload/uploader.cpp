@@ -37,6 +37,10 @@ UploaderOptions UploaderOptions::Read(ConfigReader& reader) {
   options.clips_in_flight =
       static_cast<uint32_t>(reader.Int("clips_in_flight", options.clips_in_flight, {1, 16}));
   options.cap_bytes_per_s = static_cast<uint64_t>(reader.Bytes("cap_bytes_per_s", 0));
+  if (options.cap_bytes_per_s != 0 && options.cap_bytes_per_s < kMinUploadCapBytesPerS) {
+    reader.Error("cap_bytes_per_s",
+                 fmt::format("0 for none, or {} bytes a second or more", kMinUploadCapBytesPerS));
+  }
   options.progress_timeout_ns = reader.DurationNs("progress_timeout", options.progress_timeout_ns,
                                                   {kNanosPerSecond, 3600 * kNanosPerSecond});
   options.backoff_cap_ns = reader.DurationNs("backoff_max", options.backoff_cap_ns,
@@ -64,7 +68,7 @@ class Uploader::Impl {
   void Run(std::stop_token stop);
   void Poke() { stream_.Poke(); }
   void SetPolicyCap(uint64_t bytes_per_s) {
-    policy_cap_ = bytes_per_s;
+    policy_cap_ = bytes_per_s == 0 ? 0 : std::max(bytes_per_s, kMinUploadCapBytesPerS);
     stream_.Poke();
   }
   UploadStats stats() const { return board_.Get(); }
@@ -134,6 +138,7 @@ void Uploader::Impl::ApplyCap() {
 }
 
 void Uploader::Impl::TakeClips(int64_t now) {
+  look_ns_ = std::min(look_ns_, transfers_.NextDueNs(now));
   if (transfers_.full() || look_ns_ > now) return;
   bool more = false;
   if (const absl::Status status = transfers_.Take(&more); !status.ok()) {
@@ -158,6 +163,7 @@ bool Uploader::Impl::SendOne(int64_t now) {
     const grpc::ByteBuffer message = OfferMessage(transfer->clip());
     bucket_.Take(message.Length());
     transfer->Offered();
+    transfer->moved_ns = now;
     stream_.Write(message);
     return false;
   }
@@ -177,6 +183,7 @@ bool Uploader::Impl::SendOne(int64_t now) {
     return true;
   }
   const uint64_t again = transfer->Sent();
+  transfer->moved_ns = now;
   bucket_.Take(size);
   // The window and the cap have room for this clip's next chunk. Should another clip take it, then
   // that one's answer opens the window again.
@@ -200,6 +207,7 @@ bool Uploader::Impl::SendOne(int64_t now) {
 }
 
 void Uploader::Impl::CutIfStalled(int64_t now) {
+  if (opened_) transfers_.PutOffForgotten(now, options_.progress_timeout_ns * kMaxStretch);
   if (!AnswerDue() || now - last_progress_ns_ < progress_limit_ns_) return;
   stream_.Cancel(absl::DeadlineExceededError(
       fmt::format("no progress for {} s", progress_limit_ns_ / kNanosPerSecond)));
@@ -210,9 +218,11 @@ void Uploader::Impl::CutIfStalled(int64_t now) {
 
 void Uploader::Impl::PublishState(int64_t now) {
   const char* state = "sending";
-  if (transfers_.empty()) {
+  if (transfers_.AllWait(now)) {
+    state = "backing-off";
+  } else if (transfers_.empty()) {
     state = "idle";
-  } else if (!stream_.active() || (opened_ && transfers_.AllWait(now))) {
+  } else if (!stream_.active()) {
     state = "backing-off";
   } else if (!opened_) {
     state = "connecting";
@@ -263,11 +273,9 @@ void Uploader::Impl::OnMessage() {
   if (outcome.advanced) {
     progress_limit_ns_ = std::clamp(4 * (now - last_progress_ns_), options_.progress_timeout_ns,
                                     options_.progress_timeout_ns * kMaxStretch);
-  }
-  if (outcome.answered) {
-    last_progress_ns_ = now;
     backoff_.Reset();
   }
+  if (outcome.answered) last_progress_ns_ = now;
 }
 
 void Uploader::Impl::OnEnded() {

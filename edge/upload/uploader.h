@@ -10,11 +10,10 @@
 //  the stream is cut and tried again: a connection
 //    that only looks alive ends so. The limit stretches (up to 8 times) on a link so slow that one
 //    chunk takes that long.
-//  - One clip can't hold up the others for ever: one that the server's answers make no sense for is
-//  set aside for ten minutes.
-//
-// Connection attempts, and offers that the server put off without saying for how long, follow a
-// back-off with full jitter.
+//  - One clip can't hold up the others: one that has to wait gives up its place, and one that the
+//  server's answers make no sense for is set aside for ten minutes.
+//  - Whatever the server says, connection attempts and offers follow a back-off with full jitter,
+//  which only data that gets durable resets (see transfers.h).
 #pragma once
 
 #include <cstdint>
@@ -69,8 +68,8 @@ class Uploader {
   // Look at the spool and the clock again: call it from Spool::OnChange. Without it a new clip is
   // found within ten seconds.
   void Poke();
-  // The owner's cap from the policy, 0 = none; the lower of it and the configured one holds, from
-  // the next message on.
+  // The owner's cap from the policy, 0 = none, less than kMinUploadCapBytesPerS counts as that; the
+  // lower of it and the configured one holds, from the next message on.
   void SetPolicyCap(uint64_t bytes_per_s);
   UploadStats stats() const;
 

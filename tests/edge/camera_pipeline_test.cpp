@@ -50,6 +50,18 @@ TEST_F(CameraPipelineTest, LeavesOutWhatCannotBeDecodedAfterAReconnect) {
   EXPECT_EQ(*(gap + 1), 120'000);
 }
 
+TEST_F(CameraPipelineTest, SaysWhatTheServerFindsAsLongAsItFindsIt) {
+  Recorder recorder(Options({"front"}, 1 * kS), *spool_, clock_);
+  const auto pipeline = Open(recorder);
+  EXPECT_EQ(pipeline->notice(), "");
+  pipeline->SetNotice("sends damaged pictures: 3 damaged frames in 1 clip");
+  EXPECT_EQ(pipeline->notice(),
+            "the server finds that it sends damaged pictures: 3 damaged frames in 1 clip");
+  EXPECT_EQ(pipeline->problem(), "") << "a problem of the pipeline's own comes first";
+  pipeline->SetNotice("");
+  EXPECT_EQ(pipeline->notice(), "");
+}
+
 TEST_F(CameraPipelineTest, SpeaksOfDamagedFramesForAMinute) {
   const Recording vtest = ReadFootage(Footage("vtest.avi"), kStart);
   Recorder recorder(Options({"front"}, 1 * kS), *spool_, clock_);
@@ -68,7 +80,7 @@ TEST_F(CameraPipelineTest, SpeaksOfDamagedFramesForAMinute) {
   damaged.data = std::shared_ptr<const AVPacket>(zeros.release(), AvDeleter());
   feed(damaged, 0);
   feed(vtest.packets[11], 0);
-  EXPECT_EQ(pipeline->problem(), "1 damaged frames were left out");
+  EXPECT_EQ(pipeline->problem(), "1 damaged frame left out");
   feed(vtest.packets[12], 59 * kS);
   EXPECT_NE(pipeline->problem(), "");
   feed(vtest.packets[13], 61 * kS);

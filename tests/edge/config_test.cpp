@@ -8,13 +8,19 @@
 #include <fstream>
 #include <string>
 
+#include "common/file.h"
 #include "common/status.h"
 #include "fmt/format.h"
+#include "tests/data/pki.h"
+#include "tests/data/temporary_folder.h"
 
 namespace gleaner::edge {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 // The least that is needed, 9 lines of it, and `more`.
 absl::StatusOr<Config> LoadWith(const std::string& more) {
@@ -63,6 +69,140 @@ TEST(EdgeConfig, RefusesWhatTheDaemonWouldRefuseAndSaysWhere) {
   EXPECT_THAT(mistake("[log]\nlevel = \"verbose\"\n"), HasSubstr(".toml:12:"));
   EXPECT_THAT(mistake("[log]\nlevel = \"verbose\"\n"),
               HasSubstr("must be one of trace, debug, info, warn, error"));
+}
+
+// A configuration in a folder of its own, with whatever files a test puts there.
+class EdgeConfigFolder : public ::testing::Test {
+ protected:
+  absl::StatusOr<Config> Load(const std::string& text) {
+    std::ofstream(folder_ / "edge.toml") << text;
+    return Config::Load(folder_ / "edge.toml");
+  }
+  std::string Mistakes(const std::string& text) {
+    return std::string(Message(Load(text).status()));
+  }
+  std::vector<std::string> Warnings(const std::string& text) {
+    const auto config = Load(text);
+    EXPECT_TRUE(config.ok()) << config.status();
+    return config.ok() ? config->warnings : std::vector<std::string>();
+  }
+  // The least, with nothing to remark.
+  std::string Sound() {
+    std::ofstream(folder_ / "film.mp4") << "film";
+    return fmt::format(
+        "device = \"cart-1\"\n[server]\naddress = \"localhost:7443\"\nplaintext = true\n[spool]\n"
+        "directory = \"{0}/spool\"\nquota = \"16 MiB\"\n[[camera]]\nname = \"front\"\nurl = "
+        "\"{0}/film.mp4\"\n[[rule]]\nname = \"hand\"\nwhen = \"motion > 0.02\"\n",
+        folder_.path());
+  }
+  static std::string With(std::string text, const std::string& what, const std::string& instead) {
+    const size_t at = text.find(what);
+    EXPECT_NE(at, std::string::npos) << what;
+    return text.replace(at, what.size(), instead);
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(EdgeConfigFolder, HasNothingToSayOfWhatIsSound) {
+  EXPECT_THAT(Warnings(Sound()), IsEmpty());
+}
+
+TEST_F(EdgeConfigFolder, WarnsThatThereIsNoCameraOrNoRule) {
+  const std::string sound = Sound();
+  const std::string neither = sound.substr(0, sound.find("[[camera]]"));
+  EXPECT_THAT(Warnings(neither),
+              ElementsAre(HasSubstr("camera: there is none: nothing is watched"),
+                          HasSubstr("rule: there is none: no clip is ever kept")));
+  EXPECT_THAT(Warnings(sound.substr(0, sound.find("[[rule]]"))),
+              ElementsAre(HasSubstr("rule: there is none")));
+}
+
+TEST_F(EdgeConfigFolder, RefusesAThresholdThatCantBeReachedAndWarnsOfAPartThatDecidesNothing) {
+  EXPECT_THAT(Mistakes(With(Sound(), "0.02", "1.5")),
+              AllOf(HasSubstr("edge.toml:13:8: rule[1].when: motion > 1.5 can never hold"),
+                    HasSubstr("motion is 0 to 1")));
+  EXPECT_THAT(Mistakes(With(Sound(), "0.02", "0.5 and motion < 0.1")),
+              HasSubstr("motion > 0.5 and motion < 0.1 can never hold at once"));
+  EXPECT_THAT(
+      Warnings(With(Sound(), "0.02", "0.02 or motion > 20")),
+      ElementsAre(HasSubstr("edge.toml:13:8: warning: rule[1].when: motion > 20 can never hold")));
+}
+
+TEST_F(EdgeConfigFolder, RelativePathsCountFromTheFileAndAFolderIsWarnedOf) {
+  const std::string relative =
+      With(With(Sound(), folder_ / "spool", "spool"), folder_ / "film.mp4", "film.mp4");
+  const auto config = Load(relative);
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->spool.directory, folder_ / "spool");
+  EXPECT_EQ(config->cameras[0].address.path(), folder_ / "film.mp4");
+  EXPECT_THAT(config->warnings,
+              ElementsAre(AllOf(HasSubstr("edge.toml:6:13: warning: spool.directory"),
+                                HasSubstr(folder_ / "spool"))));
+}
+
+TEST_F(EdgeConfigFolder, RefusesAQuotaBeyondTheDiskAndWarnsOfOneBeyondWhatIsLeft) {
+  EXPECT_THAT(Mistakes(With(Sound(), "16 MiB", "1 TiB")),
+              AllOf(HasSubstr("edge.toml:7:9: spool.quota: is 1.0 TiB"), HasSubstr("in all")));
+  const DiskSpace disk = *SpaceAt(folder_.path());
+  ASSERT_LT(disk.free_bytes, disk.total_bytes);
+  const std::string tight =
+      With(Sound(), "\"16 MiB\"", std::to_string((disk.free_bytes + disk.total_bytes) / 2));
+  EXPECT_THAT(Warnings(tight), ElementsAre(AllOf(HasSubstr("spool.quota"), HasSubstr("left"))));
+}
+
+TEST_F(EdgeConfigFolder, NamesEveryMissingFileAtItsOwnLine) {
+  const std::string text =
+      "[server]\naddress = \"localhost:7443\"\nca = \"ca.pem\"\ncertificate = \"device.pem\"\n"
+      "key = \"/nowhere/device.key\"\n";
+  EXPECT_THAT(Mistakes(text),
+              AllOf(HasSubstr("edge.toml:3:6: server.ca: open " + folder_ / "ca.pem"),
+                    HasSubstr("edge.toml:4:15: server.certificate: open "),
+                    HasSubstr("edge.toml:5:7: server.key: open /nowhere/")));
+  // Among them a film that isn't there, which is no more than a warning.
+  EXPECT_THAT(Mistakes(text + "[[camera]]\nname = \"front\"\nurl = \"/nowhere/film.mp4\"\n"),
+              AllOf(HasSubstr("edge.toml:5:7: server.key: "),
+                    HasSubstr("edge.toml:8:7: warning: camera[1].url: there is no /nowhere/film")));
+  EXPECT_THAT(
+      Warnings(With(Sound(), folder_ / "film.mp4", "/nowhere/film.mp4") +
+               "[[camera]]\nname = \"back\"\nurl = \"/dev/video99\"\n"),
+      ElementsAre(
+          HasSubstr("edge.toml:10:7: warning: camera[1].url: there is no /nowhere/film.mp4"),
+          HasSubstr("edge.toml:16:7: warning: camera[2].url: there is no /dev/video99")));
+}
+
+TEST_F(EdgeConfigFolder, WhatIsWrongInAFileIsSaidAtItsLine) {
+  TestPki pki;
+  pki.Write(folder_.path());
+  pki.Write(folder_.path(), "device", pki.Device("cart-1"));
+  pki.Write(folder_.path(), "other", pki.Device("cart-2"));
+  const std::string text =
+      "[server]\naddress = \"localhost:7443\"\nca = \"ca.pem\"\ncertificate = \"device.pem\"\n"
+      "key = \"other.key\"\n";
+  EXPECT_THAT(Mistakes(text), HasSubstr("edge.toml:5:7: server.key: " + folder_ / "other.key"));
+  EXPECT_THAT(Mistakes(With(With(text, "ca.pem", "server.key"), "other.key", "device.key")),
+              HasSubstr("edge.toml:3:6: server.ca: " + folder_ / "server.key"));
+}
+
+TEST_F(EdgeConfigFolder, ANameThatIsNoneIsToldWithTheRuleAndTheFix) {
+  const auto rule = [](const std::string& nearest) {
+    return HasSubstr(fmt::format(
+        "is not a name (1 to 63 of a-z, 0-9 and -, not starting with -): write \"{}\"", nearest));
+  };
+  const std::string sound = Sound();
+  EXPECT_THAT(Mistakes(With(sound, "cart-1", "Cart_1")), rule("cart-1"));
+  EXPECT_THAT(Mistakes("site = \"Store 7\"\n" + sound), rule("store-7"));
+  EXPECT_THAT(Mistakes(With(sound, "\"front\"", "\"Front_Door\"")), rule("front-door"));
+  EXPECT_THAT(Mistakes(With(sound, "\"hand\"", "\"Hand.Moves\"")), rule("hand-moves"));
+
+  TestPki pki;
+  pki.Write(folder_.path());
+  pki.Write(folder_.path(), "device", pki.Device("Cart_1.local"));
+  EXPECT_THAT(Mistakes("[server]\naddress = \"localhost:7443\"\nca = \"ca.pem\"\ncertificate = "
+                       "\"device.pem\"\nkey = \"device.key\"\n"),
+              AllOf(HasSubstr("edge.toml:4:15: server.certificate: " + folder_ / "device.pem"),
+                    HasSubstr("common name \"Cart_1.local\" is not a name"),
+                    HasSubstr("have one issued for \"cart-1-local\"")));
 }
 
 TEST(EdgeConfig, NeedsNoCertificateToLookIntoTheSpool) {

@@ -37,6 +37,8 @@ class Detector {
 
 // The names that make a detector: what rules may write as the last part of a signal's name.
 std::vector<std::string_view> DetectorNames();
+// What a detector's samples can be; every number for a name that none has.
+ValueRange DetectorRange(std::string_view name);
 // A detector for one camera that writes "camera.<camera>.<name>" to `sink`, which must outlive it.
 // NOT_FOUND, listing the names, for an unknown one.
 absl::StatusOr<std::unique_ptr<Detector>> MakeDetector(std::string_view name,

@@ -35,6 +35,7 @@ namespace gleaner::edge {
 class MotionDetector : public Detector {
  public:
   static constexpr std::string_view kName = "motion";
+  static constexpr ValueRange kRange{0, 1};
 
   MotionDetector(std::string_view camera, SampleSink& sink);
 

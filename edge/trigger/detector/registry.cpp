@@ -13,6 +13,7 @@ namespace {
 
 struct Entry {
   std::string_view name;
+  ValueRange range;
   std::unique_ptr<Detector> (*make)(std::string_view camera, SampleSink& sink);
 };
 
@@ -22,7 +23,7 @@ std::unique_ptr<Detector> Make(std::string_view camera, SampleSink& sink) {
 }
 
 constexpr std::array kDetectors = {
-    Entry{MotionDetector::kName, Make<MotionDetector>},
+    Entry{MotionDetector::kName, MotionDetector::kRange, Make<MotionDetector>},
 };
 
 }  // namespace
@@ -31,6 +32,13 @@ std::vector<std::string_view> DetectorNames() {
   std::vector<std::string_view> names;
   for (const Entry& entry : kDetectors) names.push_back(entry.name);
   return names;
+}
+
+ValueRange DetectorRange(std::string_view name) {
+  for (const Entry& entry : kDetectors) {
+    if (entry.name == name) return entry.range;
+  }
+  return {};
 }
 
 absl::StatusOr<std::unique_ptr<Detector>> MakeDetector(std::string_view name,

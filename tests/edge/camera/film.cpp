@@ -104,9 +104,10 @@ std::string MakeFilm(const FilmOptions& o) {
       "-f lavfi -i color=black:s={4}x{5}:{2} -filter_complex \""
       "[2]geq=lum='16+219*mod(floor(N/pow(2,floor(X/{6}))),2)':cb=128:cr=128[n];"
       "[0][1]overlay=x='mod(t*{7},{0})':y={8}:enable='gte(t,{9})*lt(t,{10})'[m];"
-      "[m][n]overlay=0:0\" {11}",
+      "[m][n]overlay=0:0{11}\" {12}",
       o.width, o.height, source, o.height / 3, kBits * cell_width, cell_height, cell_width,
-      o.width / 2, o.height / 2, o.moves_from_s, o.moves_to_s, o.encode);
+      o.width / 2, o.height / 2, o.moves_from_s, o.moves_to_s,
+      o.filter.empty() ? "" : "," + o.filter, o.encode);
   const fs::path folder = fs::path(GLEANER_BIN_DIR).parent_path() / "films";
   const fs::path film =
       folder / fmt::format("{:016x}.{}", std::hash<std::string>()(arguments), o.extension);
@@ -167,21 +168,31 @@ Film Film::Load(const std::string& path) {
   film.codec = avcodec_get_name(stream.codecpar->codec_id);
   const bool hevc = film.codec == "hevc";
 
-  AVBSFContext* context = nullptr;
-  Check(av_bsf_alloc(av_bsf_get_by_name((film.codec + "_mp4toannexb").c_str()), &context), path);
-  const AvPtr<AVBSFContext> annex_b(context);
-  Check(avcodec_parameters_copy(annex_b->par_in, stream.codecpar), path);
-  Check(av_bsf_init(annex_b.get()), path);
+  AvPtr<AVBSFContext> annex_b;
+  if (film.codec != "mjpeg") {
+    AVBSFContext* context = nullptr;
+    Check(av_bsf_alloc(av_bsf_get_by_name((film.codec + "_mp4toannexb").c_str()), &context), path);
+    annex_b.reset(context);
+    Check(avcodec_parameters_copy(annex_b->par_in, stream.codecpar), path);
+    Check(av_bsf_init(annex_b.get()), path);
+  }
 
   int64_t first = INT64_MAX;
   int64_t last = INT64_MIN;
   while (AvPtr<AVPacket> packet = reader.Next()) {
-    Check(av_bsf_send_packet(annex_b.get(), packet.get()), path);
-    Check(av_bsf_receive_packet(annex_b.get(), packet.get()), path);
+    if (annex_b != nullptr) {
+      Check(av_bsf_send_packet(annex_b.get(), packet.get()), path);
+      Check(av_bsf_receive_packet(annex_b.get(), packet.get()), path);
+    }
     Picture picture;
     picture.pts = av_rescale_q(packet->pts, stream.time_base, {1, 90'000});
     picture.keyframe = (packet->flags & AV_PKT_FLAG_KEY) != 0;
-    for (std::string& nal : SplitNals(packet->data, packet->size)) {
+    if (annex_b == nullptr) {
+      picture.nals.emplace_back(reinterpret_cast<const char*>(packet->data),
+                                static_cast<size_t>(packet->size));
+    }
+    for (std::string& nal :
+         annex_b == nullptr ? std::vector<std::string>() : SplitNals(packet->data, packet->size)) {
       const NalKind kind = KindOf(nal, hevc);
       if (kind == NalKind::kOther) {
         picture.nals.push_back(std::move(nal));

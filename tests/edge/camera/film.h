@@ -21,6 +21,7 @@ struct FilmOptions {
   int height = 180;
   double moves_from_s = 0;
   double moves_to_s = 0;  // 0: nothing moves
+  std::string filter;     // more of ffmpeg's filters, behind what draws the picture: "select=…"
   // ffmpeg's options for the encoder.
   std::string encode = "-c:v libx264 -preset veryfast -g 50 -bf 0 -pix_fmt yuv420p";
   std::string extension = "mp4";  // and with it the container
@@ -44,14 +45,14 @@ struct ShownFrame {
 std::vector<ShownFrame> ShowFile(const std::string& path, int* errors,
                                  AVRational* time_base = nullptr);
 
-// A film taken apart, as a camera's encoder hands it to its network: H.264 or H.265.
+// A film taken apart, as a camera's encoder hands it to its network: H.264, H.265 or Motion JPEG.
 struct Film {
   struct Picture {                  // an access unit
-    std::vector<std::string> nals;  // without parameter sets and delimiters
+    std::vector<std::string> nals;  // without parameter sets and delimiters; a JPEG as it is
     int64_t pts = 0;                // 90 kHz, the first one shown at 0
     bool keyframe = false;
   };
-  std::string codec;                        // "h264", "hevc"
+  std::string codec;                        // "h264", "hevc", "mjpeg"
   std::vector<std::string> parameter_sets;  // (VPS,) SPS, PPS
   std::vector<Picture> pictures;            // in decode order
   int64_t length = 0;                       // 90 kHz: where the next round begins when looped

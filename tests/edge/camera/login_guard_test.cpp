@@ -54,17 +54,17 @@ TEST(LoginGuard, StartsAnewAfterALoginThatWasTaken) {
   }
 }
 
-TEST(LoginGuard, TakesACameraThatHangsUpOnALoginForOneThatRefusesIt) {
+TEST(LoginGuard, TakesNoAnswerToALoginForARefusal) {
   FakeClock clock;
   LoginGuard guard(clock);
   ASSERT_TRUE(guard.Begin("cam", kWrong, Never).ok());
-  guard.HungUp("cam", kWrong);
+  guard.NoAnswer("cam", kWrong);
   EXPECT_EQ(guard.WaitNs("cam", kWrong), 5 * kMinute);
   const Credentials right{"admin", "right"};
   ASSERT_TRUE(guard.Begin("cam", right, Never).ok());
   guard.Accepted("cam", right);
   ASSERT_TRUE(guard.Begin("cam", right, Never).ok());
-  guard.HungUp("cam", right);
+  guard.NoAnswer("cam", right);
   EXPECT_EQ(guard.WaitNs("cam", right), 0) << "that was the network";
 }
 
@@ -106,8 +106,6 @@ TEST(LoginGuard, EndsTheWaitForAnotherCameraWhenItIsInterrupted) {
   LoginGuard guard(clock);
   ASSERT_TRUE(guard.Begin("recorder", kWrong, Never).ok());
   EXPECT_TRUE(absl::IsCancelled(guard.Begin("recorder", kWrong, [] { return true; })));
-  guard.Unanswered("recorder", kWrong);
-  EXPECT_TRUE(guard.Begin("recorder", kWrong, Never).ok());
 }
 
 }  // namespace

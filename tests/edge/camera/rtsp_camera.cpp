@@ -22,6 +22,7 @@ namespace {
 
 constexpr size_t kMaxPayload = 1200;
 constexpr int kPayloadType = 96;
+constexpr int kJpegPayloadType = 26;  // of RFC 3551
 
 std::string Base64(const std::string& bytes) {
   std::string text(AV_BASE64_SIZE(bytes.size()), '\0');
@@ -64,6 +65,46 @@ std::vector<Payload> Packetise(const std::string& nal, bool hevc) {
     const bool ends = at + kMaxPayload >= nal.size();
     const uint8_t flags = (begins ? 0x80 : 0) | (ends ? 0x40 : 0) | type;
     payloads.push_back({indicator + static_cast<char>(flags) + nal.substr(at, kMaxPayload), ends});
+  }
+  return payloads;
+}
+
+// A JPEG image whose Huffman tables are the usual ones, as RFC 2435 sends it: tables and
+// entropy-coded data without the markers around them.
+std::vector<Payload> PacketiseJpeg(const std::string& jpeg) {
+  const auto byte = [&](size_t at) { return static_cast<uint8_t>(jpeg.at(at)); };
+  std::string tables;
+  uint8_t type = 0, width = 0, height = 0;
+  size_t at = 2;  // after SOI
+  for (uint8_t marker = 0; marker != 0xda; at += 2 + (byte(at + 2) << 8 | byte(at + 3))) {
+    marker = byte(at + 1);
+    const size_t body = at + 4;
+    if (marker == 0xdb) {
+      const size_t end = at + 2 + (byte(at + 2) << 8 | byte(at + 3));
+      for (size_t table = body; table + 65 <= end; table += 65) {
+        tables += jpeg.substr(table + 1, 64);
+      }
+    } else if (marker == 0xc0) {
+      height = static_cast<uint8_t>((byte(body + 1) << 8 | byte(body + 2)) / 8);
+      width = static_cast<uint8_t>((byte(body + 3) << 8 | byte(body + 4)) / 8);
+      type = byte(body + 7) == 0x22 ? 1 : 0;  // 4:2:0 or 4:2:2
+    }
+  }
+  if (tables.size() == 64) tables += tables;  // one for both luma and chroma
+  const std::string scan = jpeg.substr(at, jpeg.rfind("\xff\xd9") - at);
+  std::vector<Payload> payloads;
+  for (size_t offset = 0; offset < scan.size(); offset += kMaxPayload) {
+    std::string header = {0,
+                          static_cast<char>(offset >> 16),
+                          static_cast<char>(offset >> 8),
+                          static_cast<char>(offset),
+                          static_cast<char>(type),
+                          static_cast<char>(255),  // the tables are sent along
+                          static_cast<char>(width),
+                          static_cast<char>(height)};
+    if (offset == 0) header += std::string("\0\0\0\x80", 4) + tables;
+    payloads.push_back(
+        {header + scan.substr(offset, kMaxPayload), offset + kMaxPayload >= scan.size()});
   }
   return payloads;
 }
@@ -181,6 +222,10 @@ class RtspCamera::Connection {
     std::string status = "200 OK", headers, body;
     bool plays = false;
     const auto refused = behavior_->door ? behavior_->door(request) : std::nullopt;
+    if (refused.has_value() && refused->status.empty()) {
+      shutdown(socket_.get(), SHUT_RDWR);
+      return;
+    }
     if (refused.has_value()) {
       status = refused->status;
       headers = refused->headers;
@@ -215,6 +260,10 @@ class RtspCamera::Connection {
 
   std::string Sdp() const {
     const Film& film = camera_.film_;
+    if (film.codec == "mjpeg") {
+      return "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=test\r\nt=0 0\r\na=control:*\r\n"
+             "m=video 0 RTP/AVP 26\r\na=control:track1\r\n";
+    }
     const bool hevc = film.codec == "hevc";
     std::string format = hevc ? "" : "packetization-mode=1";
     if (behavior_->sets_in_sdp) {
@@ -224,9 +273,10 @@ class RtspCamera::Connection {
     }
     return fmt::format(
         "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=test\r\nt=0 0\r\na=control:*\r\n"
-        "m=video 0 RTP/AVP {0}\r\na=rtpmap:{0} {1}/90000\r\n{2}a=control:track1\r\n",
+        "m=video 0 RTP/AVP {0}\r\na=rtpmap:{0} {1}/90000\r\n{2}a=control:track1\r\n{3}",
         kPayloadType, hevc ? "H265" : "H264",
-        format.empty() ? "" : fmt::format("a=fmtp:{} {}\r\n", kPayloadType, format));
+        format.empty() ? "" : fmt::format("a=fmtp:{} {}\r\n", kPayloadType, format),
+        behavior_->more_sdp);
   }
 
   void Stream() {
@@ -254,7 +304,9 @@ class RtspCamera::Connection {
     const auto timestamp = static_cast<uint32_t>(behavior_->stamp(number, pts));
     for (size_t i = 0; i < nals.size(); ++i) {
       const bool marks = i + 1 == nals.size() || (behavior_->marker_on_slices && i >= sets);
-      for (const Payload& payload : Packetise(nals[i], film.codec == "hevc")) {
+      for (const Payload& payload : film.codec == "mjpeg"
+                                        ? PacketiseJpeg(nals[i])
+                                        : Packetise(nals[i], film.codec == "hevc")) {
         SendRtp(payload.bytes, timestamp, marks && payload.ends_nal, number);
       }
     }
@@ -262,11 +314,22 @@ class RtspCamera::Connection {
 
   void SendRtp(const std::string& payload, uint32_t timestamp, bool marker, int64_t picture) {
     const uint16_t sequence = sequence_++;
-    if (behavior_->lost && behavior_->lost(picture, packets_++)) return;
-    std::string packet = {'\x80', static_cast<char>(kPayloadType | (marker ? 0x80 : 0)),
+    const int type = camera_.film_.codec == "mjpeg" ? kJpegPayloadType : kPayloadType;
+    const int64_t number = packets_++;
+    if (behavior_->lost && behavior_->lost(picture, number)) return;
+    std::string packet = {'\x80', static_cast<char>(type | (marker ? 0x80 : 0)),
                           static_cast<char>(sequence >> 8), static_cast<char>(sequence)};
     for (int shift = 24; shift >= 0; shift -= 8) packet += static_cast<char>(timestamp >> shift);
     packet += std::string("\0\0\0\1", 4) + payload;
+    if (behavior_->late && late_.empty() && behavior_->late(picture, number)) {
+      late_ = std::move(packet);
+      return;
+    }
+    SendPacket(packet);
+    if (!late_.empty()) SendPacket(std::exchange(late_, ""));
+  }
+
+  void SendPacket(const std::string& packet) {
     if (udp_.valid()) {
       sendto(udp_.get(), packet.data(), packet.size(), MSG_NOSIGNAL,
              reinterpret_cast<const sockaddr*>(&client_), sizeof client_);
@@ -297,6 +360,7 @@ class RtspCamera::Connection {
   sockaddr_in client_{};
   uint16_t sequence_ = 1;
   int64_t packets_ = 0;
+  std::string late_;  // a packet that waits to be overtaken; empty: none
   std::mutex mutex_;  // one message after the other on the socket
   std::thread thread_, stream_;
 };

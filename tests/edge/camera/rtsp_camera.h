@@ -1,9 +1,10 @@
 // A network camera for tests, as well or badly behaved as a test wants it: RTSP (RFC 2326), RTP in
-// the same TCP connection or over UDP, H.264 (RFC 6184) and H.265 (RFC 7798).
+// the same TCP connection or over UDP, H.264 (RFC 6184), H.265 (RFC 7798) and Motion JPEG (RFC
+// 2435).
 //
 //   const Film film = Film::Load(MakeFilm({…}));
 //   RtspCamera camera(film, RtspBehavior{.stamp = stamps::Scaled(0.84), .loop = true});
-//   options.url = camera.url();
+//   options.address = *CameraAddress::Parse(camera.url());
 //
 // It sends as fast as its client takes what it sends, so that a test's time is whatever the
 // client's clock says: a client that lets a frame's time pass for each packet it reads
@@ -69,8 +70,12 @@ struct RtspBehavior {
   std::function<bool(int64_t picture, int64_t packet)> lost;
   // Called on the connection's thread before each picture; false ends the connection.
   std::function<bool(int64_t picture)> pace;
+  // True for an RTP packet that is overtaken by the next, as lost().
+  std::function<bool(int64_t picture, int64_t packet)> late;
+  std::string more_sdp;  // other streams, at the end of the session description
   // Answers a request in the camera's place: the status line's rest ("401 Unauthorized") and more
-  // header lines, each with its "\r\n". nullopt: the camera answers itself.
+  // header lines, each with its "\r\n"; without a status it hangs up. nullopt: the camera answers
+  // itself.
   struct Answer {
     std::string status;
     std::string headers;

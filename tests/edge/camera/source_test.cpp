@@ -18,8 +18,8 @@ struct FakeDevice {
       AVStream* stream = avformat_new_stream(context, nullptr);
       stream->codecpar->codec_type = AVMEDIA_TYPE_VIDEO;
       stream->codecpar->codec_id = codec;
-      stream->codecpar->width = 64;
-      stream->codecpar->height = 48;
+      stream->codecpar->width = width;
+      stream->codecpar->height = height;
       stream->time_base = {1, 1000};
       blocking = (context->flags & AVFMT_FLAG_NONBLOCK) == 0;
       return 0;
@@ -32,17 +32,19 @@ struct FakeDevice {
     reads = 0;
     silent = false;
     codec = AV_CODEC_ID_MJPEG;
+    width = 64;
+    height = 48;
   }
   AVInputFormat format{};
   static inline AVCodecID codec;
-  static inline int reads;
+  static inline int reads, width, height;
   static inline bool silent, blocking;
 };
 
 TEST(V4l2Source, WaitsForADevicesNextFrame) {
   FakeDevice device;
-  auto source = Source::OpenV4l2(
-      "/dev/video9", {}, [] { return false; }, &device.format);
+  auto source =
+      Source::OpenV4l2("/dev/video9", {}, {.interrupted = [] { return false; }}, &device.format);
   ASSERT_TRUE(source.ok()) << source.status();
   EXPECT_FALSE(device.blocking);
   EXPECT_EQ((*source)->format().codec, "mjpeg");
@@ -55,11 +57,30 @@ TEST(V4l2Source, WaitsForADevicesNextFrame) {
   EXPECT_EQ(device.reads, 12) << "opening took none";
 }
 
+TEST(Source, TakesThePicturesOfPanoramaCamerasAndRefusesLargerOnesWithASentence) {
+  const auto open = [](int width, int height) {
+    FakeDevice device;
+    FakeDevice::width = width;
+    FakeDevice::height = height;
+    return Source::OpenV4l2("/dev/video9", {}, {.interrupted = [] { return false; }},
+                            &device.format)
+        .status();
+  };
+  for (const auto& [width, height] : {std::pair(4000, 3000), {7680, 2160}, {7680, 4320}}) {
+    EXPECT_TRUE(open(width, height).ok()) << open(width, height);
+  }
+  for (const auto& [width, height] : {std::pair(8193, 16), {16, 8193}, {8192, 8192}}) {
+    const absl::Status refused = open(width, height);
+    EXPECT_TRUE(absl::IsInvalidArgument(refused)) << "for good: " << refused;
+    EXPECT_NE(refused.message().find("choose a smaller stream"), std::string::npos) << refused;
+  }
+}
+
 TEST(V4l2Source, EndsTheWaitForASilentDeviceWhenItIsInterrupted) {
   FakeDevice device;
   device.silent = true;
-  auto source = Source::OpenV4l2(
-      "/dev/video9", {}, [&] { return device.reads > 5; }, &device.format);
+  auto source = Source::OpenV4l2("/dev/video9", {},
+                                 {.interrupted = [&] { return device.reads > 5; }}, &device.format);
   ASSERT_TRUE(source.ok()) << source.status();
   EXPECT_TRUE(absl::IsCancelled((*source)->Read().status()));
   EXPECT_EQ(device.reads, 6);
@@ -69,8 +90,8 @@ TEST(V4l2Source, EndsTheProbingOfASilentDeviceWhenItIsInterrupted) {
   FakeDevice device;
   device.codec = AV_CODEC_ID_H264;  // its header doesn't say all: a look at its frames is needed
   device.silent = true;
-  auto source = Source::OpenV4l2(
-      "/dev/video9", {}, [&] { return device.reads > 5; }, &device.format);
+  auto source = Source::OpenV4l2("/dev/video9", {},
+                                 {.interrupted = [&] { return device.reads > 5; }}, &device.format);
   EXPECT_TRUE(!source.ok() || absl::IsCancelled((*source)->Read().status()));
   EXPECT_EQ(device.reads, 6);
 }

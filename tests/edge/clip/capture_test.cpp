@@ -299,7 +299,7 @@ struct Shape {
 };
 class CaptureShapes : public RecorderRig, public ::testing::WithParamInterface<Shape> {};
 
-TEST_P(CaptureShapes, StartsAtALaterKeyframeAndEveryFrameDecodes) {
+TEST_P(CaptureShapes, StartsInMidStreamAndEveryFrameDecodes) {
   const std::string path = folder_ / GetParam().file;
   const std::string command =
       fmt::format("ffmpeg -v error -nostdin -y -i {} -an -t 6 -vf scale=160:120 {} {}",
@@ -307,14 +307,18 @@ TEST_P(CaptureShapes, StartsAtALaterKeyframeAndEveryFrameDecodes) {
   // No other thread runs.
   // NOLINTNEXTLINE(concurrency-mt-unsafe)
   ASSERT_EQ(std::system(command.c_str()), 0) << command;
-  const Recording footage = ReadFootage(path, kStart);
+  Recording footage = ReadFootage(path, kStart);
   EXPECT_EQ(footage.packets.size(), Judge(path).frame_pts.size()) << "no packet was left out";
+  // The camera is met at its second keyframe.
+  auto second = footage.packets.begin() + 1;
+  while (!second->keyframe) ++second;
+  const bool open = second->open_start;
+  footage.packets.erase(footage.packets.begin(), second);
   const auto clips = Record(footage, Rule(1 * kS, 1 * kS), {kStart + 4 * kS});
   ASSERT_EQ(clips.size(), 1u);
   const Judged judged = CheckVideo(clips[0]);
-  EXPECT_EQ(clips[0].manifest.shortfall(), "");
+  EXPECT_EQ(clips[0].manifest.shortfall().find("open GOP") != std::string::npos, open);
   EXPECT_GT(judged.frame_pts.size(), 50u);
-  EXPECT_GT(judged.frame_pts.front(), footage.packets.front().pts) << "not the first keyframe";
   // The clip's times are the source's: none is missing in the window, none is made up.
   std::vector<int64_t> source;
   for (const Packet& packet : footage.packets) source.push_back(packet.pts);

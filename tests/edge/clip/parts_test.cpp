@@ -2,10 +2,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "edge/camera/nal_units.h"
 #include "edge/clip/evidence.h"
 #include "edge/clip/muxer.h"
 #include "edge/clip/recent_samples.h"
 #include "edge/clip/ring.h"
+#include "tests/data/film.h"
 #include "tests/edge/clip/clip_rig.h"
 
 namespace gleaner::edge {
@@ -204,6 +206,45 @@ TEST(Muxer, WritesTheHeaderFirstAndAFragmentASecond) {
                                        [](const auto& box) { return box.first == "moof"; });
   EXPECT_GE(fragments, 8);
   EXPECT_LE(fragments, 10);  // 8.1 s
+}
+
+// As MP4 frames it and as a network camera sends it, with parameter sets in front of each keyframe.
+TEST(Muxer, WritesHevcAsApplesPlayersWantIt) {
+  const std::string folder = ScratchFolder().string();
+  std::filesystem::create_directories(folder);
+  for (const char* name : {"film.mp4", "film.ts"}) {
+    SCOPED_TRACE(name);
+    const Recording film =
+        ReadFootage(MakeFilm({.seconds = 3,
+                              .encoder = "-c:v libx265 -preset ultrafast -g 10 -x265-params "
+                                         "log-level=none:pools=1:repeat-headers=1"},
+                             folder + "/" + name),
+                    0);
+    MemoryObject object;
+    auto muxer = Muxer::Open(film.format, object);
+    ASSERT_TRUE(muxer.ok());
+    for (const Packet& packet : film.packets) ASSERT_TRUE((*muxer)->Write(packet).ok());
+    ASSERT_TRUE((*muxer)->Finish().ok());
+    EXPECT_NE(object.bytes.find("hvc1"), std::string::npos);
+    EXPECT_EQ(object.bytes.find("hev1"), std::string::npos);
+    const std::string path = folder + "/muxed.mp4";
+    std::ofstream(path, std::ios::binary) << object.bytes;
+    const Recording muxed = ReadFootage(path, 0);
+    ASSERT_EQ(muxed.packets.size(), film.packets.size());
+    const AVCodecParameters& parameters = *muxed.format.parameters;
+    ASSERT_GT(parameters.extradata_size, 23);
+    EXPECT_GE(parameters.extradata[22], 3) << "arrays of VPS, SPS and PPS in hvcC";
+    for (const Packet& packet : muxed.packets) {
+      ForEachNalUnit({packet.data->data, static_cast<size_t>(packet.data->size)}, 4,
+                     [](Bytes unit) {
+                       const int type = unit[0] >> 1 & 0x3f;
+                       EXPECT_FALSE(type >= 32 && type <= 34) << "a parameter set in a sample";
+                     });
+    }
+    EXPECT_EQ(Judge(path).errors, 0);
+    EXPECT_EQ(Judge(path).frame_pts.size(), film.packets.size());
+  }
+  std::filesystem::remove_all(folder);
 }
 
 TEST(Muxer, ReturnsTheObjectsOwnError) {

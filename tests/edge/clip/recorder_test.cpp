@@ -1,12 +1,15 @@
 // The recorder between cameras, rules and the disk: pause, stop, losses, storage that hangs.
 #include "edge/clip/recorder.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <condition_variable>
 #include <future>
 #include <memory>
+#include <mutex>
 #include <thread>
 
 #include "edge/trigger/engine.h"
@@ -56,14 +59,14 @@ TEST_F(RecorderTest, SaysForAnHourHowManyFiringsGotNoNumber) {
   recorder.SetPaused(true, "paused by policy p-4");
   recorder.OnFiring({&rule, kStart}, kSignals);
   recorder.SetPaused(false, "");
-  while (!recorder.problem().starts_with("2 firings were lost")) std::this_thread::yield();
+  while (!recorder.problem().starts_with("2 firings lost")) std::this_thread::yield();
   EXPECT_THAT(recorder.problem(), HasSubstr("rule hand: the spool gives no number"));
 
   ASSERT_TRUE(spool_->AcknowledgeTombstones(keys).ok());
   Play(recorder, 0, cup, rule, {kStart + 4 * kS});
   recorder.Finish();
   EXPECT_EQ(TakeAll().size(), 1u);
-  EXPECT_THAT(recorder.problem(), HasSubstr("2 firings were lost")) << "a clip makes up for none";
+  EXPECT_THAT(recorder.problem(), HasSubstr("2 firings lost")) << "a clip makes up for none";
   clock_.Advance(3701 * kS);
   EXPECT_EQ(recorder.problem(), "");
 }
@@ -100,6 +103,86 @@ TEST_F(RecorderTest, GivesSignsOfLifeAndHoldsNoPacketForAClipThatCanOnlyFail) {
   EXPECT_EQ(TakeAll().size(), 1u);
   EXPECT_GT(spool_->stats().failed_total, 0u);
   EXPECT_THAT(recorder.problem(), HasSubstr("storage could not follow the cameras"));
+}
+
+// Storage that hangs in a commit, while another clip is open and its camera goes on.
+TEST_F(RecorderTest, EndsAClipWhereStorageFellBehindInsteadOfLosingIt) {
+  const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
+  RecorderOptions options = Options({"front"}, 1 * kS);
+  options.ring_max_bytes = 300'000;
+  Recorder recorder(options, *spool_, clock_);
+  std::promise<void> let_go;
+  std::shared_future<void> hang = let_go.get_future();
+  spool_->OnChange([hang] { hang.wait(); });
+  RuleOptions quick = Rule(1 * kS, 1 * kS);
+  RuleOptions slow = Rule(1 * kS, 60 * kS);
+  slow.name = "slow";
+  recorder.OnFormat(0, cup.format, "remux");
+  for (size_t i = 0; i < cup.packets.size(); ++i) {
+    recorder.OnPacket(0, cup.packets[i]);
+    if (i == 30) recorder.OnFiring({&slow, cup.packets[i].monotonic_ns}, kSignals);
+    if (i == 31) recorder.OnFiring({&quick, cup.packets[i].monotonic_ns}, kSignals);
+  }
+  spool_->OnChange({});
+  let_go.set_value();
+  while (recorder.open_clips() > 0) std::this_thread::yield();
+  EXPECT_EQ(recorder.problem(), "storage could not follow the cameras: 1 clip cut short");
+  recorder.Finish();
+  const auto clips = TakeAll();
+  ASSERT_EQ(clips.size(), 2u);
+  const auto& cut = clips[0].manifest.trigger().rule() == "slow" ? clips[0] : clips[1];
+  EXPECT_THAT(cut.manifest.shortfall(), HasSubstr("storage could not follow the cameras"));
+  EXPECT_FALSE(cut.manifest.truncated()) << "the daemon was not stopped";
+  CheckVideo(cut);
+  // From the keyframe before its pre-roll, frame by frame, up to where it was cut.
+  const std::vector<int64_t> pts = PtsOf(cut.manifest.video(0));
+  EXPECT_LT(pts.size(), cup.packets.size());
+  for (size_t i = 0; i < pts.size(); ++i) ASSERT_EQ(pts[i], cup.packets[i].pts) << i;
+}
+
+TEST_F(RecorderTest, StoresEveryClipInHandAtAStopAndMovesWithEach) {
+  const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
+  Recorder recorder(Options({"front"}, 1 * kS), *spool_, clock_);
+  std::atomic<int> alive = 0;
+  recorder.SetAlive([&] { ++alive; });
+  std::vector<RuleOptions> rules(3, Rule(1 * kS, 60 * kS));
+  recorder.OnFormat(0, cup.format, "remux");
+  for (size_t i = 0; i < rules.size(); ++i) rules[i].name = fmt::format("rule-{}", i);
+  for (size_t i = 0; i < 90; ++i) {
+    recorder.OnPacket(0, cup.packets[i]);
+    if (i < rules.size()) recorder.OnFiring({&rules[i], cup.packets[i].monotonic_ns}, kSignals);
+  }
+  while (recorder.open_clips() < rules.size()) std::this_thread::yield();
+  // A disk that takes its time for each clip: as long as the test looks at it.
+  std::mutex mutex;
+  std::condition_variable changed;
+  int stored = 0, seen = 0;
+  spool_->OnChange([&] {
+    std::unique_lock lock(mutex);
+    ++stored;
+    changed.notify_all();
+    changed.wait(lock, [&] { return seen >= stored; });
+  });
+  std::thread stopping([&] { recorder.Finish(); });
+  int before = alive;
+  for (int clip = 1; clip <= 3; ++clip) {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return stored == clip; });
+    EXPECT_GT(alive, before) << "nothing moved before clip " << clip;
+    before = alive;
+    seen = clip;
+    changed.notify_all();
+  }
+  stopping.join();
+  EXPECT_GT(alive, before);
+  spool_->OnChange({});
+  const auto clips = TakeAll();
+  ASSERT_EQ(clips.size(), 3u);
+  for (const auto& clip : clips) {
+    EXPECT_TRUE(clip.manifest.truncated());
+    EXPECT_THAT(clip.manifest.shortfall(), HasSubstr("the daemon was stopped"));
+    CheckVideo(clip);
+  }
 }
 
 // A rule that is true all the time, with the engine and the recorder wired as in the daemon.

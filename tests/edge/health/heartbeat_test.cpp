@@ -5,6 +5,8 @@
 
 #include <atomic>
 #include <future>
+#include <iterator>
+#include <limits>
 #include <thread>
 
 #include "common/version.h"
@@ -19,11 +21,12 @@ using testing::HasSubstr;
 class HeartbeatTest : public testing::Test {
  protected:
   HeartbeatTest() {
-    sources_.hello = [] {
+    sources_.hello = [this] {
       v1::HelloRequest hello;
       hello.set_boot_id(std::string(16, '\x07'));
       hello.set_site("store-1");
       hello.add_cameras()->set_name("front");
+      if (open_) hello.mutable_cameras(0)->set_codec("h264");
       return hello;
     };
     sources_.spool = [] { return SpoolStats{.quota_bytes = 100, .used_bytes = 40}; };
@@ -33,7 +36,12 @@ class HeartbeatTest : public testing::Test {
       camera.set_name("front");
       return std::vector<v1::CameraHealth>{camera};
     };
-    sources_.problem = [] { return std::string(600, '!'); };
+    sources_.problems = [] {
+      v1::Problem problem;
+      problem.set_part("spool");
+      problem.set_text(std::string(600, '!'));
+      return std::vector<v1::Problem>(20, problem);
+    };
   }
   ~HeartbeatTest() override { Stop(); }
 
@@ -80,6 +88,7 @@ class HeartbeatTest : public testing::Test {
   HeartbeatOptions options_{.seed = 1};
   HeartbeatSources sources_;
   std::atomic<uint64_t> sent_bytes_{0};
+  std::atomic<bool> open_{false};  // the camera
   std::mutex mutex_;
   std::vector<v1::Policy> policies_;
   std::unique_ptr<Link> link_;
@@ -107,7 +116,10 @@ TEST_F(HeartbeatTest, SaysHelloOnceAndThenHowItIs) {
   EXPECT_GE(beat.process().cpu_percent(), 0);
   EXPECT_NEAR(beat.process().uptime_s(), took / 1e9, 1);
   EXPECT_EQ(beat.cameras(0).name(), "front");
-  EXPECT_EQ(beat.problem().size(), 512u);
+  ASSERT_EQ(beat.problems_size(), 16);
+  EXPECT_EQ(beat.problems(0).part(), "spool");
+  EXPECT_EQ(beat.problems(0).text().size(), 512u);
+  EXPECT_EQ(beat.problem(), beat.problems(0).text());
 }
 
 TEST_F(HeartbeatTest, BringsHomeThePolicyAndFollowsItsInterval) {
@@ -137,16 +149,88 @@ TEST_F(HeartbeatTest, BringsHomeThePolicyAndFollowsItsInterval) {
   EXPECT_EQ(heartbeat_->stats().policy_version, "p2");
 }
 
-TEST_F(HeartbeatTest, FollowsNoPolicyOutOfBounds) {
-  cloud_.on_hello = [](const v1::HelloRequest&, v1::HelloResponse* response) {
-    response->mutable_policy()->set_version("p1");
-    response->mutable_policy()->set_heartbeat_interval_s(1'000'000);
+TEST_F(HeartbeatTest, HandsOnWhatTheServerFindsInThePicturesAndNothingThatForgesLines) {
+  std::vector<std::vector<v1::CameraNotice>> heard;
+  sources_.notices = [&](const std::vector<v1::CameraNotice>& notices) {
+    std::lock_guard lock(mutex_);
+    heard.push_back(notices);
+  };
+  cloud_.on_heartbeat = [&](const v1::HeartbeatRequest&, v1::HeartbeatResponse* response) {
+    const int many = cloud_.heartbeats.size() == 1 ? 20 : 0;
+    for (int i = 0; i < many; ++i) {
+      v1::CameraNotice* notice = response->add_notices();
+      notice->set_camera(i == 0 ? "no name" : "camera-" + std::to_string(i));
+      notice->set_text("damage\nforged line " + std::string(1000, 'x'));
+    }
     return grpc::Status::OK;
   };
   Start();
   ASSERT_TRUE(Heartbeats(1));
+  NsUntilHeartbeats(2);
+  Stop();
+  ASSERT_GE(heard.size(), 2u);
+  ASSERT_EQ(heard[0].size(), 8u);
+  EXPECT_EQ(heard[0][0].camera(), "camera-1");
+  EXPECT_EQ(heard[0][0].text().substr(0, 18), "damage forged line");
+  EXPECT_LE(heard[0][0].text().size(), 256u);
+  EXPECT_TRUE(heard[1].empty()) << "all that holds, each time";
+}
+
+TEST_F(HeartbeatTest, FollowsNoPolicyOutOfBounds) {
+  v1::Policy odd[4];
+  odd[0].set_heartbeat_interval_s(3601);
+  odd[1].set_heartbeat_interval_s(std::numeric_limits<uint32_t>::max());
+  odd[2].set_version(std::string(65, 'v'));
+  odd[3].set_version("p1\n<3>forged");
+  size_t next = 0;
+  cloud_.on_heartbeat = [&](const v1::HeartbeatRequest&, v1::HeartbeatResponse* response) {
+    *response->mutable_policy() = odd[std::min(next++, std::size(odd) - 1)];
+    return grpc::Status::OK;
+  };
+  Start();
+  NsUntilHeartbeats(std::size(odd) + 1);
   EXPECT_TRUE(policies().empty());
   EXPECT_EQ(heartbeat_->stats().policy_version, "");
+}
+
+TEST_F(HeartbeatTest, KeepsItsOwnIntervalUnderAPolicyWithout) {
+  cloud_.on_hello = [](const v1::HelloRequest&, v1::HelloResponse* response) {
+    response->mutable_policy()->set_version("p1");
+    response->mutable_policy()->set_heartbeat_interval_s(0);
+    return grpc::Status::OK;
+  };
+  Start();
+  ASSERT_TRUE(Heartbeats(1));
+  EXPECT_EQ(heartbeat_->stats().policy_version, "p1");
+  EXPECT_GE(NsUntilHeartbeats(2), options_.interval_ns);
+}
+
+TEST_F(HeartbeatTest, BelievesNoTimeThatCannotBe) {
+  std::atomic<int> told{0};
+  sources_.server_time = [&](int64_t, int64_t, int64_t) { ++told; };
+  static constexpr int64_t kOdd[] = {std::numeric_limits<int64_t>::min(), -1, 1,
+                                     std::numeric_limits<int64_t>::max()};
+  size_t next = 0;
+  cloud_.on_heartbeat = [&](const v1::HeartbeatRequest&, v1::HeartbeatResponse* response) {
+    response->set_server_unix_ns(kOdd[std::min(next++, std::size(kOdd) - 1)]);
+    return grpc::Status::OK;
+  };
+  Start();
+  NsUntilHeartbeats(std::size(kOdd) + 1);
+  EXPECT_EQ(heartbeat_->stats().server_ahead_ns, 0);
+  EXPECT_EQ(told, 0);
+}
+
+TEST_F(HeartbeatTest, SaysHelloAgainWhenWhatItSaysHasChanged) {
+  Start();
+  ASSERT_TRUE(Heartbeats(1));
+  open_ = true;
+  NsUntilHeartbeats(2);
+  NsUntilHeartbeats(3);
+  Stop();
+  ASSERT_EQ(cloud_.hellos.size(), 2u);
+  EXPECT_EQ(cloud_.hellos[0].cameras(0).codec(), "");
+  EXPECT_EQ(cloud_.hellos[1].cameras(0).codec(), "h264");
 }
 
 TEST_F(HeartbeatTest, SaysHelloAgainAfterTheServerWasAway) {
@@ -157,7 +241,7 @@ TEST_F(HeartbeatTest, SaysHelloAgainAfterTheServerWasAway) {
     clock_.Advance(kNanosPerSecond);
     return !heartbeat_->stats().connected;
   }));
-  EXPECT_THAT(heartbeat_->stats().problem, HasSubstr("UNAVAILABLE"));
+  EXPECT_THAT(heartbeat_->stats().problem, HasSubstr("heartbeat: failed to connect"));
   cloud_.Start();
   NsUntilHeartbeats(2);
   Stop();

@@ -66,7 +66,8 @@ TEST_F(Damage, AnUnreadableLedgerIsSetAsideAndTheDaemonStarts) {
     ASSERT_NE(spool, nullptr);
     EXPECT_NE(spool->boot_id(), before);  // a new spool: numbers may start again from 1
     EXPECT_EQ(spool->stats().used_bytes, 0u);
-    EXPECT_EQ(ReadStatus(options_.directory)->ledgers_set_aside, static_cast<uint64_t>(time));
+    EXPECT_EQ(ReadSpoolStatus(options_.directory)->ledgers_set_aside(),
+              static_cast<uint64_t>(time));
     ASSERT_TRUE(AddTestClip(*spool, {700'000}).ok());
   }
   std::vector<std::string> kept;
@@ -195,7 +196,7 @@ TEST_F(Damage, FsckFindsAFlippedBitAndRepairQuarantinesTheClip) {
     EXPECT_THAT(Problems(*found), ElementsAre("2: object 0, block 1 fails its checksum"));
     const auto json = nlohmann::json::parse(found->ToJson());
     EXPECT_EQ(json["ok"], false);
-    EXPECT_EQ(json["problems"][0]["sequence"], 2);
+    EXPECT_EQ(json["faults"][0]["key"]["sequence"], "2");
     EXPECT_TRUE(absl::IsFailedPrecondition(Fsck(options_.directory, true).status()));
     EXPECT_EQ(running->stats().pending_clips, 3u);
   }
@@ -239,10 +240,10 @@ TEST_F(Damage, FsckComparesTheManifestWithTheObjects) {
 TEST_F(Damage, FsckReportsAnUnreadableLedger) {
   EXPECT_TRUE(absl::IsNotFound(Fsck(options_.directory).status()));
   EXPECT_TRUE(absl::IsNotFound(Fsck(options_.directory, true).status()));
-  EXPECT_TRUE(absl::IsNotFound(ReadStatus(options_.directory).status()));
+  EXPECT_TRUE(absl::IsNotFound(ReadSpoolStatus(options_.directory).status()));
   Fill();
   Overwrite(LedgerPath(options_.directory), 0, std::string(4096, 'x'));
-  EXPECT_TRUE(absl::IsDataLoss(ReadStatus(options_.directory).status()));
+  EXPECT_TRUE(absl::IsDataLoss(ReadSpoolStatus(options_.directory).status()));
   const auto report = Fsck(options_.directory);
   ASSERT_TRUE(report.ok());
   EXPECT_THAT(report->ToText(), HasSubstr("the next start sets it aside"));
@@ -252,7 +253,8 @@ TEST_F(Damage, AFolderThatCannotBeLookedIntoIsAnErrorThatSaysSo) {
   options_.directory += "/" + std::string(300, 'x');  // longer than a name may be
   EXPECT_THAT(Spool::Open(options_, clock_, kTestBoot).status().ToString(),
               HasSubstr("File name too long"));
-  EXPECT_THAT(ReadStatus(options_.directory).status().ToString(), HasSubstr("File name too long"));
+  EXPECT_THAT(ReadSpoolStatus(options_.directory).status().ToString(),
+              HasSubstr("File name too long"));
   EXPECT_THAT(Fsck(options_.directory).status().ToString(), HasSubstr("File name too long"));
   EXPECT_THAT(Fsck(options_.directory, true).status().ToString(), HasSubstr("File name too long"));
 }
@@ -320,31 +322,31 @@ TEST_F(Damage, StatusTellsWhatTheSpoolHoldsWhileTheDaemonRuns) {
   ASSERT_TRUE(spool->TakeSuppressed("motion", "paused").ok());
   ASSERT_TRUE(spool->TakeNumber("motion", 1).ok());
   clock_.Advance(90 * kNanosPerSecond);
-  const auto status = ReadStatus(options_.directory, clock_);
+  const auto status = ReadSpoolStatus(options_.directory, clock_);
   ASSERT_TRUE(status.ok()) << status.status();
-  EXPECT_EQ(status->quota_bytes, 4 * kMiB);
-  EXPECT_EQ(status->used_bytes, 3 * kBlockBytes);
-  EXPECT_EQ(status->ledger_bytes / kMiB, 4u);
-  EXPECT_EQ(status->ledger_bytes, spool->stats().ledger_bytes);
-  EXPECT_EQ(status->ledger_used_bytes, spool->stats().ledger_used_bytes);
-  EXPECT_GT(status->ledger_used_bytes, 0u);
-  EXPECT_LT(status->ledger_used_bytes, 100'000u);
-  EXPECT_EQ(status->capturing, 1u);
-  EXPECT_EQ(status->pending_clips, 2u);
-  EXPECT_EQ(status->pending_bytes, spool->stats().pending_bytes);
-  EXPECT_EQ(status->pending_by_priority[9].clips, 1u);
-  EXPECT_EQ(status->oldest_pending_s, 90u);
-  EXPECT_EQ(status->suppressed_total, 1u);
-  EXPECT_EQ(status->failed_total, 1u);
-  EXPECT_EQ(status->tombstones_unacknowledged, 2u);
-  EXPECT_EQ(status->boot_id, spool->boot_id());
-  EXPECT_EQ(status->last_sequence, 5u);
-  ASSERT_EQ(status->quarantined.size(), 1u);
-  EXPECT_EQ(status->quarantined[0].reason, "the cloud refuses it");
-  EXPECT_THAT(status->ToText(), HasSubstr("waiting    2 clips"));
-  const auto json = nlohmann::json::parse(status->ToJson());
-  EXPECT_EQ(json["pending_by_priority"][9]["clips"], 1);
-  EXPECT_EQ(json["quarantined"][0]["key"]["sequence"], 3);
+  EXPECT_EQ(status->quota_bytes(), 4 * kMiB);
+  EXPECT_EQ(status->used_bytes(), 3 * kBlockBytes);
+  EXPECT_EQ(status->ledger_bytes() / kMiB, 4u);
+  EXPECT_EQ(status->ledger_bytes(), spool->stats().ledger_bytes);
+  EXPECT_EQ(status->ledger_used_bytes(), spool->stats().ledger_used_bytes);
+  EXPECT_GT(status->ledger_used_bytes(), 0u);
+  EXPECT_LT(status->ledger_used_bytes(), 100'000u);
+  EXPECT_EQ(status->capturing(), 1u);
+  EXPECT_EQ(status->pending_clips(), 2u);
+  EXPECT_EQ(status->pending_bytes(), spool->stats().pending_bytes);
+  EXPECT_EQ(status->pending_by_priority(0).clips(), 1u);
+  EXPECT_EQ(status->oldest_pending_s(), 90u);
+  EXPECT_EQ(status->suppressed_total(), 1u);
+  EXPECT_EQ(status->failed_total(), 1u);
+  EXPECT_EQ(status->tombstones_unacknowledged(), 2u);
+  EXPECT_EQ(status->boot_id(), AsBytes(spool->boot_id()));
+  EXPECT_EQ(status->last_sequence(), 5u);
+  ASSERT_EQ(status->quarantined_size(), 1);
+  EXPECT_EQ(status->quarantined(0).reason(), "the cloud refuses it");
+  EXPECT_THAT(ToText(*status), HasSubstr("waiting    2 clips"));
+  EXPECT_EQ(status->pending_by_priority(0).priority(), 9u);
+  EXPECT_EQ(status->pending_by_priority(1).priority(), 5u);
+  EXPECT_EQ(status->quarantined(0).key().sequence(), 3u);
 }
 
 TEST_F(Damage, StatusChangesNothingOnTheDisk) {
@@ -357,8 +359,8 @@ TEST_F(Damage, StatusChangesNothingOnTheDisk) {
            *ReadFile(LedgerPath(options_.directory) + "-wal", 64 * kMiB);
   };
   const std::string before = contents();
-  ASSERT_TRUE(ReadStatus(options_.directory).ok());
-  EXPECT_EQ(ReadStatus(options_.directory)->pending_clips, 1u);
+  ASSERT_TRUE(ReadSpoolStatus(options_.directory).ok());
+  EXPECT_EQ(ReadSpoolStatus(options_.directory)->pending_clips(), 1u);
   EXPECT_TRUE(contents() == before);
 }
 

@@ -59,15 +59,23 @@ void FakeCloud::Expect(bool condition, const std::string& what) {
 }
 
 grpc::Status FakeCloud::Upload(grpc::ServerContext* context, Stream* stream) {
+  std::vector<v1::UploadResponse> before;
   {
     std::lock_guard lock(mutex_);
     ++streams;
+    context->set_compression_algorithm(compression);
     devices.push_back(DeviceOf(*context));
     silent_ = false;
     changed_.notify_all();
     if (on_stream) {
       if (const grpc::Status status = on_stream(); !status.ok()) return status;
     }
+    if (unasked) before = unasked();
+  }
+  for (const v1::UploadResponse& response : before) {
+    if (!stream->Write(response)) break;
+    std::lock_guard lock(mutex_);
+    ++unasked_sent;
   }
   v1::UploadRequest request;
   while (stream->Read(&request)) {
@@ -242,6 +250,7 @@ grpc::Status FakeCloud::ReportLedger(grpc::ServerContext* context,
                                      v1::ReportLedgerResponse* response) {
   std::lock_guard lock(mutex_);
   ledgers.push_back(*request);
+  context->set_compression_algorithm(compression);
   devices.push_back(DeviceOf(*context));
   changed_.notify_all();
   return on_ledger ? on_ledger(*request, response) : grpc::Status::OK;
@@ -251,6 +260,7 @@ grpc::Status FakeCloud::Hello(grpc::ServerContext* context, const v1::HelloReque
                               v1::HelloResponse* response) {
   std::lock_guard lock(mutex_);
   hellos.push_back(*request);
+  context->set_compression_algorithm(compression);
   devices.push_back(DeviceOf(*context));
   changed_.notify_all();
   return on_hello ? on_hello(*request, response) : grpc::Status::OK;
@@ -260,6 +270,7 @@ grpc::Status FakeCloud::Heartbeat(grpc::ServerContext* context, const v1::Heartb
                                   v1::HeartbeatResponse* response) {
   std::lock_guard lock(mutex_);
   heartbeats.push_back(*request);
+  context->set_compression_algorithm(compression);
   devices.push_back(DeviceOf(*context));
   changed_.notify_all();
   return on_heartbeat ? on_heartbeat(*request, response) : grpc::Status::OK;

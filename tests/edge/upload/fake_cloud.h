@@ -62,6 +62,10 @@ class FakeCloud : public v1::IngestService::Service, public v1::FleetService::Se
   std::function<ChunkFault(const v1::Chunk&, int number)> on_chunk;
   // The status that a new stream ends with at once.
   std::function<grpc::Status()> on_stream;
+  // What a new stream says before it was asked anything; sent until the device ends the stream.
+  std::function<std::vector<v1::UploadResponse>()> unasked;
+  // Of everything that is sent.
+  grpc_compression_algorithm compression = GRPC_COMPRESS_NONE;
   std::function<grpc::Status(const v1::ReportLedgerRequest&, v1::ReportLedgerResponse*)> on_ledger;
   std::function<grpc::Status(const v1::HelloRequest&, v1::HelloResponse*)> on_hello;
   std::function<grpc::Status(const v1::HeartbeatRequest&, v1::HeartbeatResponse*)> on_heartbeat;
@@ -82,6 +86,7 @@ class FakeCloud : public v1::IngestService::Service, public v1::FleetService::Se
   std::vector<std::string> log;       // "offer 1", "chunk 1/0@0", "receipt 1"
   int streams = 0;
   std::vector<std::string> devices;  // as each call's metadata named it; "" without
+  int unasked_sent = 0;
   int chunks = 0;
   int cuts = 0;
   uint64_t received_bytes = 0;   // payload of all chunks

@@ -11,6 +11,7 @@
 #include "common/status.h"
 #include "edge/upload/unary.h"
 #include "gleaner/v1/fleet.grpc.pb.h"
+#include "tests/data/pki.h"
 #include "tests/edge/upload/fake_cloud.h"
 #include "tests/edge/upload/fixtures.h"
 
@@ -126,11 +127,30 @@ TEST_F(Identities, WarnOfACertificateOutOfItsDatesButGoOn) {
   EXPECT_THAT(early->warnings, testing::Contains(HasSubstr("valid from")));
 }
 
-TEST_F(Identities, WarnOfAKeyThatEveryoneMayRead) {
-  chmod(authority_.path("cart-1.key").c_str(), 0644);
-  const auto identity = Load();
-  ASSERT_TRUE(identity.ok());
-  EXPECT_THAT(identity->warnings, testing::Contains(HasSubstr("every user")));
+TEST_F(Identities, RefuseAKeyThatEveryoneMayRead) {
+  for (const mode_t mode : {0644, 0604, 0601, 0660}) {
+    ASSERT_EQ(chmod(authority_.path("cart-1.key").c_str(), mode), 0);
+    EXPECT_TRUE(absl::IsPermissionDenied(Load().status())) << mode;
+    EXPECT_THAT(Load().status().ToString(), HasSubstr("cart-1.key can be ")) << mode;
+    EXPECT_THAT(Load().status().ToString(), HasSubstr("chmod ")) << mode;
+  }
+  ASSERT_EQ(chmod(authority_.path("cart-1.key").c_str(), 0640), 0);  // root's, for our group
+  EXPECT_TRUE(Load().ok());
+}
+
+TEST_F(Identities, RefuseACertificateThatCanBeReadInTwoWays) {
+  TestPki pki;
+  const auto error = [&](const std::vector<std::string>& names) {
+    const TestPki::Identity odd = pki.OddDevice(names);
+    Overwrite("cart-1.pem", odd.certificate);
+    Overwrite("cart-1.key", odd.key);
+    return Load().status().ToString();
+  };
+  EXPECT_THAT(error({"cart-1", "cart-2"}), HasSubstr("cart-1.pem: the certificate has more than"));
+  EXPECT_THAT(error({std::string("cart-1\0x", 8)}), HasSubstr("\"cart-1\\x00x\" is not a name"));
+  EXPECT_THAT(error({std::string(64, 'a')}), HasSubstr("is not a name"));
+  EXPECT_THAT(error({}), HasSubstr("no common name"));
+  EXPECT_EQ(error({"cart-1"}), "OK");
 }
 
 // A server that wants a client's certificate from its own authority.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <limits>
 #include <thread>
 
 #include "common/limits.h"
@@ -341,6 +342,55 @@ TEST_F(RefusalTest, ProgressBeyondWhatWasSentClosesTheStream) {
   ASSERT_TRUE(Eventually([&] { return stats().cuts == 1; }));
   EXPECT_THAT(stats().last_error, HasSubstr("never sent"));
   EXPECT_EQ(spool_->stats().pending_clips, 1u);
+}
+
+TEST_F(RefusalTest, AServerThatSaysMuchMoreThanItIsAskedLosesItsStream) {
+  AddClip(*spool_, {1000}, 1);
+  cloud_.unasked = [] {
+    v1::UploadResponse late;
+    late.mutable_progress()->set_lease(99);
+    return std::vector<v1::UploadResponse>(100'000, late);
+  };
+  Start(clock_);
+  ASSERT_TRUE(Eventually([&] { return stats().cuts >= 1; }));
+  EXPECT_THAT(stats().last_error, HasSubstr("messages in answer to"));
+  // The next attempts follow the back-off, which stands still.
+  EXPECT_EQ(cloud_.Locked([&] { return cloud_.streams; }), 1);
+  cloud_.Locked([&] { cloud_.unasked = nullptr; });
+  ASSERT_TRUE(Eventually([&] {
+    clock_.Advance(10 * kNanosPerMilli);
+    uploader_->Poke();
+    return spool_->stats().pending_clips == 0;
+  }));
+  EXPECT_LT(cloud_.Locked([&] { return cloud_.unasked_sent; }), 100'000);
+}
+
+TEST_F(RefusalTest, AServerThatCompressesIsNotHeard) {
+  AddClip(*spool_, {1000}, 1);
+  cloud_.compression = GRPC_COMPRESS_GZIP;
+  Start(clock_);
+  ASSERT_TRUE(Eventually([&] {
+    return stats().last_error.find("is disabled") != std::string::npos;
+  })) << stats().last_error;
+  EXPECT_EQ(spool_->stats().pending_clips, 1u);
+  cloud_.Locked([&] { cloud_.compression = GRPC_COMPRESS_NONE; });
+  ASSERT_TRUE(Eventually([&] {
+    clock_.Advance(10 * kNanosPerMilli);
+    uploader_->Poke();
+    return spool_->stats().pending_clips == 0;
+  }));
+}
+
+TEST_F(RefusalTest, ACapThatWouldStopTheUploadIsRaisedToTheLeastThereIs) {
+  Start(clock_);
+  uploader_->SetPolicyCap(1);
+  ASSERT_TRUE(Eventually([&] { return stats().cap_bytes_per_s == kMinUploadCapBytesPerS; }));
+  uploader_->SetPolicyCap(std::numeric_limits<uint64_t>::max());
+  ASSERT_TRUE(
+      Eventually([&] { return stats().cap_bytes_per_s == std::numeric_limits<uint64_t>::max(); }));
+  AddClip(*spool_, {2 * kBlockBytes}, 1);
+  uploader_->Poke();
+  ASSERT_TRUE(Drained());
 }
 
 TEST_F(RefusalTest, AClipDamagedOnTheDevicesOwnDiskIsQuarantinedBeforeABadByteIsSent) {

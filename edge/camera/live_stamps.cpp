@@ -1,0 +1,281 @@
+#include "edge/camera/live_stamps.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace gleaner::edge {
+namespace {
+
+// What the first packets of a run are looked at for.
+constexpr size_t kLearnPackets = 16;
+constexpr int64_t kLearnNs = kNanosPerSecond / 2;
+// What decides over a doubt.
+constexpr size_t kDoubtPackets = 8;
+constexpr size_t kLeastDoubtPackets = 3;
+constexpr int64_t kDoubtNs = kNanosPerSecond;
+// Stamps that were of no use are believed again after that.
+constexpr uint64_t kSoundPackets = 50;
+constexpr int64_t kSoundNs = 10 * kNanosPerSecond;
+// A clock that falls behind by more has jumped; less is made up for.
+constexpr int64_t kMaxShiftNs = kNanosPerSecond;
+constexpr int64_t kUsualFrameNs = 40 * kNanosPerMilli;
+constexpr int64_t kMaxFrameNs = 2 * kNanosPerSecond;
+
+// Of MPEG-4 and its like, frames out of order aren't noticed; of H.265 without any, they needn't
+// be.
+bool ReadsPlaces(const PictureOrder& order, const VideoFormat& format) {
+  return order.reads() && (format.codec == "h264" || format.parameters->video_delay > 0);
+}
+
+}  // namespace
+
+LiveStamps::LiveStamps(const VideoFormat& format, ArrivalClock& clock)
+    : format_(format),
+      clock_(clock),
+      order_(format),
+      places_(ReadsPlaces(order_, format)),
+      depth_(static_cast<size_t>(std::max(0, format.parameters->video_delay))),
+      frame_ns_(format.frames_per_s > 0
+                    ? static_cast<int64_t>(kNanosPerSecond / format.frames_per_s)
+                    : kUsualFrameNs),
+      run_(NewRun()),
+      candidate_(NewRun()) {
+  clock_.Restart();
+}
+
+double LiveStamps::frames_per_s() const {
+  return static_cast<double>(kNanosPerSecond) / static_cast<double>(frame_ns_);
+}
+
+StampRun LiveStamps::NewRun() const {
+  const bool ordered = places_ || format_.parameters->video_delay == 0;
+  return {format_.time_base, frame_ns_, ordered};
+}
+
+void LiveStamps::Push(AvPtr<AVPacket> packet, int64_t arrival_ns) {
+  Held held;
+  held.shown = PicturePlace{0, ++count_};
+  if (places_) held.shown = order_.Next(*packet);
+  held.picture = {packet->pts, arrival_ns, in_decode_order_ ? PicturePlace{0, count_} : held.shown};
+  held.data = std::move(packet);
+  if (mode_ != Mode::kLearning) {
+    Take(std::move(held));
+    return;
+  }
+  held_.push_back(std::move(held));
+  if (held_.size() == kLearnPackets || arrival_ns - held_.front().picture.arrival_ns >= kLearnNs) {
+    Learn();
+  }
+}
+
+void LiveStamps::Take(Held held) {
+  if (mode_ == Mode::kStamps) {
+    Judge(std::move(held));
+  } else {
+    ByArrival(std::move(held), /*jumped=*/false);
+  }
+}
+
+void LiveStamps::Finish() {
+  if (mode_ == Mode::kLearning) Learn();
+  MendGlitches();
+  Drain();
+}
+
+std::optional<LivePacket> LiveStamps::Pop() {
+  if (ready_.empty()) return std::nullopt;
+  LivePacket packet = std::move(ready_.front());
+  ready_.pop_front();
+  return packet;
+}
+
+bool LiveStamps::InDecodeOrder() const {
+  if (depth_ == 0 || held_.size() < kLeastDoubtPackets + 1) return false;
+  bool reordered = false;
+  for (size_t i = 1; i < held_.size(); ++i) {
+    if (held_[i].picture.pts <= held_[i - 1].picture.pts) return false;
+    reordered = reordered || held_[i].shown < held_[i - 1].shown;
+  }
+  return reordered;
+}
+
+void LiveStamps::Learn() {
+  mode_ = Mode::kStamps;
+  std::vector<int64_t> times;
+  for (auto held = held_.begin(); held != held_.end(); ++held) {
+    const auto later = std::count_if(
+        held_.begin(), held, [&](const Held& before) { return held->shown < before.shown; });
+    depth_ = std::max(depth_, static_cast<size_t>(later));
+    if (held->picture.pts != AV_NOPTS_VALUE) times.push_back(held->picture.pts);
+  }
+  in_decode_order_ = InDecodeOrder();
+  if (in_decode_order_) {
+    sorter_.emplace(depth_);
+    for (size_t i = 0; i < held_.size(); ++i) {
+      held_[i].picture.place = {0, static_cast<int64_t>(i) + 1};
+    }
+  }
+
+  std::sort(times.begin(), times.end());
+  std::vector<int64_t> steps;
+  for (size_t i = 1; i < times.size(); ++i) {
+    const int64_t step_ns = Ns(times[i] - times[i - 1]);
+    if (step_ns > 0 && step_ns <= kMaxFrameNs) steps.push_back(step_ns);
+  }
+  if (!steps.empty()) {
+    const auto middle = steps.begin() + static_cast<ptrdiff_t>(steps.size() / 2);
+    std::nth_element(steps.begin(), middle, steps.end());
+    frame_ns_ = *middle;
+  }
+  run_ = NewRun();
+  candidate_ = NewRun();
+
+  // The newest of a burst tells the time of all.
+  StampRun sound = NewRun();
+  for (const Held& held : held_) {
+    if (!sound.Fits(held.picture, nullptr)) continue;
+    sound.Take(held.picture);
+    clock_.Observe(Ns(held.picture.pts), held.picture.arrival_ns);
+  }
+  for (Held& held : std::exchange(held_, {})) {
+    // FFmpeg hands out the first picture of an RTSP stream without its stamp.
+    if (held.picture.pts == AV_NOPTS_VALUE && sound.taken() > 0) {
+      held.picture.pts = sound.Guess(held.picture.place);
+    }
+    Take(std::move(held));
+  }
+}
+
+void LiveStamps::Judge(Held held) {
+  if (!run_.Fits(held.picture, &clock_)) {
+    Doubt(std::move(held));
+    return;
+  }
+  const int64_t pts = held.picture.pts;
+  const bool fell_behind = clock_.Observe(Ns(pts), held.picture.arrival_ns) > kMaxShiftNs;
+  run_.Take(held.picture);
+  MendGlitches();
+  if (fell_behind) {
+    Jump();
+    clock_.Observe(Ns(pts), held.picture.arrival_ns);
+  }
+  HandOn(std::move(held), pts, fell_behind);
+}
+
+void LiveStamps::Doubt(Held held) {
+  if (!candidate_.Fits(held.picture, nullptr)) {
+    candidate_ = NewRun();
+    candidate_at_ = held_.size();
+  }
+  if (held.picture.pts != AV_NOPTS_VALUE) candidate_.Take(held.picture);
+  held_.push_back(std::move(held));
+  const int64_t doubted_ns = held_.back().picture.arrival_ns - held_.front().picture.arrival_ns;
+  if (held_.size() < kDoubtPackets &&
+      (held_.size() < kLeastDoubtPackets || doubted_ns < kDoubtNs)) {
+    return;
+  }
+  if (candidate_.taken() >= kLeastDoubtPackets) {
+    BelieveCandidate();
+  } else {
+    GoByArrival();
+  }
+}
+
+void LiveStamps::MendGlitches() {
+  if (held_.empty()) return;
+  for (Held& held : std::exchange(held_, {})) {
+    if (held.picture.pts != AV_NOPTS_VALUE) ++counts_.glitches;
+    held.picture.pts = run_.Guess(held.picture.place);
+    run_.Take(held.picture);
+    const int64_t pts = held.picture.pts;
+    HandOn(std::move(held), pts, /*jumped=*/false);
+  }
+  candidate_ = NewRun();
+  candidate_at_ = 0;
+}
+
+void LiveStamps::BelieveCandidate() {
+  const auto begin = held_.begin() + static_cast<ptrdiff_t>(candidate_at_);
+  std::deque<Held> sound(std::make_move_iterator(begin), std::make_move_iterator(held_.end()));
+  held_.erase(begin, held_.end());
+  StampRun believed = std::exchange(candidate_, NewRun());
+  MendGlitches();
+  run_ = std::move(believed);
+  Jump();
+  for (const Held& held : sound) {
+    clock_.Observe(Ns(held.picture.pts), held.picture.arrival_ns);
+  }
+  bool jumped = true;
+  for (Held& held : sound) {
+    const int64_t pts = held.picture.pts;
+    HandOn(std::move(held), pts, std::exchange(jumped, false));
+  }
+}
+
+void LiveStamps::GoByArrival() {
+  Jump();
+  mode_ = Mode::kArrivals;
+  counts_.by_arrival = true;
+  const int64_t span_ns = held_.back().picture.arrival_ns - held_.front().picture.arrival_ns;
+  const int64_t frame_ns = span_ns / static_cast<int64_t>(held_.size() - 1);
+  arrivals_ = ArrivalStamps(frame_ns > 0 ? frame_ns : frame_ns_);
+  last_pts_ = INT64_MIN;
+  if (depth_ > 0) sorter_.emplace(depth_);
+  candidate_ = NewRun();
+  bool jumped = true;
+  for (Held& held : std::exchange(held_, {})) {
+    ByArrival(std::move(held), std::exchange(jumped, false));
+  }
+}
+
+void LiveStamps::ByArrival(Held held, bool jumped) {
+  if (!candidate_.Fits(held.picture, nullptr)) candidate_ = NewRun();
+  if (held.picture.pts != AV_NOPTS_VALUE) candidate_.Take(held.picture);
+  const int64_t arrival_ns = held.picture.arrival_ns;
+  if (candidate_.taken() >= kSoundPackets && candidate_.span_ns() >= kSoundNs) {
+    Jump();
+    mode_ = Mode::kStamps;
+    counts_.by_arrival = false;
+    if (!in_decode_order_) sorter_.reset();
+    run_ = std::exchange(candidate_, NewRun());
+    const int64_t pts = held.picture.pts;
+    clock_.Observe(Ns(pts), arrival_ns);
+    HandOn(std::move(held), pts, /*jumped=*/true);
+    return;
+  }
+  last_pts_ = std::max(last_pts_ + 1, NsToTicks(arrivals_.Next(arrival_ns), format_.time_base));
+  clock_.Observe(Ns(last_pts_), arrival_ns);
+  HandOn(std::move(held), last_pts_, jumped);
+}
+
+void LiveStamps::Jump() {
+  Drain();
+  clock_.Restart();
+  ++counts_.jumps;
+}
+
+void LiveStamps::Drain() {
+  if (!sorter_.has_value()) return;
+  sorter_->Finish();
+  while (AvPtr<AVPacket> packet = sorter_->Pop()) Ready(std::move(packet));
+}
+
+void LiveStamps::HandOn(Held held, int64_t time, bool jumped) {
+  sorted_.emplace_back(held.picture.arrival_ns, jumped);
+  if (!sorter_.has_value()) {
+    held.data->pts = time;
+    Ready(std::move(held.data));
+    return;
+  }
+  sorter_->Push(std::move(held.data), time, held.shown);
+  while (AvPtr<AVPacket> packet = sorter_->Pop()) Ready(std::move(packet));
+}
+
+void LiveStamps::Ready(AvPtr<AVPacket> data) {
+  const auto [arrival_ns, jumped] = sorted_.front();
+  sorted_.pop_front();
+  const int64_t pts = data->pts;
+  ready_.push_back({std::move(data), pts, arrival_ns, clock_.Map(Ns(pts)), jumped});
+}
+
+}  // namespace gleaner::edge

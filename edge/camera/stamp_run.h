@@ -1,0 +1,55 @@
+// The newest packets of a live camera whose stamps agree with one another: what may a next one say?
+//
+// A stamp ahead of the newest is believed where it is no more ahead than time has passed on the
+// device, or where it claims no moment that hasn't come. A stamp behind the newest is believed
+// where the frame is shown before those that it is behind of. No two frames have the same.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+
+#include "edge/camera/arrival_clock.h"
+#include "edge/camera/packet.h"
+#include "edge/camera/picture_order.h"
+
+namespace gleaner::edge {
+
+// What is known of a packet before its stamp is judged.
+struct StampedPicture {
+  int64_t pts = 0;  // in the source's ticks; may be AV_NOPTS_VALUE
+  int64_t arrival_ns = 0;
+  PicturePlace place;
+};
+
+// Not thread-safe.
+class StampRun {
+ public:
+  // `frame_ns`: what a frame usually lasts on the camera's clock. `ordered`: pictures' places are
+  // known; else a few may be out of order.
+  StampRun(TimeBase time_base, int64_t frame_ns, bool ordered)
+      : time_base_(time_base), frame_ns_(frame_ns), ordered_(ordered) {}
+
+  // `clock` null: not known yet for stamps such as these.
+  bool Fits(const StampedPicture& picture, const ArrivalClock* clock) const;
+  void Take(const StampedPicture& picture);
+  // The stamp of a picture between those that were taken, by its place among them.
+  int64_t Guess(const PicturePlace& place) const;
+
+  uint64_t taken() const { return taken_; }
+  // Arrivals, of the first and the newest one.
+  int64_t span_ns() const { return seen_.empty() ? 0 : seen_.back().arrival_ns - began_ns_; }
+
+ private:
+  double TicksPerCount(int64_t period) const;
+
+  TimeBase time_base_;
+  int64_t frame_ns_;
+  bool ordered_;
+  std::deque<StampedPicture> seen_;  // the newest ones, as they came
+  StampedPicture newest_;            // the one with the greatest stamp
+  uint64_t taken_ = 0;
+  int64_t began_ns_ = 0;
+};
+
+}  // namespace gleaner::edge
