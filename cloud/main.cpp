@@ -1,25 +1,51 @@
 // gleaner-cloud: the server.
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
-#include <climits>
 #include <filesystem>
 #include <string>
 
+#include "cloud/data_commands.h"
 #include "cloud/ingest/allocator.h"
+#include "cloud/net/descriptor_limit.h"
 #include "cloud/server.h"
 #include "cloud/server_config.h"
+#include "cloud/store/data_folder.h"
 #include "common/clock.h"
+#include "common/command_line.h"
 #include "common/log.h"
+#include "common/rpc_log.h"
 #include "common/status.h"
 #include "common/stop.h"
+#include "common/text.h"
 #include "common/version.h"
 
 namespace {
 
-constexpr int kExitFailed = 1;
-constexpr int kExitConfig = 2;
+using gleaner::cloud::kExitFailed;
+
+constexpr char kBackupHelp[] = R"(
+The backup is the catalogue as of one moment and every clip in it, each read
+back from the backup's disk and found to have its digest. Into a folder that
+holds an earlier backup only what is new is copied; nothing is ever removed
+there. It is a data folder like the server's own.)";
+constexpr char kRestoreHelp[] = R"(
+Nothing is destroyed: what lies in server.data_dir and the backup doesn't know
+is kept aside (see `gleaner-cloud kept`), and so is the catalogue there.
+
+The folder may be new or empty. It may also hold the blobs of the same store
+whose catalogue was lost, emptied, damaged, or is an older copy: that is what
+the server says when it doesn't start. With --in-place, without DIR, the
+catalogue that lies there, put back by hand from whatever copy, is accepted
+as it is.
+
+Where there is no copy of the catalogue at all, nobody can tell any more which
+clip is which, but no byte is lost either: leave the folder as it is, and let
+the server start on another one.)";
+constexpr char kKeptHelp[] = R"(
+Kept aside are bytes in the blob folder that the catalogue doesn't name, and
+that may be clips it has forgotten: after a restore, or an upgrade.)";
 
 std::string ProgramDirectory() {
   std::error_code error;
@@ -29,36 +55,89 @@ std::string ProgramDirectory() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  ::umask(0077);  // SQLite and others make files that only we read, whatever the folder's rights
   gleaner::cloud::TuneAllocator();
   CLI::App app{
       "gleaner-cloud takes clips in from devices, catalogues and checks them, and serves the "
-      "page.\n"
-      "It stops on SIGTERM or SIGINT; exit status 1: it could not start, 2: the configuration is "
-      "wrong."};
+      "page. Without a command it serves.\n"
+      "It stops on SIGTERM, SIGINT or SIGHUP, which a second one does not hurry; SIGQUIT ends it "
+      "at once.",
+      "gleaner-cloud"};
+  app.footer(
+      "Exit status: 0 it was stopped; 1 it could not start; 2 the configuration or the command "
+      "line is wrong.");
   app.set_version_flag("--version", std::string(gleaner::Version()));
   std::string path;
   bool check_only = false;
   app.add_option("--config", path, "The configuration file (TOML)")->required();
   app.add_flag("--check-config", check_only,
-               "Read the configuration and the certificates, say what is wrong, and exit");
-  CLI11_PARSE(app, argc, argv);
+               "Read the configuration and what it names, look at the data folder without changing "
+               "anything, say what is wrong, and exit; what works but looks wrong is a warning");
+  app.fallthrough();  // options of the whole after a command, too
+  std::string directory;
+  CLI::App* backup =
+      app.add_subcommand("backup", "Make a backup of the data, also while the server runs");
+  backup->footer(kBackupHelp);
+  backup->add_option("DIR", directory, "Where the backup is or is to be")->required();
+  bool in_place = false;
+  CLI::App* restore =
+      app.add_subcommand("restore", "Bring a backup back; the server must be stopped");
+  restore->footer(kRestoreHelp);
+  CLI::Option* from = restore->add_option("DIR", directory, "Where the backup is");
+  restore->add_flag("--in-place", in_place, "Accept the catalogue that is there")->excludes(from);
+  gleaner::cloud::KeptOptions kept_options;
+  CLI::App* kept = app.add_subcommand("kept", "Show what is kept aside, and free it");
+  kept->footer(kKeptHelp);
+  kept->add_option("--export", kept_options.export_to,
+                   "Write what can be told apart into this folder");
+  kept->add_flag("--free", kept_options.free, "Free it, for good. The server must be stopped");
+  app.require_subcommand(0, 1);
+  if (const auto end = gleaner::ParseCommandLine(app, argc, argv)) return *end;
 
   const auto config = gleaner::cloud::LoadServerConfig(path, ProgramDirectory());
   if (!config.ok()) {
     fmt::print(stderr, "{}\n", gleaner::Message(config.status()));
-    return kExitConfig;
+    return gleaner::kExitUsage;
   }
   if (check_only) {
-    fmt::print("{}: ok\n", path);
+    if (const absl::Status data = gleaner::cloud::CheckDataFolder(config->data_dir); !data.ok()) {
+      fmt::print(stderr, "server.data_dir: {}\n", gleaner::Message(data));
+      return kExitFailed;
+    }
+    for (const std::string& warning : config->warnings) {
+      fmt::print(stderr, "{}\n", warning);
+    }
+    fmt::print("{}: ok{}; data in {}\n", path,
+               config->warnings.empty()
+                   ? ""
+                   : ", with " + gleaner::Count(config->warnings.size(), "warning"),
+               config->data_dir);
     return 0;
   }
-  const std::stop_token stop = gleaner::StopOnSignals();
+  // A command may be killed at any time, as the server may.
+  const bool serves = app.get_subcommands().empty();
+  const std::stop_token stop = serves ? gleaner::StopOnSignals() : std::stop_token();
   if (const absl::Status logging = gleaner::InitLogging("gleaner-cloud", config->log_level);
       !logging.ok()) {
     fmt::print(stderr, "gleaner-cloud: {}\n", gleaner::Message(logging));
-    return kExitConfig;
+    return gleaner::kExitUsage;
   }
-  const auto server = gleaner::cloud::Server::Start(*config, gleaner::RealClock());
+  gleaner::Clock& clock = gleaner::RealClock();
+  const std::string& data_dir = config->data_dir;
+  if (backup->parsed()) return gleaner::cloud::BackupCommand(data_dir, directory, clock);
+  if (kept->parsed()) return gleaner::cloud::KeptCommand(data_dir, kept_options, clock);
+  if (restore->parsed()) {
+    if (directory.empty() && !in_place) {
+      fmt::print(stderr, "gleaner-cloud restore: give the backup's folder, or --in-place\n");
+      return gleaner::kExitUsage;
+    }
+    return gleaner::cloud::RestoreCommand(in_place ? data_dir : directory, data_dir, clock);
+  }
+  gleaner::RouteRpcLogs();
+  if (const absl::Status raised = gleaner::cloud::RaiseDescriptorLimit(); !raised.ok()) {
+    LOG_WARN("the limit of open files stays as it is: {}", gleaner::Message(raised));
+  }
+  const auto server = gleaner::cloud::Server::Start(*config, clock);
   if (!server.ok()) {
     fmt::print(stderr, "gleaner-cloud: {}\n", gleaner::Message(server.status()));
     return kExitFailed;

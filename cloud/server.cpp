@@ -1,30 +1,26 @@
 #include "cloud/server.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <grpc/support/log.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
-#include <sys/file.h>
 
-#include <cerrno>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
 
+#include "cloud/connection_metrics.h"
 #include "cloud/fleet/fleet_service.h"
 #include "cloud/http/catalog_service.h"
 #include "cloud/http/http_service.h"
 #include "cloud/http/metrics.h"
 #include "cloud/ingest/ingest_service.h"
 #include "cloud/ingest/janitor.h"
-#include "cloud/ingest/tls.h"
 #include "cloud/ingest_metrics.h"
 #include "cloud/media/checker.h"
-#include "cloud/store/blob_store.h"
-#include "cloud/store/catalog.h"
-#include "common/file.h"
+#include "cloud/rpc/device_server.h"
+#include "cloud/store/data_folder.h"
+#include "cloud/store_metrics.h"
 #include "common/log.h"
 #include "common/status.h"
 #include "common/version.h"
@@ -35,23 +31,6 @@ namespace {
 constexpr std::chrono::seconds kDevicesGrace{5};
 constexpr std::chrono::seconds kInsideGrace{1};
 
-// gRPC's own words go where ours go.
-void LogFromGrpc(gpr_log_func_args* said) {
-  const auto level =
-      said->severity == GPR_LOG_SEVERITY_ERROR ? spdlog::level::warn : spdlog::level::debug;
-  spdlog::log(level, "grpc: {}", said->message);
-}
-
-// Held for life: two servers on one folder would each believe that the catalogue is theirs.
-absl::StatusOr<Fd> LockFolder(const std::string& folder) {
-  ASSIGN_OR_RETURN(Fd lock, OpenFile(folder + "/lock", O_RDWR | O_CREAT));
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-    return absl::FailedPreconditionError(
-        fmt::format("server.data_dir {} is in use by another gleaner-cloud", folder));
-  }
-  return lock;
-}
-
 std::chrono::system_clock::time_point In(std::chrono::seconds grace) {
   return std::chrono::system_clock::now() + grace;
 }
@@ -61,16 +40,14 @@ std::chrono::system_clock::time_point In(std::chrono::seconds grace) {
 // In the order of their making; they go in the reverse order.
 struct Server::Rooms {
   Clock& clock;
-  Fd lock;
-  std::unique_ptr<Catalog> catalog;
-  std::unique_ptr<BlobStore> blobs;
+  std::unique_ptr<DataFolder> data;
+  Catalog* catalog = nullptr;  // of `data`, as is
+  BlobStore* blobs = nullptr;
   std::unique_ptr<Metrics> metrics;
   std::unique_ptr<IngestService> ingest;
   std::unique_ptr<FleetService> fleet;
   std::unique_ptr<CatalogService> reading;
-  // For devices, over TLS.
-  int grpc_port = 0;
-  std::unique_ptr<grpc::Server> devices;
+  std::unique_ptr<DeviceServer> devices;
   // For the gateway, without a port: a device's certificate opens no way to it.
   std::unique_ptr<grpc::Server> inside;
   std::unique_ptr<MediaChecker> media;
@@ -86,37 +63,22 @@ struct Server::Rooms {
 };
 
 absl::Status Server::Rooms::OpenStores(const ServerConfig& config) {
-  RETURN_IF_ERROR(MakeDirectories(config.data_dir));
-  ASSIGN_OR_RETURN(lock, LockFolder(config.data_dir));
-  ASSIGN_OR_RETURN(catalog,
-                   OpenSqliteCatalog(config.data_dir + "/catalog.db", clock,
-                                     {.offline_after_ns = config.fleet.offline_after_ns()}));
-  ASSIGN_OR_RETURN(
-      blobs, OpenFileBlobStore(
-                 config.data_dir + "/blobs",
-                 // A copy is gone soon: it may use some of what uploads may not.
-                 {.copy_floor_bytes = static_cast<uint64_t>(config.ingest.free_bytes_floor / 2)}));
+  DataFolderOptions options;
+  options.catalog.offline_after_ns = config.fleet.offline_after_ns();
+  // A copy is gone soon: it may use some of what uploads may not.
+  options.blobs.copy_floor_bytes = static_cast<uint64_t>(config.ingest.free_bytes_floor / 2);
+  ASSIGN_OR_RETURN(data, DataFolder::Open(config.data_dir, clock, options));
+  catalog = &data->catalog();
+  blobs = &data->blobs();
   return absl::OkStatus();
 }
 
 absl::Status Server::Rooms::ListenForDevices(const ServerConfig& config) {
-  ASSIGN_OR_RETURN(const auto credentials, MakeServerCredentials(config.devices));
-  // gRPC says only that it failed; this says why.
-  ASSIGN_OR_RETURN(const ListenAddress address, ParseListenAddress(config.devices.address));
-  uint16_t free_port = 0;
-  RETURN_IF_ERROR(Annotate(ListenOn(address, &free_port).status(), "grpc.listen"));
-
   ingest = std::make_unique<IngestService>(*catalog, *blobs, clock, config.ingest);
   fleet = std::make_unique<FleetService>(*catalog, clock, config.fleet);
-  grpc::ServerBuilder builder;
-  AddDeviceListener(builder, config.devices, credentials, &grpc_port);
-  builder.RegisterService(ingest.get());
-  builder.RegisterService(fleet.get());
-  devices = builder.BuildAndStart();
-  if (devices == nullptr || grpc_port == 0) {
-    return absl::UnavailableError(
-        fmt::format("grpc.listen: can't listen on {}", config.devices.address));
-  }
+  auto started = DeviceServer::Start(config.devices, {ingest.get(), fleet.get()}, clock);
+  if (!started.ok()) return Annotate(started.status(), "grpc.listen");
+  devices = *std::move(started);
   return absl::OkStatus();
 }
 
@@ -129,6 +91,8 @@ absl::Status Server::Rooms::ServePage(const ServerConfig& config) {
   const auto free_floor = static_cast<uint64_t>(config.ingest.free_bytes_floor);
   metrics = std::make_unique<Metrics>(*catalog, *blobs, clock, free_floor);
   metrics->AddSource([service = ingest.get()] { return IngestMetrics(service->stats()); });
+  metrics->AddSource([server = devices.get()] { return ConnectionMetrics(server->stats()); });
+  metrics->AddSource([this] { return StoreMetrics(*catalog); });
 
   // The list of a large fleet is longer than gRPC's 4 MiB, and it comes from ourselves.
   grpc::ChannelArguments channel;
@@ -138,6 +102,7 @@ absl::Status Server::Rooms::ServePage(const ServerConfig& config) {
   options.token = config.token;
   options.web_dir = config.web_dir;
   options.free_bytes_floor = free_floor;
+  options.devices_can_connect = [server = devices.get()] { return server->Check(); };
   auto started =
       HttpService::Start(options, *catalog, *blobs, *metrics, inside->InProcessChannel(channel));
   if (!started.ok()) return Annotate(started.status(), "http.listen");
@@ -150,7 +115,9 @@ void Server::Rooms::WorkInBackground(const ServerConfig& config) {
   options.program = config.media_worker;
   options.workers = config.media_workers;
   options.cpu_ns = config.media_cpu_ns;
-  options.on_checked = [this](bool ok, double seconds) { metrics->CountMedia(ok, seconds); };
+  options.on_checked = [this](const v1::MediaCheck& verdict, double seconds) {
+    metrics->CountMedia(verdict, seconds);
+  };
   media = std::make_unique<MediaChecker>(*catalog, *blobs, clock, options);
   media_thread = std::jthread([this](const std::stop_token& stop) { media->Run(stop); });
   janitor = std::make_unique<Janitor>(*catalog, *blobs, clock);
@@ -158,11 +125,10 @@ void Server::Rooms::WorkInBackground(const ServerConfig& config) {
 
 Server::Server(std::unique_ptr<Rooms> rooms) : rooms_(std::move(rooms)) {}
 Server::~Server() { Stop(); }
-int Server::grpc_port() const { return rooms_->grpc_port; }
+int Server::grpc_port() const { return rooms_->devices->port(); }
 int Server::http_port() const { return rooms_->http->port(); }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config, Clock& clock) {
-  gpr_set_log_function(LogFromGrpc);
   std::unique_ptr<Server> server(new Server(std::unique_ptr<Rooms>(new Rooms{clock})));
   Rooms& rooms = *server->rooms_;
   RETURN_IF_ERROR(rooms.OpenStores(config));
@@ -171,7 +137,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config
   rooms.WorkInBackground(config);
   const ListenAddress page{config.http_listen.host, rooms.http->port()};
   LOG_INFO("gleaner-cloud {} is ready: page at http://{}/, devices at {}", Version(),
-           page.ToString(), config.devices.address);
+           page.ToString(),
+           ListenAddress{config.devices.listen.host, rooms.devices->port()}.ToString());
   return server;
 }
 
@@ -191,8 +158,9 @@ void Server::Stop() {
   rooms_->media_thread.request_stop();
   if (rooms_->ingest != nullptr) rooms_->ingest->Stop();
   if (rooms_->http != nullptr) rooms_->http->Stop();
-  if (rooms_->devices != nullptr) rooms_->devices->Shutdown(In(kDevicesGrace));
-  if (rooms_->inside != nullptr) rooms_->inside->Shutdown(In(kInsideGrace));
+  if (rooms_->devices != nullptr) rooms_->devices->Stop(kDevicesGrace);
+  if (rooms_->inside != nullptr)
+    rooms_->inside->Shutdown(std::chrono::system_clock::now() + kInsideGrace);
   if (rooms_->media_thread.joinable()) rooms_->media_thread.join();
 }
 

@@ -1,7 +1,6 @@
 #include "cloud/server_config.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -9,19 +8,19 @@
 #include "cloud/http/access.h"
 #include "common/clock.h"
 #include "common/file.h"
+#include "common/limits.h"
 #include "common/status.h"
+#include "common/text.h"
 
 namespace gleaner::cloud {
 namespace {
 
 constexpr int64_t kSecond = kNanosPerSecond;
 constexpr size_t kMaxTokenBytes = 1024;
-constexpr int64_t kMinUploadCap = 1024;
 
-// A path in the file counts from the file's own folder.
-std::string Resolve(const std::string& path, const std::filesystem::path& folder) {
-  if (path.empty()) return path;
-  return (folder / path).lexically_normal().string();
+// A path that counts from where this program is.
+std::string BesideProgram(const std::string& path, const std::filesystem::path& program_dir) {
+  return (program_dir / path).lexically_normal().string();
 }
 
 ListenAddress ReadAddress(ConfigReader& table, std::string_view key,
@@ -32,22 +31,18 @@ ListenAddress ReadAddress(ConfigReader& table, std::string_view key,
   return fallback;
 }
 
-std::string ReadPemPath(ConfigReader& table, std::string_view key,
-                        const std::filesystem::path& folder) {
-  const std::string text = table.RequiredString(key);
-  std::string path = Resolve(text, folder);
-  if (text.empty()) return path;
-  if (const auto file = OpenFile(path, O_RDONLY); !file.ok()) {
-    table.Error(key, Message(file.status()));
-  }
-  return path;
+// That the files are there and what is in them.
+void CheckCredentials(ConfigReader& tls, const TlsFiles& tls_files) {
+  const std::vector<ConfigReader::File> files = {
+      {"certificate", tls_files.certificate}, {"key", tls_files.key}, {"ca", tls_files.ca}};
+  if (!tls.CheckFiles(files)) return;
+  const absl::Status status = MakeTlsCredentials(tls_files).status();
+  if (!status.ok()) tls.Error(ConfigReader::KeyOf(files, Message(status)), Message(status));
 }
 
 // A worker that can't be started checks nothing, and every clip would stay pending.
-std::string ReadWorker(ConfigReader& media, const std::filesystem::path& folder,
-                       const std::string& program_dir) {
-  std::string path = media.Has("worker") ? Resolve(media.String("worker", ""), folder)
-                                         : Resolve("gleaner-media", program_dir);
+std::string ReadWorker(ConfigReader& media, const std::string& program_dir) {
+  std::string path = media.Path("worker", BesideProgram("gleaner-media", program_dir));
   std::error_code error;
   if (!std::filesystem::is_regular_file(path, error) || ::access(path.c_str(), X_OK) != 0) {
     media.Error("worker", fmt::format("{} is not a program that can be run", path));
@@ -55,18 +50,14 @@ std::string ReadWorker(ConfigReader& media, const std::filesystem::path& folder,
   return path;
 }
 
-std::string ReadToken(ConfigReader& http, const std::filesystem::path& folder) {
+std::string ReadToken(ConfigReader& http) {
   std::string token = http.String("token", "");
   std::string_view key = "token";
-  const std::string file = Resolve(http.String("token_file", ""), folder);
+  const std::string file = http.Path("token_file", "");
   if (!file.empty()) {
     key = "token_file";
     if (!token.empty()) http.Error(key, "token is set as well; only one of the two");
-    struct stat info {};
-    if (::stat(file.c_str(), &info) == 0 && (info.st_mode & 0007) != 0) {
-      http.Error(key, fmt::format("{} can be read by everyone; chmod o= it", file));
-    }
-    auto text = ReadFile(file, kMaxTokenBytes + 2);
+    auto text = ReadSecret(file, kMaxTokenBytes + 2);
     if (!text.ok()) {
       http.Error(key, Message(text.status()));
       return "";
@@ -89,14 +80,32 @@ std::string ReadToken(ConfigReader& http, const std::filesystem::path& folder) {
   return token;
 }
 
+// New clips wait while less than free_floor is left.
+void CheckDisk(ConfigReader& ingest, const ServerConfig& config) {
+  const auto disk = SpaceAt(config.data_dir);
+  if (config.data_dir.empty() || !disk.ok()) return;  // opening the folder says why
+  const auto floor = static_cast<uint64_t>(config.ingest.free_bytes_floor);
+  if (floor >= disk->total_bytes) {
+    ingest.Error("free_floor",
+                 fmt::format("is {}, and the disk under {} has {} in all: no clip "
+                             "would ever be taken in",
+                             HumanBytes(floor), config.data_dir, HumanBytes(disk->total_bytes)));
+  } else if (floor >= disk->free_bytes) {
+    ingest.Warn(
+        "free_floor",
+        fmt::format("is {}, and the disk under {} has {} left: clips wait until there is more",
+                    HumanBytes(floor), config.data_dir, HumanBytes(disk->free_bytes)));
+  }
+}
+
 v1::Policy ReadPolicy(ConfigReader table) {
   v1::Policy policy;
   policy.set_heartbeat_interval_s(
       static_cast<uint32_t>(table.Int("heartbeat_interval_s", 10, {1, 3600})));
   const int64_t cap = table.Bytes("upload_cap", 0);
-  if (cap != 0 && cap < kMinUploadCap) {
+  if (cap != 0 && static_cast<uint64_t>(cap) < kMinUploadCapBytesPerS) {
     table.Error("upload_cap",
-                fmt::format("0 for none, or {} bytes a second or more", kMinUploadCap));
+                fmt::format("0 for none, or {} bytes a second or more", kMinUploadCapBytesPerS));
   }
   policy.set_upload_cap_bytes_per_s(static_cast<uint64_t>(cap));
   policy.set_capture_paused(table.Bool("capture_paused", false));
@@ -109,57 +118,64 @@ v1::Policy ReadPolicy(ConfigReader table) {
 absl::StatusOr<ServerConfig> LoadServerConfig(const std::string& path,
                                               const std::string& program_dir) {
   ASSIGN_OR_RETURN(ConfigReader root, ConfigReader::Load(path));
-  std::error_code error;
-  return ReadServerConfig(root, std::filesystem::absolute(path, error).parent_path(), program_dir);
+  return ReadServerConfig(root, program_dir);
 }
 
-absl::StatusOr<ServerConfig> ReadServerConfig(ConfigReader& root, const std::string& directory,
-                                              const std::string& program_dir) {
-  const std::filesystem::path folder = directory;
+absl::StatusOr<ServerConfig> ReadServerConfig(ConfigReader& root, const std::string& program_dir) {
   ServerConfig config;
 
   ConfigReader server = root.Table("server");
-  config.data_dir = Resolve(server.RequiredString("data_dir"), folder);
+  config.data_dir = server.RequiredFolder("data_dir");
 
   ConfigReader grpc = root.Table("grpc");
-  DeviceListenerOptions& devices = config.devices;
-  const ListenAddress listen = ReadAddress(grpc, "listen", {"0.0.0.0", 7443});
-  devices.address = listen.ToString();
+  DeviceServerOptions& devices = config.devices;
+  devices.listen = ReadAddress(grpc, "listen", devices.listen);
+  devices.connections.all = static_cast<size_t>(
+      grpc.Int("connections", static_cast<int64_t>(devices.connections.all), {16, 1'000'000}));
+  devices.connections.per_address = static_cast<size_t>(
+      grpc.Int("connections_per_address", static_cast<int64_t>(devices.connections.per_address),
+               {2, 1'000'000}));
   devices.memory_bytes =
       grpc.Bytes("memory", devices.memory_bytes, {.min = 32 << 20, .max = int64_t{1} << 40});
   devices.plaintext = grpc.Bool("plaintext", false);
-  if (devices.plaintext && !listen.IsLoopback()) {
+  if (devices.plaintext && !devices.listen.IsLoopback()) {
     grpc.Error("plaintext", fmt::format("without TLS any device can name itself as it likes, so "
                                         "that is allowed on loopback only, not on {}",
-                                        devices.address));
+                                        devices.listen.ToString()));
   }
   ConfigReader tls = root.Table("tls");
   if (!devices.plaintext) {
-    devices.ca = ReadPemPath(tls, "ca", folder);
-    devices.certificate = ReadPemPath(tls, "certificate", folder);
-    devices.key = ReadPemPath(tls, "key", folder);
+    devices.tls.ca = tls.RequiredPath("ca");
+    devices.tls.certificate = tls.RequiredPath("certificate");
+    devices.tls.key = tls.RequiredPath("key");
+    CheckCredentials(tls, devices.tls);
   } else {
     for (const char* key : {"ca", "certificate", "key"}) tls.String(key, "");
   }
   ConfigReader ingest = root.Table("ingest");
   config.ingest = IngestOptions::Read(ingest);
+  CheckDisk(ingest, config);
   config.ingest.trust_metadata = devices.plaintext;
 
   ConfigReader http = root.Table("http");
   config.http_listen = ReadAddress(http, "listen", config.http_listen);
-  config.token = ReadToken(http, folder);
+  config.token = ReadToken(http);
   if (config.token.empty() && !config.http_listen.IsLoopback()) {
     http.Error("listen", fmt::format("{} can be reached from other machines: set token or "
                                      "token_file, or listen on 127.0.0.1",
                                      config.http_listen.ToString()));
   }
-  config.web_dir = http.Has("web_dir") ? Resolve(http.String("web_dir", ""), folder)
-                                       : Resolve("../share/gleaner/web", program_dir);
+  config.web_dir = http.Path("web_dir", BesideProgram("../share/gleaner/web", program_dir));
+  std::error_code error;
+  if (!std::filesystem::exists(config.web_dir + "/index.html", error)) {
+    http.Warn("web_dir",
+              fmt::format("there is no page in {}: the API works without it", config.web_dir));
+  }
 
   ConfigReader media = root.Table("media");
   config.media_workers = static_cast<size_t>(media.Int("workers", 1, {1, 64}));
   config.media_cpu_ns = media.DurationNs("timeout", 120 * kSecond, {1 * kSecond, 3600 * kSecond});
-  config.media_worker = ReadWorker(media, folder, program_dir);
+  config.media_worker = ReadWorker(media, program_dir);
 
   config.fleet.policy = ReadPolicy(root.Table("policy"));
   config.fleet.trust_metadata = devices.plaintext;
@@ -171,8 +187,7 @@ absl::StatusOr<ServerConfig> ReadServerConfig(ConfigReader& root, const std::str
     log.Error("level", "one of trace, debug, info, warn, error");
   }
   RETURN_IF_ERROR(root.Finish());
-  // What is in the files, once it is sure that they are there.
-  RETURN_IF_ERROR(MakeServerCredentials(devices).status());
+  config.warnings = root.warnings();
   return config;
 }
 

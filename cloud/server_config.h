@@ -4,12 +4,13 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "cloud/fleet/fleet_service.h"
-#include "cloud/http/listen_address.h"
 #include "cloud/ingest/ingest_service.h"
-#include "cloud/ingest/tls.h"
+#include "cloud/net/listen_address.h"
+#include "cloud/rpc/device_server.h"
 #include "common/config.h"
 
 namespace gleaner::cloud {
@@ -17,8 +18,8 @@ namespace gleaner::cloud {
 struct ServerConfig {
   std::string data_dir;
 
-  // [grpc] and [tls]; `address` as gRPC writes it.
-  DeviceListenerOptions devices;
+  // [grpc] and [tls].
+  DeviceServerOptions devices;
   IngestOptions ingest;
 
   ListenAddress http_listen{"127.0.0.1", 8080};
@@ -33,6 +34,8 @@ struct ServerConfig {
   FleetOptions fleet;
 
   std::string log_level = "info";
+  // What the server starts with and hardly does what is meant, a line each.
+  std::vector<std::string> warnings;
 };
 
 // Reads and checks the whole file. INVALID_ARGUMENT with every mistake, one a line. Relative paths
@@ -40,8 +43,7 @@ struct ServerConfig {
 // and worker.
 absl::StatusOr<ServerConfig> LoadServerConfig(const std::string& path,
                                               const std::string& program_dir);
-// The same of a file in `directory` that has been parsed.
-absl::StatusOr<ServerConfig> ReadServerConfig(ConfigReader& root, const std::string& directory,
-                                              const std::string& program_dir);
+// The same of a file that has been parsed.
+absl::StatusOr<ServerConfig> ReadServerConfig(ConfigReader& root, const std::string& program_dir);
 
 }  // namespace gleaner::cloud

@@ -4,10 +4,11 @@
 
 #include <utility>
 
-#include "cloud/ingest/identity.h"
-#include "common/clip_key.h"
+#include "cloud/rpc/bounded_message.h"
+#include "cloud/rpc/identity.h"
 #include "common/digest.h"
 #include "common/limits.h"
+#include "common/name.h"
 #include "common/status.h"
 
 namespace gleaner::cloud {
@@ -18,6 +19,10 @@ constexpr size_t kMaxWaiting = 20'000;
 constexpr uint32_t kDefaultIntervalSeconds = 10;
 constexpr size_t kMaxRules = 64;
 constexpr size_t kMaxTextBytes = 4096;
+constexpr size_t kMaxProblems = 16;
+constexpr size_t kMaxPartBytes = 96;
+constexpr size_t kMaxProblemBytes = 512;
+// What is kept of every device is read whole for each list of devices.
 constexpr size_t kMaxMessageBytes = 64 << 10;
 
 absl::Status Bad(std::string_view field, std::string_view what) {
@@ -34,24 +39,8 @@ absl::Status CheckText(std::string_view field, std::string_view text, size_t max
   return Bad(field, fmt::format("has {} bytes, at most {} are allowed", text.size(), max));
 }
 
-// What is kept of every device is read whole for each list of devices.
-absl::Status CheckSize(const google::protobuf::Message& message) {
-  const size_t size = message.ByteSizeLong();
-  if (size <= kMaxMessageBytes) return absl::OkStatus();
-  return Bad("the message",
-             fmt::format("has {} bytes, at most {} are allowed", size, kMaxMessageBytes));
-}
-
-// Without what this server doesn't know: it could not show it anyway.
-template <typename Message>
-Message Known(const Message& message) {
-  Message known = message;
-  known.DiscardUnknownFields();
-  return known;
-}
-
 absl::Status CheckName(std::string_view field, std::string_view text) {
-  return IsName(text) ? absl::OkStatus() : Bad(field, "must be 1 to 63 of [a-z0-9-]");
+  return IsName(text) ? absl::OkStatus() : Bad(field, NotAName(text));
 }
 
 absl::Status CheckBootId(std::string_view boot_id) {
@@ -75,7 +64,6 @@ FleetOptions::FleetOptions() {
 }
 
 absl::Status CheckHello(const v1::HelloRequest& hello) {
-  RETURN_IF_ERROR(CheckSize(hello));
   RETURN_IF_ERROR(CheckBootId(hello.boot_id()));
   if (!hello.site().empty()) RETURN_IF_ERROR(CheckName("site", hello.site()));
   RETURN_IF_ERROR(CheckText("software_version", hello.software_version()));
@@ -96,11 +84,15 @@ absl::Status CheckHello(const v1::HelloRequest& hello) {
 }
 
 absl::Status CheckHeartbeat(const v1::HeartbeatRequest& heartbeat) {
-  RETURN_IF_ERROR(CheckSize(heartbeat));
   RETURN_IF_ERROR(CheckBootId(heartbeat.boot_id()));
   RETURN_IF_ERROR(CheckText("policy_version", heartbeat.policy_version(), 64));
   RETURN_IF_ERROR(CheckText("upload.state", heartbeat.upload().state(), 64));
-  RETURN_IF_ERROR(CheckText("problem", heartbeat.problem(), 512));
+  RETURN_IF_ERROR(CheckText("problem", heartbeat.problem(), kMaxProblemBytes));
+  RETURN_IF_ERROR(CheckCount("problems", heartbeat.problems_size(), kMaxProblems));
+  for (const v1::Problem& problem : heartbeat.problems()) {
+    RETURN_IF_ERROR(CheckText("problems.part", problem.part(), kMaxPartBytes));
+    RETURN_IF_ERROR(CheckText("problems.text", problem.text(), kMaxProblemBytes));
+  }
   RETURN_IF_ERROR(CheckCount("cameras", heartbeat.cameras_size(), kMaxCameras));
   for (const v1::CameraHealth& camera : heartbeat.cameras()) {
     RETURN_IF_ERROR(CheckName("cameras.name", camera.name()));
@@ -112,17 +104,27 @@ absl::Status CheckHeartbeat(const v1::HeartbeatRequest& heartbeat) {
 FleetService::FleetService(Catalog& catalog, Clock& clock, const FleetOptions& options)
     : catalog_(catalog), clock_(clock), options_(options), pool_(kThreads, kMaxWaiting) {}
 
+template <typename Request, typename Response>
 grpc::ServerUnaryReactor* FleetService::Answer(
-    grpc::CallbackServerContext* context, const absl::Status& checked,
-    std::function<absl::Status(const std::string& device)> record) {
+    grpc::CallbackServerContext* context, const grpc::ByteBuffer& bytes, grpc::ByteBuffer* response,
+    absl::Status (*check)(const Request&),
+    std::function<absl::Status(const std::string& device, const Request&, Response*)> record) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   const auto device = DeviceName(*context, options_.trust_metadata);
   if (!device.ok()) {
     reactor->Finish(ToGrpc(device.status()));
-  } else if (!checked.ok()) {
+    return reactor;
+  }
+  auto request = ParseBounded<Request>(bytes, kMaxMessageBytes);
+  const absl::Status checked = request.ok() ? check(*request) : request.status();
+  if (!checked.ok()) {
     reactor->Finish(ToGrpc(checked));
-  } else if (!pool_.TryPost([reactor, device = *device, record = std::move(record)] {
-               reactor->Finish(ToGrpc(record(device)));
+  } else if (!pool_.TryPost([reactor, device = *device, request = *std::move(request), response,
+                             record = std::move(record)] {
+               Response answer;
+               const absl::Status status = record(device, request, &answer);
+               *response = Serialized(answer);
+               reactor->Finish(ToGrpc(status));
              })) {
     reactor->Finish({grpc::StatusCode::RESOURCE_EXHAUSTED, "the server is busy; come again"});
   }
@@ -130,27 +132,35 @@ grpc::ServerUnaryReactor* FleetService::Answer(
 }
 
 grpc::ServerUnaryReactor* FleetService::Hello(grpc::CallbackServerContext* context,
-                                              const v1::HelloRequest* request,
-                                              v1::HelloResponse* response) {
-  return Answer(context, CheckHello(*request), [this, request, response](const auto& device) {
-    const int64_t now = clock_.WallNs();
-    *response->mutable_policy() = options_.policy;
-    response->set_server_unix_ns(now);
-    return catalog_.RecordHello(device, Known(*request), now);
-  });
+                                              const grpc::ByteBuffer* request,
+                                              grpc::ByteBuffer* response) {
+  return Answer<v1::HelloRequest, v1::HelloResponse>(
+      context, *request, response, &CheckHello,
+      [this](const std::string& device, const v1::HelloRequest& hello, v1::HelloResponse* answer) {
+        const int64_t now = clock_.WallNs();
+        *answer->mutable_policy() = options_.policy;
+        answer->set_server_unix_ns(now);
+        return catalog_.RecordHello(device, hello, now);
+      });
 }
 
 grpc::ServerUnaryReactor* FleetService::Heartbeat(grpc::CallbackServerContext* context,
-                                                  const v1::HeartbeatRequest* request,
-                                                  v1::HeartbeatResponse* response) {
-  return Answer(context, CheckHeartbeat(*request), [this, request, response](const auto& device) {
-    const int64_t now = clock_.WallNs();
-    if (request->policy_version() != options_.policy.version()) {
-      *response->mutable_policy() = options_.policy;
-    }
-    response->set_server_unix_ns(now);
-    return catalog_.RecordHeartbeat(device, Known(*request), now);
-  });
+                                                  const grpc::ByteBuffer* request,
+                                                  grpc::ByteBuffer* response) {
+  return Answer<v1::HeartbeatRequest, v1::HeartbeatResponse>(
+      context, *request, response, &CheckHeartbeat,
+      [this](const std::string& device, const v1::HeartbeatRequest& heartbeat,
+             v1::HeartbeatResponse* answer) -> absl::Status {
+        const int64_t now = clock_.WallNs();
+        if (heartbeat.policy_version() != options_.policy.version()) {
+          *answer->mutable_policy() = options_.policy;
+        }
+        answer->set_server_unix_ns(now);
+        ASSIGN_OR_RETURN(const std::vector<v1::CameraNotice> notices,
+                         catalog_.CameraNotices(device, now));
+        for (const v1::CameraNotice& notice : notices) *answer->add_notices() = notice;
+        return catalog_.RecordHeartbeat(device, heartbeat, now);
+      });
 }
 
 }  // namespace gleaner::cloud

@@ -32,24 +32,27 @@ absl::Status CheckHello(const v1::HelloRequest& hello);
 absl::Status CheckHeartbeat(const v1::HeartbeatRequest& heartbeat);
 
 class FleetService final
-    : public v1::FleetService::WithCallbackMethod_Hello<
-          v1::FleetService::WithCallbackMethod_Heartbeat<v1::FleetService::Service>> {
+    : public v1::FleetService::WithRawCallbackMethod_Hello<
+          v1::FleetService::WithRawCallbackMethod_Heartbeat<v1::FleetService::Service>> {
  public:
   // Both must outlive the service.
   FleetService(Catalog& catalog, Clock& clock, const FleetOptions& options);
 
   grpc::ServerUnaryReactor* Hello(grpc::CallbackServerContext* context,
-                                  const v1::HelloRequest* request,
-                                  v1::HelloResponse* response) override;
+                                  const grpc::ByteBuffer* request,
+                                  grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* Heartbeat(grpc::CallbackServerContext* context,
-                                      const v1::HeartbeatRequest* request,
-                                      v1::HeartbeatResponse* response) override;
+                                      const grpc::ByteBuffer* request,
+                                      grpc::ByteBuffer* response) override;
 
  private:
-  // Answers with what `record` returns, run on the pool; or at once, if the caller may not call.
-  grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context,
-                                   const absl::Status& checked,
-                                   std::function<absl::Status(const std::string& device)> record);
+  // Answers with what `record` returns, run on the pool; or at once, if the caller may not call or
+  // the request breaks a bound.
+  template <typename Request, typename Response>
+  grpc::ServerUnaryReactor* Answer(
+      grpc::CallbackServerContext* context, const grpc::ByteBuffer& request,
+      grpc::ByteBuffer* response, absl::Status (*check)(const Request&),
+      std::function<absl::Status(const std::string& device, const Request&, Response*)> record);
 
   Catalog& catalog_;
   Clock& clock_;

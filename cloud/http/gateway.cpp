@@ -67,15 +67,6 @@ ConnectCode ConnectCodeOf(grpc::StatusCode code) {
 
 std::string_view AsView(pb::StringPiece text) { return {text.data(), text.size()}; }
 
-// "application/json; charset=utf-8" → "application/json".
-std::string MediaType(const httplib::Request& request) {
-  std::string type = request.get_header_value("Content-Type");
-  type.resize(std::min(type.size(), type.find_first_of("; ")));
-  std::transform(type.begin(), type.end(), type.begin(),
-                 [](unsigned char c) { return std::tolower(c); });
-  return type;
-}
-
 }  // namespace
 
 Gateway::Gateway(std::shared_ptr<grpc::Channel> channel, const std::vector<std::string>& services)
@@ -88,9 +79,11 @@ Gateway::Gateway(std::shared_ptr<grpc::Channel> channel, const std::vector<std::
     for (int i = 0; i < service->method_count(); ++i) {
       const pb::MethodDescriptor* method = service->method(i);
       if (method->client_streaming() || method->server_streaming()) continue;
-      methods_.push_back({fmt::format("/{}/{}", name, method->name()),
-                          fmt::format("{}/{}", kTypePrefix, method->input_type()->full_name()),
-                          fmt::format("{}/{}", kTypePrefix, method->output_type()->full_name())});
+      methods_.push_back(
+          {fmt::format("/{}/{}", name, method->name()),
+           fmt::format("{}/{}", kTypePrefix, method->input_type()->full_name()),
+           fmt::format("{}/{}", kTypePrefix, method->output_type()->full_name()),
+           pb::MessageFactory::generated_factory()->GetPrototype(method->input_type())});
     }
   }
   std::sort(methods_.begin(), methods_.end());
@@ -121,13 +114,10 @@ void Gateway::Serve(const httplib::Request& request, const std::string& body,
                  fmt::format("there is no method {} here", request.path));
     return;
   }
-  const std::string type = MediaType(request);
+  const std::string type = MediaTypeOf(request);
   const bool is_json = type == "application/json";
   if (!is_json && type != "application/proto") {
-    response.set_header("Accept-Post", "application/json, application/proto");
-    RespondError(request, response, 415, "invalid_argument",
-                 fmt::format("Content-Type is \"{}\"; this takes application/json", type));
-    return;
+    return RespondWrongType(request, response, "application/json, application/proto");
   }
   const std::string version = request.get_header_value("Connect-Protocol-Version");
   if (!version.empty() && version != "1") {
@@ -162,6 +152,12 @@ void Gateway::Serve(const httplib::Request& request, const std::string& body,
     }
   } else {
     message = body;
+  }
+  // The service would find it too, but its answer would be that of a broken server.
+  if (!std::unique_ptr<pb::Message>(method->input->New())->ParseFromString(message)) {
+    return refuse(grpc::StatusCode::INVALID_ARGUMENT,
+                  fmt::format("the body is no {}, or holds text that is not UTF-8",
+                              method->input_url.substr(sizeof(kTypePrefix))));
   }
   std::string answer;
   const grpc::Status status = Call(*method, message, timeout_ms, &answer);

@@ -5,7 +5,8 @@
 //
 // Generic over descriptors: a method that a public service gains is served without a line here.
 // Requests with unknown fields are taken, as the protocol says. application/proto works too.
-// Streaming methods are not served.
+// Streaming methods are not served. What is wrong with a request is told with a status of 4xx, as
+// {"code": …, "message": …}; 5xx are the server's own.
 #pragma once
 
 #include <memory>
@@ -14,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "google/protobuf/message.h"
 #include "google/protobuf/util/type_resolver.h"
 #include "grpcpp/channel.h"
 #include "grpcpp/generic/generic_stub.h"
@@ -39,6 +41,7 @@ class Gateway {
     std::string path;
     std::string input_url;
     std::string output_url;
+    const google::protobuf::Message* input = nullptr;  // its type's prototype
     bool operator<(const Method& other) const { return path < other.path; }
   };
   const Method* Find(std::string_view path) const;

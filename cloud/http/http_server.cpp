@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "cloud/http/connection_stream.h"
+#include "cloud/http/respond.h"
 #include "common/log.h"
 #include "common/status.h"
 
@@ -92,6 +93,18 @@ std::string_view StatusText(int status) {
       return "Too many slow requests at once; come again in a second.";
     default:
       return "Something went wrong; the server's log says what.";
+  }
+}
+
+// As the Connect protocol calls what the transport itself refuses.
+std::string_view ConnectCode(int status) {
+  switch (status) {
+    case 413:
+      return "resource_exhausted";
+    case 503:
+      return "unavailable";
+    default:
+      return status < 500 ? "invalid_argument" : "internal";
   }
 }
 
@@ -235,13 +248,19 @@ class HttpServer::Engine : public httplib::Server {
       }
       response.status = 500;
     });
-    set_error_handler(HandlerWithResponse([](const httplib::Request&, httplib::Response& response) {
-      if (!response.body.empty() || response.content_provider_) {
-        return HandlerResponse::Unhandled;
-      }
-      response.set_content(fmt::format("{}\n", StatusText(response.status)), "text/plain");
-      return HandlerResponse::Handled;
-    }));
+    set_error_handler(
+        HandlerWithResponse([](const httplib::Request& request, httplib::Response& response) {
+          if (!response.body.empty() || response.content_provider_) {
+            return HandlerResponse::Unhandled;
+          }
+          const std::string_view text = StatusText(response.status);
+          if (request.method == "POST") {  // the gateway's callers read errors so
+            response.set_content(ErrorJson(ConnectCode(response.status), text), "application/json");
+          } else {
+            response.set_content(fmt::format("{}\n", text), "text/plain");
+          }
+          return HandlerResponse::Handled;
+        }));
     set_post_routing_handler([](const httplib::Request&, httplib::Response& response) {
       if (!current.close) return;
       response.headers.erase("Keep-Alive");

@@ -25,7 +25,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "cloud/http/listen_address.h"
+#include "cloud/net/listen_address.h"
 #include "httplib.h"
 
 namespace gleaner::cloud {

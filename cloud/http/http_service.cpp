@@ -19,7 +19,8 @@ const std::vector<std::string> kPublicServices = {"gleaner.v1.CatalogService"};
 // For the catalogue, and whatever else writes to the disk, where ingest has a lower floor.
 constexpr uint64_t kMinFreeBytes = 64 << 20;
 constexpr std::chrono::seconds kReadyFor{1};
-constexpr std::chrono::seconds kLogWrongTokensEvery{1};
+// What is asked for where a body is read: no other site's form can send it without asking first.
+const std::string kJson = "application/json";
 
 // Style may be inline: the page's charts size themselves with it. Script may not.
 const httplib::Headers kSecurityHeaders = {
@@ -43,6 +44,7 @@ HttpService::HttpService(const Options& options, Catalog& catalog, BlobStore& bl
       blobs_(blobs),
       metrics_(metrics),
       min_free_bytes_(std::max(kMinFreeBytes, options.free_bytes_floor)),
+      devices_can_connect_(options.devices_can_connect),
       access_(options.token, options.listen.host),
       gateway_(std::move(channel), kPublicServices),
       media_(catalog, blobs),
@@ -125,9 +127,15 @@ void HttpService::Get(const httplib::Request& request, httplib::Response& respon
 
 void HttpService::Post(const httplib::Request& request, const std::string& body,
                        httplib::Response& response) {
+  if (!HasKnownCoding(request)) {
+    response.set_header("Accept-Encoding", "gzip, deflate, br");
+    return RespondError(request, response, 415, "unimplemented",
+                        "Content-Encoding is one that this server can't undo");
+  }
   if (request.path == "/login" && access_.has_token()) return Login(request, body, response);
   if (!Admit(request, response)) return;
   if (request.path == "/logout") {
+    if (MediaTypeOf(request) != kJson) return RespondWrongType(request, response, kJson);
     response.set_header("Set-Cookie", Access::ForgetCookie());
     response.status = 204;
     return;
@@ -138,11 +146,14 @@ void HttpService::Post(const httplib::Request& request, const std::string& body,
 void HttpService::Login(const httplib::Request& request, const std::string& body,
                         httplib::Response& response) {
   response.set_header("Cache-Control", "no-store");
-  // JSON only: no other site's form can send it.
+  if (MediaTypeOf(request) != kJson) return RespondWrongType(request, response, kJson);
   const auto parsed = nlohmann::json::parse(body, nullptr, false);
   const bool shaped = parsed.is_object() && parsed.contains("token") && parsed["token"].is_string();
   if (!shaped || !access_.IsToken(parsed["token"].get<std::string>())) {
-    LogWrongToken(request.remote_addr);
+    const std::string& from = request.remote_addr;
+    if (const auto more = wrong_tokens_.Admit(fmt::format("wrong tokens from {}", from))) {
+      LOG_WARN("sign-in with a wrong token from {}{}", from, *more);
+    }
     return RespondError(request, response, 401, "unauthenticated", "that is not the token");
   }
   response.set_header("Set-Cookie",
@@ -150,25 +161,13 @@ void HttpService::Login(const httplib::Request& request, const std::string& body
   response.status = 204;
 }
 
-void HttpService::LogWrongToken(const std::string& address) {
-  std::lock_guard lock(wrong_tokens_mutex_);
-  const auto now = std::chrono::steady_clock::now();
-  if (wrong_token_logged_ && now - *wrong_token_logged_ < kLogWrongTokensEvery) {
-    ++wrong_tokens_left_out_;
-    return;
-  }
-  wrong_token_logged_ = now;
-  const uint64_t left_out = std::exchange(wrong_tokens_left_out_, 0);
-  LOG_WARN("sign-in with a wrong token from {}{}", address,
-           left_out == 0 ? "" : fmt::format(", and {} times before that", left_out));
-}
-
-absl::Status HttpService::CheckStores() {
+absl::Status HttpService::CheckReady() {
   std::lock_guard lock(ready_mutex_);
   const auto now = std::chrono::steady_clock::now();
   if (ready_checked_ && now - *ready_checked_ < kReadyFor) return ready_;
   const bool was_ready = ready_.ok();
   ready_ = [this]() -> absl::Status {
+    if (devices_can_connect_) RETURN_IF_ERROR(devices_can_connect_());
     RETURN_IF_ERROR(catalog_.Check());
     ASSIGN_OR_RETURN(const uint64_t free, blobs_.FreeBytes());
     if (free < min_free_bytes_) {
@@ -193,7 +192,7 @@ absl::Status HttpService::CheckStores() {
 }
 
 void HttpService::Ready(const httplib::Request& request, httplib::Response& response) {
-  const absl::Status status = CheckStores();
+  const absl::Status status = CheckReady();
   response.set_header("Cache-Control", "no-store");
   if (status.ok()) return Respond(request, response, 200, "ready\n", "text/plain");
   // Without a token to show, no details.

@@ -4,12 +4,13 @@
 //   GET  /media/…                       files of clips
 //   GET  /metrics                       for Prometheus
 //   GET  /healthz, /readyz              for a supervisor; no token needed. Alive; able to commit
-//                                       and to take clips in
+//                                       and to take clips in, and devices can connect
 //   POST /login, /logout                the cookie; only where there is a token
 //   GET  everything else                the page
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -25,6 +26,8 @@
 #include "cloud/http/page.h"
 #include "cloud/store/blob_store.h"
 #include "cloud/store/catalog.h"
+#include "common/clock.h"
+#include "common/log_throttle.h"
 
 namespace gleaner::cloud {
 
@@ -38,6 +41,8 @@ class HttpService {
     // The built page.
     std::string web_dir;
     size_t threads = 32;
+    // The rest of being ready: whether the devices' port accepts. May take seconds; may be empty.
+    std::function<absl::Status()> devices_can_connect;
     // With less than this free, ingest takes nothing in, and the server is not ready.
     uint64_t free_bytes_floor = 0;
   };
@@ -63,10 +68,9 @@ class HttpService {
   bool Admit(const httplib::Request& request, httplib::Response& response);
   void Login(const httplib::Request& request, const std::string& body, httplib::Response& response);
   void Ready(const httplib::Request& request, httplib::Response& response);
-  // At most once a second, since anybody may try.
-  void LogWrongToken(const std::string& address);
-  // Commits and stores a little; at most once a second, whoever asks. Logs when it turns.
-  absl::Status CheckStores();
+  // Commits and stores a little, and connects as a device does; at most once a second, whoever
+  // asks. Logs when it turns.
+  absl::Status CheckReady();
   // The label for this request's metrics: one of a fixed few.
   std::string_view RouteOf(const std::string& path) const;
 
@@ -74,6 +78,7 @@ class HttpService {
   BlobStore& blobs_;
   Metrics& metrics_;
   const uint64_t min_free_bytes_;
+  const std::function<absl::Status()> devices_can_connect_;
   const Access access_;
   Gateway gateway_;
   MediaFiles media_;
@@ -81,9 +86,7 @@ class HttpService {
   std::mutex ready_mutex_;
   absl::Status ready_;
   std::optional<std::chrono::steady_clock::time_point> ready_checked_;
-  std::mutex wrong_tokens_mutex_;
-  std::optional<std::chrono::steady_clock::time_point> wrong_token_logged_;
-  uint64_t wrong_tokens_left_out_ = 0;  // since then
+  LogThrottle wrong_tokens_{RealClock()};  // anybody may try
   std::unique_ptr<HttpServer> server_;
 };
 

@@ -29,7 +29,7 @@ class Metrics {
   // `route` is one of a fixed few ("/media", "/gleaner.v1.CatalogService/ListClips"), never a path
   // from outside.
   void CountRequest(std::string_view method, std::string_view route, int status, double seconds);
-  void CountMedia(bool ok, double seconds);
+  void CountMedia(const v1::MediaCheck& verdict, double seconds);
   // Another room's families, gathered at each scrape. Call before serving.
   void AddSource(std::function<std::vector<prometheus::MetricFamily>()> source);
 

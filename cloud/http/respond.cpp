@@ -1,7 +1,9 @@
 #include "cloud/http/respond.h"
 
+#include <fmt/format.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_split.h"
@@ -18,6 +20,20 @@ bool IsText(const std::string& content_type) {
 }
 
 }  // namespace
+
+std::string MediaTypeOf(const httplib::Request& request) {
+  std::string type = request.get_header_value("Content-Type");
+  type.resize(std::min(type.size(), type.find_first_of("; ")));
+  std::transform(type.begin(), type.end(), type.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
+  return type;
+}
+
+bool HasKnownCoding(const httplib::Request& request) {
+  static constexpr std::string_view kKnown[] = {"", "identity", "gzip", "deflate", "br"};
+  const std::string coding = request.get_header_value("Content-Encoding");
+  return std::count(std::begin(kKnown), std::end(kKnown), coding) > 0;
+}
 
 bool AcceptsGzip(const httplib::Request& request) {
   const std::string header = request.get_header_value("Accept-Encoding");
@@ -72,14 +88,24 @@ void Respond(const httplib::Request& request, httplib::Response& response, int s
                 content_type);
 }
 
+std::string ErrorJson(std::string_view code, std::string_view message) {
+  const nlohmann::json body = {{"code", code}, {"message", message}};
+  // `replace`: a message may quote what came from outside.
+  return body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
 void RespondError(const httplib::Request& request, httplib::Response& response, int status,
                   std::string_view code, std::string_view message) {
-  const nlohmann::json body = {{"code", code}, {"message", message}};
   response.set_header("Cache-Control", "no-store");
-  // `replace`: a message may quote what came from outside.
-  Respond(request, response, status,
-          body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n",
-          "application/json");
+  Respond(request, response, status, ErrorJson(code, message), "application/json");
+}
+
+void RespondWrongType(const httplib::Request& request, httplib::Response& response,
+                      const std::string& accepted) {
+  response.set_header("Accept-Post", accepted);
+  RespondError(
+      request, response, 415, "invalid_argument",
+      fmt::format("Content-Type is \"{}\"; this takes {}", MediaTypeOf(request), accepted));
 }
 
 }  // namespace gleaner::cloud

@@ -1,4 +1,4 @@
-// Answers with a body, compressed where it pays.
+// Requests and answers with a body: of what type it is, in what coding, compressed where it pays.
 #pragma once
 
 #include <memory>
@@ -8,6 +8,12 @@
 #include "httplib.h"
 
 namespace gleaner::cloud {
+
+// "application/json; charset=utf-8" → "application/json"; empty if there is none.
+std::string MediaTypeOf(const httplib::Request& request);
+
+// The body is as it was sent, or in a coding that the transport has undone.
+bool HasKnownCoding(const httplib::Request& request);
 
 // The client takes gzip.
 bool AcceptsGzip(const httplib::Request& request);
@@ -25,7 +31,11 @@ void RespondShared(httplib::Response& response, int status, std::shared_ptr<cons
                    const std::string& content_type);
 
 // {"code": …, "message": …}, as the Connect protocol says errors.
+std::string ErrorJson(std::string_view code, std::string_view message);
 void RespondError(const httplib::Request& request, httplib::Response& response, int status,
                   std::string_view code, std::string_view message);
+// 415; `accepted` names the types that this takes.
+void RespondWrongType(const httplib::Request& request, httplib::Response& response,
+                      const std::string& accepted);
 
 }  // namespace gleaner::cloud

@@ -20,16 +20,21 @@ ClipUpload::ClipUpload(BlobStore& blobs, UploadRow row, v1::ClipManifest manifes
 ClipUpload::~ClipUpload() {
   objects_.clear();  // nobody writes there any more
   if (told_) return;
-  for (const BlobId& blob : row_.blobs) (void)blobs_.Remove(blob);
+  for (const BlobId& blob : row_.blobs) {
+    if (!blobs_.Remove(blob).ok()) hold_.Abandon();
+  }
 }
 
 absl::StatusOr<std::unique_ptr<ClipUpload>> ClipUpload::Create(BlobStore& blobs, UploadRow row,
-                                                               v1::ClipManifest manifest) {
+                                                               v1::ClipManifest manifest,
+                                                               Room::Hold hold,
+                                                               uint64_t leave_free) {
   auto upload =
       std::unique_ptr<ClipUpload>(new ClipUpload(blobs, std::move(row), std::move(manifest)));
+  upload->hold_ = std::move(hold);
   upload->row_.blobs.clear();
   for (int i = 0; i < upload->manifest_.objects_size(); ++i) {
-    auto writer = blobs.Create(upload->manifest_.objects(i).size_bytes());
+    auto writer = blobs.Create(upload->manifest_.objects(i).size_bytes(), leave_free);
     RETURN_IF_ERROR(writer.status());
     upload->row_.blobs.push_back((*writer)->id());
     upload->objects_[static_cast<size_t>(i)].writer = *std::move(writer);
@@ -61,6 +66,7 @@ absl::StatusOr<std::unique_ptr<ClipUpload>> ClipUpload::Resume(BlobStore& blobs,
   // What was read may so far be in the kernel's memory alone. If it can't be made durable, the
   // blobs go: the kernel tells of a failed write once, and the next attempt would believe it.
   if (const absl::Status synced = upload->Sync(nullptr); !synced.ok()) {
+    upload->objects_.clear();
     for (const BlobId& blob : upload->row_.blobs) (void)blobs.Remove(blob);
     return synced;
   }
@@ -193,6 +199,7 @@ absl::Status ClipUpload::Commit(Catalog& catalog, int64_t unix_ns) {
 absl::Status ClipUpload::Tell(const std::function<absl::Status()>& write) {
   const bool before = std::exchange(told_, true);
   const absl::Status status = write();
+  if (status.ok()) hold_.GiveBack();
   // What an I/O error broke off may be found committed after a restart; all else was refused.
   if (!status.ok() && !absl::IsInternal(status) && !absl::IsDataLoss(status) &&
       !absl::IsUnknown(status)) {

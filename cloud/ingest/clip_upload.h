@@ -20,6 +20,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "cloud/ingest/request_reader.h"
+#include "cloud/ingest/room.h"
 #include "cloud/store/blob_store.h"
 #include "cloud/store/catalog.h"
 #include "common/digest.h"
@@ -30,9 +31,13 @@ namespace gleaner::cloud {
 // Used by one thread at a time. All but Write may block on the disk. The stores outlive it.
 class ClipUpload {
  public:
-  // A new upload: reserves room for every object. RESOURCE_EXHAUSTED when the store is full.
+  // A new upload: reserves room for every object. RESOURCE_EXHAUSTED when less than `leave_free`
+  // bytes would then be free in the store. `hold` ends once the catalogue knows the upload or its
+  // blobs are gone.
   static absl::StatusOr<std::unique_ptr<ClipUpload>> Create(BlobStore& blobs, UploadRow row,
-                                                            v1::ClipManifest manifest);
+                                                            v1::ClipManifest manifest,
+                                                            Room::Hold hold = {},
+                                                            uint64_t leave_free = 0);
   // Goes on with one that the catalogue knows, after reading back what is there and syncing it. If
   // blobs were lost with a power cut, it has new ones in their place and has yet to begin.
   static absl::StatusOr<std::unique_ptr<ClipUpload>> Resume(BlobStore& blobs, UploadRow row,
@@ -95,6 +100,7 @@ class ClipUpload {
   BlobStore& blobs_;
   UploadRow row_;
   bool told_ = false;  // the catalogue knows of it, or may
+  Room::Hold hold_;
   const v1::ClipManifest manifest_;
   std::vector<Object> objects_;
   uint64_t unsynced_bytes_ = 0;

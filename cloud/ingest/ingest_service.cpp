@@ -1,10 +1,16 @@
 #include "cloud/ingest/ingest_service.h"
 
+#include <fmt/format.h>
+
+#include <functional>
 #include <utility>
 
-#include "cloud/ingest/identity.h"
 #include "cloud/ingest/manifest_check.h"
 #include "cloud/ingest/upload_stream.h"
+#include "cloud/net/peer_address.h"
+#include "cloud/rpc/bounded_message.h"
+#include "cloud/rpc/identity.h"
+#include "cloud/store/rubbish.h"
 #include "common/log.h"
 #include "common/status.h"
 
@@ -12,6 +18,7 @@ namespace gleaner::cloud {
 namespace {
 
 constexpr size_t kMaxWaitingCalls = 10'000;
+constexpr size_t kMaxLedgerBytes = 2 << 20;
 
 grpc::Status ToGrpc(const absl::Status& status) {
   return {static_cast<grpc::StatusCode>(status.code()), std::string(Message(status))};
@@ -45,7 +52,9 @@ IngestService::IngestService(Catalog& catalog, BlobStore& blobs, Clock& clock,
             .blobs = blobs,
             .clock = clock,
             .options = options,
-            .pool = WorkerPool(static_cast<size_t>(options.workers), kMaxWaitingCalls)} {}
+            .pool = WorkerPool(static_cast<size_t>(options.workers), kMaxWaitingCalls)} {
+  for (auto& strand : ledgers_) strand = std::make_shared<Strand>(core_.pool);
+}
 
 IngestService::~IngestService() = default;
 
@@ -77,7 +86,12 @@ grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* IngestService::Uplo
     grpc::CallbackServerContext* context) {
   const auto device = DeviceName(*context, core_.options.trust_metadata);
   if (!device.ok()) {
-    LOG_WARN("upload from {} refused: {}", context->peer(), Message(device.status()));
+    const std::string peer = context->peer();
+    const auto address = PeerAddress::FromGrpc(peer);
+    if (const auto more = core_.log_throttle.Admit(
+            fmt::format("uploads from {} refused", address ? address->HostText() : peer))) {
+      LOG_WARN("upload from {} refused: {}{}", peer, Message(device.status()), *more);
+    }
     return new RefusedStream(ToGrpc(device.status()));
   }
   std::shared_ptr<UploadStream> stream, before;
@@ -89,7 +103,9 @@ grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* IngestService::Uplo
     stream = UploadStream::Make(core_, *this, *device);
     before = std::exchange(streams_[*device], stream);
   }
-  LOG_INFO("device {} uploads from {}", *device, context->peer());
+  if (const auto more = core_.log_throttle.Admit(fmt::format("device {} uploads", *device))) {
+    LOG_INFO("device {} uploads from {}{}", *device, context->peer(), *more);
+  }
   if (before == nullptr) {
     stream->Begin();
   } else {
@@ -106,31 +122,46 @@ void IngestService::OnStreamDone(const std::string& device, const UploadStream* 
 }
 
 grpc::ServerUnaryReactor* IngestService::ReportLedger(grpc::CallbackServerContext* context,
-                                                      const v1::ReportLedgerRequest* request,
-                                                      v1::ReportLedgerResponse* response) {
+                                                      const grpc::ByteBuffer* request,
+                                                      grpc::ByteBuffer* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   const auto device = DeviceName(*context, core_.options.trust_metadata);
   if (!device.ok()) {
     reactor->Finish(ToGrpc(device.status()));
-    return reactor;
-  }
-  if (const absl::Status status = CheckLedgerReport(*request); !status.ok()) {
-    reactor->Finish(ToGrpc(status));
-    return reactor;
-  }
-  // The request and the response live until Finish.
-  const bool posted = core_.pool.TryPost([this, reactor, request, response, device = *device] {
-    const absl::Status status = core_.catalog.ReportLedger(device, *request, response);
-    if (response->gaps_size() > 0) {
-      LOG_WARN("device {} can't account for {} or more sequence numbers, the first is {}", device,
-               response->gaps_size(), response->gaps(0).sequence());
-    }
-    reactor->Finish(ToGrpc(status));
-  });
-  if (!posted) {
+  } else if (ledgers_waiting_ >= kMaxWaitingCalls) {
     reactor->Finish({grpc::StatusCode::RESOURCE_EXHAUSTED, "the server is busy; come again"});
+  } else {
+    ++ledgers_waiting_;
+    // The request and the response live until Finish.
+    ledgers_[std::hash<std::string>()(*device) % ledgers_.size()]->Post(
+        [this, reactor, request, response, device = *device] {
+          --ledgers_waiting_;
+          reactor->Finish(ToGrpc(TakeLedger(device, *request, response)));
+        });
   }
   return reactor;
+}
+
+absl::Status IngestService::TakeLedger(const std::string& device, const grpc::ByteBuffer& request,
+                                       grpc::ByteBuffer* response) {
+  ASSIGN_OR_RETURN(const auto report,
+                   ParseBounded<v1::ReportLedgerRequest>(request, kMaxLedgerBytes));
+  RETURN_IF_ERROR(CheckLedgerReport(report));
+  v1::ReportLedgerResponse answer;
+  RETURN_IF_ERROR(core_.catalog.ReportLedger(device, report, &answer));
+  // While a backup is made, what the device gave up counts on: the next report frees it.
+  const absl::Status freed = FreeRubbish(core_.catalog, core_.blobs);
+  if (!freed.ok() && !absl::IsUnavailable(freed)) {
+    LOG_WARN("what device {} gave up is not freed yet: {}", device, Message(freed));
+  }
+  if (answer.gaps_size() > 0) {
+    if (const auto more = core_.log_throttle.Admit(fmt::format("device {} has gaps", device))) {
+      LOG_WARN("device {} can't account for {} or more sequence numbers, the first is {}{}", device,
+               answer.gaps_size(), answer.gaps(0).sequence(), *more);
+    }
+  }
+  *response = Serialized(answer);
+  return absl::OkStatus();
 }
 
 }  // namespace gleaner::cloud

@@ -31,6 +31,7 @@
 
 #include <grpcpp/support/byte_buffer.h>
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <map>
@@ -38,11 +39,13 @@
 #include <mutex>
 #include <string>
 
+#include "cloud/ingest/room.h"
 #include "cloud/ingest/worker_pool.h"
 #include "cloud/store/blob_store.h"
 #include "cloud/store/catalog.h"
 #include "common/clock.h"
 #include "common/config.h"
+#include "common/log_throttle.h"
 #include "gleaner/v1/ingest.grpc.pb.h"
 
 namespace gleaner::cloud {
@@ -55,7 +58,8 @@ struct IngestOptions {
   // Unfinished uploads that a device may leave behind; more are told to wait. Its ledger reports
   // clear what it gave up.
   int64_t uploads_per_device = 1024;
-  // Bytes that its unfinished uploads may reserve; at least one upload is always let in.
+  // Bytes that its unfinished uploads may reserve, until they are free again: see room.h. At least
+  // one upload is always let in.
   int64_t reserved_per_device = 64ll << 30;
   // A clip under way of which nothing was heard for so long gives its place on the stream to
   // another.
@@ -105,13 +109,18 @@ struct IngestCore {
         bytes_total{0}, refusals_total{0}, conflicts_total{0}, breaches_total{0};
   };
   Counters counters;
+  // Of lines that a device can cause as often as it likes. Kinds begin with its name.
+  LogThrottle log_throttle{clock};
+  Room room{catalog,
+            {.uploads_per_device = static_cast<uint64_t>(options.uploads_per_device),
+             .reserved_per_device = static_cast<uint64_t>(options.reserved_per_device)}};
   // Last, so that it goes first: its tasks use all of the above.
   WorkerPool pool;
 };
 
 class IngestService final
     : public v1::IngestService::WithRawCallbackMethod_Upload<
-          v1::IngestService::WithCallbackMethod_ReportLedger<v1::IngestService::Service>> {
+          v1::IngestService::WithRawCallbackMethod_ReportLedger<v1::IngestService::Service>> {
  public:
   // All must outlive the service.
   IngestService(Catalog& catalog, BlobStore& blobs, Clock& clock, const IngestOptions& options);
@@ -126,18 +135,24 @@ class IngestService final
   grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Upload(
       grpc::CallbackServerContext* context) override;
   grpc::ServerUnaryReactor* ReportLedger(grpc::CallbackServerContext* context,
-                                         const v1::ReportLedgerRequest* request,
-                                         v1::ReportLedgerResponse* response) override;
+                                         const grpc::ByteBuffer* request,
+                                         grpc::ByteBuffer* response) override;
 
  private:
   friend class UploadStream;
+  absl::Status TakeLedger(const std::string& device, const grpc::ByteBuffer& request,
+                          grpc::ByteBuffer* response);
   // A stream is over and none of its tasks runs: forgets it if it still is its device's.
   void OnStreamDone(const std::string& device, const UploadStream* stream);
 
   std::mutex mutex_;
   bool stopped_ = false;
   std::map<std::string, std::shared_ptr<UploadStream>> streams_;  // by device
-  IngestCore core_;  // last: its pool's tasks use the above until it is gone
+  std::atomic<size_t> ledgers_waiting_{0};
+  IngestCore
+      core_;  // last but for what runs on its pool, whose tasks use the above until it is gone
+  // Reports are long, and longer in memory: so many are looked at side by side, of one device one.
+  std::array<std::shared_ptr<Strand>, 4> ledgers_;
 };
 
 }  // namespace gleaner::cloud

@@ -1,5 +1,6 @@
 #include "cloud/ingest/janitor.h"
 
+#include "cloud/store/rubbish.h"
 #include "common/log.h"
 #include "common/status.h"
 
@@ -9,7 +10,10 @@ Janitor::Janitor(Catalog& catalog, BlobStore& blobs, Clock& clock, const Janitor
     : catalog_(catalog), blobs_(blobs), clock_(clock), options_(options) {
   thread_ = std::jthread([this](const std::stop_token& stop) {
     do {
-      if (const absl::Status status = Clean(stop); !status.ok() && !stop.stop_requested()) {
+      const absl::Status status = Clean(stop);
+      if (absl::IsUnavailable(status)) {
+        LOG_INFO("left-over uploads are cleared the next time: {}", Message(status));
+      } else if (!status.ok() && !stop.stop_requested()) {
         LOG_ERROR("clearing left-over uploads: {}", Message(status));
       }
     } while (clock_.Sleep(stop, options_.interval_ns));
@@ -20,13 +24,15 @@ absl::Status Janitor::Clean(const std::stop_token& stop) {
   // A catalogue that takes no changes can still say what it names.
   const auto dropped = catalog_.DropUploadsBefore(clock_.WallNs() - options_.keep_uploads_ns);
   const uint64_t uploads = dropped.ok() ? *dropped : 0;
+  const absl::Status freed = FreeRubbish(catalog_, blobs_);
+  RETURN_IF_ERROR(catalog_.CheckNames());
   ASSIGN_OR_RETURN(
       const uint64_t bytes,
       blobs_.Sweep([&](std::string_view prefix) { return catalog_.FindBlobs(prefix); }, stop));
   if (uploads + bytes > 0) {
     LOG_INFO("cleared {} uploads that never ended and {} bytes that nothing names", uploads, bytes);
   }
-  return dropped.status();
+  return dropped.ok() ? freed : dropped.status();
 }
 
 }  // namespace gleaner::cloud

@@ -12,6 +12,7 @@
 #include "common/clip_key.h"
 #include "common/digest.h"
 #include "common/limits.h"
+#include "common/name.h"
 #include "common/status.h"
 
 namespace gleaner::cloud {
@@ -37,7 +38,7 @@ absl::Status CheckRange(std::string_view field, uint64_t value, uint64_t min, ui
 }
 
 absl::Status CheckName(std::string_view field, std::string_view text) {
-  return IsName(text) ? absl::OkStatus() : Bad(field, "must be 1 to 63 of [a-z0-9-]");
+  return IsName(text) ? absl::OkStatus() : Bad(field, NotAName(text));
 }
 
 absl::Status CheckKey(std::string_view field, const v1::ClipKey& key) {
@@ -81,8 +82,15 @@ absl::Status CheckVideo(const std::string& field, const v1::VideoTrack& video) {
   RETURN_IF_ERROR(CheckName(field + ".camera", video.camera()));
   if (video.codec().empty()) return Bad(field + ".codec", "is empty");
   RETURN_IF_ERROR(CheckText(field + ".codec", video.codec(), 32));
-  RETURN_IF_ERROR(CheckRange(field + ".width", video.width(), 1, kMaxPixelsASide));
-  RETURN_IF_ERROR(CheckRange(field + ".height", video.height(), 1, kMaxPixelsASide));
+  RETURN_IF_ERROR(CheckRange(field + ".width", video.width(), 1, kMaxPictureSide));
+  RETURN_IF_ERROR(CheckRange(field + ".height", video.height(), 1, kMaxPictureSide));
+  if (!PictureFits(video.width(), video.height())) {
+    return Bad(field, fmt::format("has {}×{} pixels, at most {} in all are allowed", video.width(),
+                                  video.height(), kMaxPicturePixels));
+  }
+  if (video.rotation_degrees() % 90 != 0 || video.rotation_degrees() >= 360) {
+    return Bad(field + ".rotation_degrees", "must be 0, 90, 180 or 270");
+  }
   if (video.time_base_numerator() == 0 || video.time_base_denominator() == 0) {
     return Bad(field, "must have a time base above 0");
   }

@@ -13,7 +13,6 @@ namespace gleaner::cloud {
 // Bounds that proto/ leaves to the receiver, in bytes.
 inline constexpr size_t kMaxTextBytes = 4096;  // expression, shortfall, version strings, …
 inline constexpr size_t kMaxSignalNameBytes = 256;
-inline constexpr uint32_t kMaxPixelsASide = 16384;
 inline constexpr size_t kMaxFirings = 256;
 inline constexpr size_t kMaxSignalPoints = 4096;
 

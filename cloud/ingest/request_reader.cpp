@@ -1,5 +1,6 @@
 #include "cloud/ingest/request_reader.h"
 
+#include <fmt/format.h>
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/wire_format_lite.h>
 #include <grpcpp/support/proto_buffer_reader.h>
@@ -95,6 +96,11 @@ bool ReadInPlace(const grpc::ByteBuffer& buffer, ChunkRequest& chunk) {
 }  // namespace
 
 absl::StatusOr<UploadMessage> ReadUploadMessage(const grpc::ByteBuffer& buffer) {
+  if (buffer.Length() > kMaxUploadMessageBytes) {
+    return absl::InvalidArgumentError(
+        fmt::format("an UploadRequest of {} bytes, at most {} are allowed", buffer.Length(),
+                    kMaxUploadMessageBytes));
+  }
   ChunkRequest chunk;
   if (ReadInPlace(buffer, chunk)) return chunk;
 

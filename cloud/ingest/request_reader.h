@@ -32,10 +32,16 @@ struct ChunkRequest {
       parsed;  // the whole message, if its fields were in another order
 };
 
+// A chunk of 256 KiB or a manifest as long and what is around it, and as much again for a sender
+// that errs, so that it hears which clip it is about. Parsed, a message may take forty times its
+// size.
+inline constexpr size_t kMaxUploadMessageBytes = 512 << 10;
+
 using UploadMessage = std::variant<v1::Offer, ChunkRequest>;
 
 // Takes fields in the order of the contract as they lie; any other valid encoding is parsed whole.
-// INVALID_ARGUMENT if it is no UploadRequest or an empty one.
+// INVALID_ARGUMENT if it is no UploadRequest, an empty one, or longer than
+// kMaxUploadMessageBytes.
 absl::StatusOr<UploadMessage> ReadUploadMessage(const grpc::ByteBuffer& buffer);
 
 }  // namespace gleaner::cloud

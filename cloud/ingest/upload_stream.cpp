@@ -138,7 +138,9 @@ void UploadStream::OnCancel() {
 }
 
 void UploadStream::OnDone() {
-  LOG_INFO("device {} ended its upload stream", device_);
+  if (const auto more = Admit("ended its upload stream")) {
+    LOG_INFO("device {} ended its upload stream{}", device_, *more);
+  }
   --core_.counters.streams_open;
   std::shared_ptr<UploadStream> self;
   {
@@ -207,7 +209,9 @@ void UploadStream::Send(const v1::UploadResponse& response) {
 void UploadStream::SendRefusal(const ClipKey& key, const absl::Status& status,
                                const RefusalDetails& details) {
   ++core_.counters.refusals_total;
-  LOG_INFO("device {} clip {}: refused, {}", device_, ToString(key), Message(status));
+  if (const auto more = Admit(fmt::format("refused with code {}", status.raw_code()))) {
+    LOG_INFO("device {} clip {}: refused, {}{}", device_, ToString(key), Message(status), *more);
+  }
   v1::UploadResponse response;
   v1::Refusal* refusal = response.mutable_refusal();
   if (key.sequence != 0) {
@@ -223,9 +227,15 @@ void UploadStream::SendRefusal(const ClipKey& key, const absl::Status& status,
   Send(response);
 }
 
+std::optional<std::string> UploadStream::Admit(std::string_view what) {
+  return core_.log_throttle.Admit(fmt::format("device {} {}", device_, what));
+}
+
 void UploadStream::Breach(const absl::Status& status) {
   ++core_.counters.breaches_total;
-  LOG_WARN("device {} broke the upload protocol: {}", device_, Message(status));
+  if (const auto more = Admit("broke the upload protocol")) {
+    LOG_WARN("device {} broke the upload protocol: {}{}", device_, Message(status), *more);
+  }
   std::lock_guard lock(mutex_);
   CloseLocked({grpc::StatusCode::INVALID_ARGUMENT, std::string(Message(status))});
 }

@@ -18,6 +18,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -61,10 +62,9 @@ class UploadStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc
     // Touched by the strand's tasks only.
     std::unique_ptr<ClipUpload> upload;
     // Guarded by the stream's mutex_.
-    uint64_t lease = 0;          // 0: none
-    int offers = 0;              // posted and not yet run
-    int64_t heard_ns = 0;        // when its last message came
-    uint64_t unnamed_bytes = 0;  // reserved for an upload that the catalogue doesn't know yet
+    uint64_t lease = 0;    // 0: none
+    int offers = 0;        // posted and not yet run
+    int64_t heard_ns = 0;  // when its last message came
   };
   using LanePtr = std::shared_ptr<Lane>;
   // What a refusal says beyond its status.
@@ -83,6 +83,8 @@ class UploadStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc
   void SyncLanes();
   void Send(const v1::UploadResponse& response);
   void SendRefusal(const ClipKey& key, const absl::Status& status, const RefusalDetails& details);
+  // See LogThrottle::Admit.
+  std::optional<std::string> Admit(std::string_view what);
   // A breach of the protocol ends the stream.
   void Breach(const absl::Status& status);
   void PostTask(const std::shared_ptr<Strand>& strand, std::function<void()> task);
@@ -98,7 +100,8 @@ class UploadStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc
   void TakeOffer(const v1::Offer& offer);
   void RunOffer(const LanePtr& lane, UploadRow row, v1::ClipManifest manifest);
   absl::Status BeginOrResume(const LanePtr& lane, UploadRow row, v1::ClipManifest manifest);
-  absl::Status CheckRoom(const LanePtr& lane, uint64_t size_bytes);
+  // Forgets an upload under way and frees what it holds, at once if that can be.
+  absl::Status DropUpload(const ClipKey& key);
   void Grant(const LanePtr& lane);
   void RunChunk(const LanePtr& lane, uint64_t lease, ChunkRequest chunk);
   void RefuseChunk(const LanePtr& lane, uint64_t lease, uint32_t object,

@@ -3,6 +3,7 @@
 
 #include "cloud/ingest/manifest_check.h"
 #include "cloud/ingest/upload_stream.h"
+#include "cloud/store/rubbish.h"
 #include "common/crash_point.h"
 #include "common/limits.h"
 #include "common/log.h"
@@ -120,42 +121,25 @@ absl::Status UploadStream::BeginOrResume(const LanePtr& lane, UploadRow row,
     ++core_.counters.conflicts_total;
     RETURN_IF_ERROR(
         core_.catalog.RecordConflict(device_, row.key, row.manifest_sha256, core_.clock.WallNs()));
-    RETURN_IF_ERROR(core_.catalog.DropUpload(device_, row.key));
-    for (const BlobId& blob : known->blobs) (void)core_.blobs.Remove(blob);
+    RETURN_IF_ERROR(DropUpload(row.key));
   }
   for (const v1::ClipObject& object : manifest.objects()) row.size_bytes += object.size_bytes();
-  RETURN_IF_ERROR(CheckRoom(lane, row.size_bytes));
-  ASSIGN_OR_RETURN(lane->upload,
-                   ClipUpload::Create(core_.blobs, std::move(row), std::move(manifest)));
+  ASSIGN_OR_RETURN(Room::Hold hold, core_.room.Take(device_, row.size_bytes));
+  ASSIGN_OR_RETURN(
+      lane->upload,
+      ClipUpload::Create(core_.blobs, std::move(row), std::move(manifest), std::move(hold),
+                         static_cast<uint64_t>(core_.options.free_bytes_floor)));
   GLEANER_CRASH_POINT("ingest.blobs_created");
   return absl::OkStatus();
 }
 
-absl::Status UploadStream::CheckRoom(const LanePtr& lane, uint64_t size_bytes) {
-  const IngestOptions& options = core_.options;
-  ASSIGN_OR_RETURN(UploadTotal held, core_.catalog.SumUploads(device_));
-  {
-    std::lock_guard lock(mutex_);
-    for (const auto& [key, other] : lanes_) {
-      if (other == lane || other->unnamed_bytes == 0) continue;
-      ++held.count;
-      held.bytes += other->unnamed_bytes;
-    }
-    lane->unnamed_bytes = size_bytes;
+absl::Status UploadStream::DropUpload(const ClipKey& key) {
+  RETURN_IF_ERROR(core_.catalog.DropUpload(device_, key));
+  const absl::Status freed = FreeRubbish(core_.catalog, core_.blobs);
+  if (!freed.ok() && !absl::IsUnavailable(freed)) {
+    LOG_WARN("clip {} is not freed yet: {}", ToString(key), Message(freed));
   }
-  if (held.count >= static_cast<uint64_t>(options.uploads_per_device) ||
-      (held.count > 0 &&
-       held.bytes + size_bytes > static_cast<uint64_t>(options.reserved_per_device))) {
-    return absl::ResourceExhaustedError(
-        fmt::format("{} unfinished uploads of this device, of {} bytes, are kept already",
-                    held.count, held.bytes));
-  }
-  ASSIGN_OR_RETURN(const uint64_t free, core_.blobs.FreeBytes());
-  if (free >= size_bytes + static_cast<uint64_t>(options.free_bytes_floor)) {
-    return absl::OkStatus();
-  }
-  return absl::ResourceExhaustedError(fmt::format("the store has {} bytes free and must keep {}",
-                                                  free, core_.options.free_bytes_floor));
+  return absl::OkStatus();
 }
 
 void UploadStream::Grant(const LanePtr& lane) {
@@ -264,8 +248,6 @@ bool UploadStream::MakeDurable(const LanePtr& lane, std::vector<ClipUpload::Adva
     GiveUp(lane, begun);
     return false;
   }
-  std::lock_guard lock(mutex_);
-  lane->unnamed_bytes = 0;
   return true;
 }
 
@@ -326,7 +308,6 @@ void UploadStream::SendReceipt(const UploadRow& row, int64_t committed_unix_ns, 
 void UploadStream::EndLane(const LanePtr& lane) {
   lane->upload.reset();
   std::lock_guard lock(mutex_);
-  lane->unnamed_bytes = 0;
   EndLeaseLocked(*lane);
   ForgetLaneLocked(lane);
 }
@@ -346,7 +327,9 @@ void UploadStream::GiveUp(const LanePtr& lane, const absl::Status& status) {
   } else if (absl::IsResourceExhausted(status)) {
     SendRefusal(lane->key, status, {.lease = lease, .retry_after_ms = kRetryFullMs});
   } else {
-    LOG_ERROR("device {} clip {}: {}", device_, ToString(lane->key), status.ToString());
+    if (const auto more = Admit("can't be served")) {
+      LOG_ERROR("device {} clip {}: {}{}", device_, ToString(lane->key), status.ToString(), *more);
+    }
     SendRefusal(
         lane->key,
         absl::UnavailableError(fmt::format("the server can't take it in now: {}", Message(status))),
@@ -358,8 +341,8 @@ void UploadStream::Discard(const LanePtr& lane, const absl::Status& status) {
   const UploadRow row = lane->upload->row();
   lane->upload.reset();
   // Should the row stay, a resumption finds nothing in its blobs.
-  (void)core_.catalog.DropUpload(device_, row.key);
   for (const BlobId& blob : row.blobs) (void)core_.blobs.Remove(blob);
+  (void)DropUpload(row.key);
   GiveUp(lane, status);
 }
 

@@ -13,16 +13,17 @@
 namespace gleaner::cloud {
 namespace {
 
-constexpr size_t kQueueLength = 64;
 constexpr int kMaxKilled = 3;
 constexpr int64_t kAskAgainNs = 5 * kNanosPerSecond;
 constexpr uint64_t kBackoffSeed = 0x6d65646961;
 
-media::WorkerAnswer Failed(std::string problem) {
-  media::WorkerAnswer answer;
-  answer.verdict.set_state(v1::MediaCheck::STATE_FAILED);
-  answer.verdict.set_problem(std::move(problem));
-  return answer;
+using media::Failed;
+using v1::MediaCheck;
+
+// Of several videos the worst is the clip's: one that failed, before one that is a little damaged.
+int Badness(const MediaCheck& check) {
+  if (check.state() != MediaCheck::STATE_OK) return 2;
+  return check.reason() != MediaCheck::REASON_UNSPECIFIED ? 1 : 0;
 }
 
 }  // namespace
@@ -32,12 +33,12 @@ MediaChecker::MediaChecker(Catalog& catalog, BlobStore& blobs, Clock& clock, Opt
       blobs_(blobs),
       clock_(clock),
       options_(std::move(options)),
-      wake_(std::make_shared<Wake>()),
+      wake_(std::make_shared<Wake>(options_.workers)),
       backoff_(kNanosPerSecond, 60 * kNanosPerSecond, kBackoffSeed) {
-  catalog_.OnClip([wake = wake_] {
+  catalog_.OnClip([wake = wake_](const std::string& device) {
     {
       std::lock_guard lock(wake->mutex);
-      wake->arrived = true;
+      wake->turns.Add(device);
     }
     wake->changed.notify_one();
   });
@@ -46,31 +47,46 @@ MediaChecker::MediaChecker(Catalog& catalog, BlobStore& blobs, Clock& clock, Opt
 MediaChecker::~MediaChecker() = default;
 
 void MediaChecker::Run(const std::stop_token& stop) {
+  AskWhoWaits(stop);
   std::vector<std::jthread> workers;
   for (size_t i = 0; i < options_.workers; ++i) workers.emplace_back([&] { Work(stop); });
+}
+
+void MediaChecker::AskWhoWaits(const std::stop_token& stop) {
+  auto devices = catalog_.DevicesWithPendingMedia();
+  while (!devices.ok() && !stop.stop_requested()) {
+    LOG_ERROR("pending clips: {}", Message(devices.status()));
+    clock_.Sleep(stop, kAskAgainNs);
+    devices = catalog_.DevicesWithPendingMedia();
+  }
+  if (!devices.ok()) return;
+  std::lock_guard lock(wake_->mutex);
+  for (const std::string& device : *devices) wake_->turns.Add(device);
 }
 
 void MediaChecker::Work(const std::stop_token& stop) {
   while (const auto job = NextJob(stop)) {
     const int64_t begun_ns = clock_.MonotonicNs();
     const absl::Status status = Check(*job, stop);
-    const double seconds = static_cast<double>(clock_.MonotonicNs() - begun_ns) / kNanosPerSecond;
+    const int64_t used_ns = clock_.MonotonicNs() - begun_ns;
     int64_t wait_ns = 0;
     {
       std::lock_guard lock(wake_->mutex);
       taken_.erase(job->clip_id);
       if (status.ok()) {
         killed_.erase(job->clip_id);
-        if (refilling_) done_meanwhile_.insert(job->clip_id);
+        if (asking_) done_meanwhile_.insert(job->clip_id);
         backoff_.Reset();
       } else if (!stop.stop_requested()) {
         wait_ns = backoff_.NextNs();
-        wake_->arrived = true;  // the clip is still pending: look again
+        wake_->turns.Add(job->device);  // the clip is still pending
       }
+      wake_->turns.Done(job->device, used_ns);
     }
+    wake_->changed.notify_all();
     if (wait_ns > 0) {
-      LOG_ERROR("clip {} can't be checked now, after {:.1f} s: {}", job->clip_id, seconds,
-                Message(status));
+      LOG_ERROR("clip {} can't be checked now, after {:.1f} s: {}", job->clip_id,
+                static_cast<double>(used_ns) / kNanosPerSecond, Message(status));
       clock_.Sleep(stop, wait_ns);
     }
   }
@@ -79,47 +95,39 @@ void MediaChecker::Work(const std::stop_token& stop) {
 std::optional<MediaJob> MediaChecker::NextJob(const std::stop_token& stop) {
   std::unique_lock lock(wake_->mutex);
   for (;;) {
+    wake_->changed.wait(lock, stop, [this] { return !asking_ && wake_->turns.ready(); });
     if (stop.stop_requested()) return std::nullopt;
-    if (!queue_.empty()) {
-      MediaJob job = std::move(queue_.front());
-      queue_.pop_front();
-      return job;
-    }
-    if (wake_->arrived && !refilling_) {
-      Refill(lock, stop);
-      continue;
-    }
-    wake_->changed.wait(lock, stop,
-                        [this] { return !queue_.empty() || (wake_->arrived && !refilling_); });
+    const std::string device = *wake_->turns.Next();
+    asking_ = true;
+    auto job = NextOf(device, lock, stop);
+    asking_ = false;
+    done_meanwhile_.clear();
+    if (!job) wake_->turns.Done(device, 0);
+    wake_->changed.notify_all();
+    if (job) return job;
   }
 }
 
-void MediaChecker::Refill(std::unique_lock<std::mutex>& lock, const std::stop_token& stop) {
-  wake_->arrived = false;
-  refilling_ = true;
+std::optional<MediaJob> MediaChecker::NextOf(const std::string& device,
+                                             std::unique_lock<std::mutex>& lock,
+                                             const std::stop_token& stop) {
   lock.unlock();
   // More than can be under way, so that a full page always holds something new.
-  const size_t page = kQueueLength + options_.workers;
-  auto pending = catalog_.PendingMedia(page);
+  const size_t page = options_.workers + 1;
+  auto pending = catalog_.PendingMedia(device, page);
   if (!pending.ok()) {
-    LOG_ERROR("pending clips: {}", Message(pending.status()));
+    LOG_ERROR("pending clips of {}: {}", device, Message(pending.status()));
     clock_.Sleep(stop, kAskAgainNs);
   }
   lock.lock();
-  refilling_ = false;
-  if (!pending.ok()) {
-    done_meanwhile_.clear();
-    wake_->arrived = true;
-    return;
-  }
+  if (!pending.ok() || pending->size() == page) wake_->turns.Add(device);
+  if (!pending.ok()) return std::nullopt;
   for (MediaJob& job : *pending) {
-    if (done_meanwhile_.contains(job.clip_id)) continue;
-    if (taken_.insert(job.clip_id).second) queue_.push_back(std::move(job));
+    if (done_meanwhile_.contains(job.clip_id) || !taken_.insert(job.clip_id).second) continue;
+    wake_->turns.Add(device);  // there may be another
+    return std::move(job);
   }
-  done_meanwhile_.clear();
-  // There may be more than one page of them.
-  if (!queue_.empty() || pending->size() == page) wake_->arrived = true;
-  wake_->changed.notify_all();
+  return std::nullopt;
 }
 
 absl::Status MediaChecker::Check(const MediaJob& job, const std::stop_token& stop) {
@@ -133,47 +141,75 @@ absl::Status MediaChecker::Check(const MediaJob& job, const std::stop_token& sto
     // The clip is gone: so is the question.
     return absl::IsNotFound(recorded) ? absl::OkStatus() : recorded;
   }
-  const bool ok = answer.verdict.state() == v1::MediaCheck::STATE_OK;
   const double seconds = static_cast<double>(clock_.MonotonicNs() - begun_ns) / kNanosPerSecond;
-  if (!ok) LOG_WARN("clip {}: {}", job.clip_id, answer.verdict.problem());
-  if (ok) LOG_DEBUG("clip {} decodes, {:.2f} s", job.clip_id, seconds);
-  if (options_.on_checked) options_.on_checked(ok, seconds);
+  if (Badness(answer.verdict) > 0) {
+    LOG_WARN("clip {}: {}", job.clip_id, answer.verdict.problem());
+  } else {
+    LOG_DEBUG("clip {} decodes, {:.2f} s", job.clip_id, seconds);
+  }
+  if (options_.on_checked) options_.on_checked(answer.verdict, seconds);
   return absl::OkStatus();
 }
 
 absl::StatusOr<media::WorkerAnswer> MediaChecker::Judge(const MediaJob& job,
                                                         const std::stop_token& stop) {
   v1::ClipManifest manifest;
-  if (!manifest.ParseFromString(job.manifest)) return Failed("the manifest can't be parsed");
+  if (!manifest.ParseFromString(job.manifest)) {
+    return Failed(MediaCheck::REASON_MISMATCH, "the manifest can't be parsed");
+  }
   if (manifest.video_size() != static_cast<int>(job.videos.size())) {
-    return Failed("the manifest does not describe every video");
+    return Failed(MediaCheck::REASON_MISMATCH, "the manifest does not describe every video");
   }
   media::WorkerAnswer whole;
-  whole.verdict.set_state(v1::MediaCheck::STATE_OK);
+  MediaCheck& verdict = whole.verdict;
+  verdict.set_state(MediaCheck::STATE_OK);
   for (size_t i = 0; i < job.videos.size(); ++i) {
     const v1::VideoTrack& track = manifest.video(static_cast<int>(i));
-    const auto video = blobs_.Open(job.videos[i]);
-    if (absl::IsNotFound(video.status())) return Failed("the video is missing from the store");
-    if (!video.ok()) return video.status();
-    auto ran = media::RunWorker(options_.program, video->get(), track,
-                                i == 0 ? options_.thumbnails : 0, options_.cpu_ns, stop);
-    if (absl::IsAborted(ran.status()) && !MayTryAgain(job.clip_id)) {
-      return Failed(fmt::format("{}, {} times: it may need more memory than there is",
-                                Message(ran.status()), kMaxKilled));
-    }
-    ASSIGN_OR_RETURN(media::WorkerAnswer answer, std::move(ran));
-    whole.verdict.set_decoded_frames(whole.verdict.decoded_frames() +
-                                     answer.verdict.decoded_frames());
+    ASSIGN_OR_RETURN(media::WorkerAnswer answer,
+                     JudgeVideo(job, i, track, i == 0 ? options_.thumbnails : 0, stop));
+    verdict.set_decoded_frames(verdict.decoded_frames() + answer.verdict.decoded_frames());
+    verdict.set_damaged_frames(verdict.damaged_frames() + answer.verdict.damaged_frames());
     if (i == 0) whole.thumbnails = std::move(answer.thumbnails);
-    if (answer.verdict.state() != v1::MediaCheck::STATE_OK) {
-      whole.verdict.set_state(v1::MediaCheck::STATE_FAILED);
-      whole.verdict.set_problem(job.videos.size() == 1
-                                    ? answer.verdict.problem()
-                                    : track.camera() + ": " + answer.verdict.problem());
-      break;
+    TellOfDamage(manifest.device(), track, answer.verdict);
+    if (Badness(answer.verdict) > Badness(verdict)) {
+      verdict.set_state(answer.verdict.state());
+      verdict.set_reason(answer.verdict.reason());
+      verdict.set_problem(job.videos.size() == 1
+                              ? answer.verdict.problem()
+                              : track.camera() + ": " + answer.verdict.problem());
     }
   }
   return whole;
+}
+
+absl::StatusOr<media::WorkerAnswer> MediaChecker::JudgeVideo(const MediaJob& job, size_t index,
+                                                             const v1::VideoTrack& track,
+                                                             size_t thumbnails,
+                                                             const std::stop_token& stop) {
+  const auto video = blobs_.Open(job.videos[index]);
+  if (absl::IsNotFound(video.status())) {
+    return Failed(MediaCheck::REASON_UNREADABLE, "the video is missing from the store");
+  }
+  if (!video.ok()) return video.status();
+  auto ran =
+      media::RunWorker(options_.program, video->get(), track, thumbnails, options_.cpu_ns, stop);
+  if (absl::IsAborted(ran.status()) && !MayTryAgain(job.clip_id)) {
+    return Failed(MediaCheck::REASON_WORKER_DIED,
+                  fmt::format("{}, {} times: it may need more memory than there is",
+                              Message(ran.status()), kMaxKilled));
+  }
+  return ran;
+}
+
+void MediaChecker::TellOfDamage(const std::string& device, const v1::VideoTrack& track,
+                                const MediaCheck& verdict) {
+  const bool none = verdict.reason() == MediaCheck::REASON_UNDECODABLE;
+  if (!none && verdict.damaged_frames() == 0) return;
+  const absl::Status told =
+      catalog_.RecordDamage(device, track.camera(),
+                            none ? track.frame_count() : verdict.damaged_frames(), clock_.WallNs());
+  // A notice is no record: the verdict is, and it stands with the clip.
+  if (!told.ok()) LOG_WARN("device {} isn't told of damage: {}", device, Message(told));
 }
 
 bool MediaChecker::MayTryAgain(const std::string& clip_id) {

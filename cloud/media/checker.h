@@ -8,12 +8,12 @@
 //
 // A clip whose worker crashes, hangs or lies is recorded as failed and not tried again. Only what
 // is not the clip's fault (no program, no memory, a full disk) is tried again, after a wait that
-// grows to a minute, for all clips together. Whose fault it is when somebody else kills the worker
+// grows to a minute, for all clips together. In which order devices are served: turns.h; of one
+// device the oldest clip first. Whose fault it is when somebody else kills the worker
 // can't be known: the third time, it is the clip's.
 #pragma once
 
 #include <condition_variable>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -24,6 +24,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "cloud/media/turns.h"
 #include "cloud/media/worker_answer.h"
 #include "cloud/store/blob_store.h"
 #include "cloud/store/catalog.h"
@@ -44,7 +45,7 @@ class MediaChecker {
     // 0 to 12 a clip, from its first camera.
     size_t thumbnails = 12;
     // After each clip; on any thread. May be empty.
-    std::function<void(bool ok, double seconds)> on_checked;
+    std::function<void(const v1::MediaCheck& verdict, double seconds)> on_checked;
   };
 
   // All must outlive it. Asks the catalogue to be told of new clips.
@@ -57,22 +58,33 @@ class MediaChecker {
  private:
   // Shared with the catalogue's callback, which may outlive this object.
   struct Wake {
+    explicit Wake(size_t workers) : turns(workers) {}
     std::mutex mutex;
     std::condition_variable_any changed;
-    bool arrived = true;
+    Turns turns;
   };
 
   void Work(const std::stop_token& stop);
-  // The next clip that nobody works on; empty at the stop.
+  // Everything that waits at the start.
+  void AskWhoWaits(const std::stop_token& stop);
+  // The next clip that nobody works on, whose device's turn has begun; empty at the stop.
   std::optional<MediaJob> NextJob(const std::stop_token& stop);
+  // The oldest clip of a device that nobody works on.
+  std::optional<MediaJob> NextOf(const std::string& device, std::unique_lock<std::mutex>& lock,
+                                 const std::stop_token& stop);
   // OK when the clip is done with, one way or the other.
   absl::Status Check(const MediaJob& job, const std::stop_token& stop);
   // The verdict on all of a clip's videos together.
   absl::StatusOr<media::WorkerAnswer> Judge(const MediaJob& job, const std::stop_token& stop);
+  absl::StatusOr<media::WorkerAnswer> JudgeVideo(const MediaJob& job, size_t index,
+                                                 const v1::VideoTrack& track, size_t thumbnails,
+                                                 const std::stop_token& stop);
+  // Where a camera's pictures came damaged, its device hears of it.
+  void TellOfDamage(const std::string& device, const v1::VideoTrack& track,
+                    const v1::MediaCheck& verdict);
   // Counts a worker that was killed from outside; true if the clip may be tried again.
   bool MayTryAgain(const std::string& clip_id);
   absl::StatusOr<std::vector<BlobId>> Store(const std::vector<std::string>& thumbnails);
-  void Refill(std::unique_lock<std::mutex>& lock, const std::stop_token& stop);
 
   Catalog& catalog_;
   BlobStore& blobs_;
@@ -80,9 +92,8 @@ class MediaChecker {
   const Options options_;
   const std::shared_ptr<Wake> wake_;
   // The rest under wake_->mutex.
-  std::deque<MediaJob> queue_;
-  std::set<std::string> taken_;  // ids in the queue or being worked on
-  bool refilling_ = false;
+  std::set<std::string> taken_;  // ids being worked on
+  bool asking_ = false;          // one at a time asks the catalogue for a clip
   // Done with while the catalogue was being asked: its answer may still name them as pending.
   std::set<std::string> done_meanwhile_;
   std::map<std::string, int> killed_;  // how often, by clip

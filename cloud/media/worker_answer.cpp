@@ -45,27 +45,50 @@ bool IsThumbnail(std::string_view jpeg) {
 absl::Status CheckVerdict(const WorkerAnswer& answer, const v1::VideoTrack& track,
                           size_t thumbnails_wanted) {
   const v1::MediaCheck& verdict = answer.verdict;
-  if (verdict.decoded_frames() > track.frame_count()) return Nonsense("more frames than there are");
+  if (verdict.decoded_frames() > track.frame_count() ||
+      verdict.damaged_frames() > track.frame_count()) {
+    return Nonsense("more frames than there are");
+  }
   if (verdict.thumbnails() != answer.thumbnails.size())
     return Nonsense("another number of thumbnails");
+  const size_t wanted = std::min<size_t>(thumbnails_wanted, track.frame_count());
+  if (!answer.thumbnails.empty() && answer.thumbnails.size() != wanted) {
+    return Nonsense("thumbnails are missing");
+  }
+  const bool damaged = verdict.reason() == v1::MediaCheck::REASON_DAMAGED_FRAMES;
   switch (verdict.state()) {
     case v1::MediaCheck::STATE_OK:
-      if (!verdict.problem().empty()) return Nonsense("a problem with a good video");
-      if (verdict.decoded_frames() != track.frame_count())
-        return Nonsense("a good video, but not whole");
-      if (answer.thumbnails.size() != std::min<size_t>(thumbnails_wanted, track.frame_count())) {
-        return Nonsense("thumbnails are missing");
+      if (verdict.reason() != v1::MediaCheck::REASON_UNSPECIFIED && !damaged) {
+        return Nonsense("a good video with a fault");
       }
+      if (damaged == verdict.problem().empty() || damaged != (verdict.damaged_frames() > 0)) {
+        return Nonsense("a problem with a good video");
+      }
+      if (verdict.decoded_frames() == 0) return Nonsense("a good video without a frame");
+      if (answer.thumbnails.size() != wanted) return Nonsense("thumbnails are missing");
       return absl::OkStatus();
     case v1::MediaCheck::STATE_FAILED:
-      return verdict.problem().empty() ? Nonsense("a bad video without a reason")
-                                       : absl::OkStatus();
+      // Whether a worker died is not the worker's to say.
+      if (!v1::MediaCheck::Reason_IsValid(verdict.reason()) ||
+          verdict.reason() == v1::MediaCheck::REASON_UNSPECIFIED ||
+          verdict.reason() == v1::MediaCheck::REASON_WORKER_DIED || verdict.problem().empty()) {
+        return Nonsense("a bad video without a reason");
+      }
+      return absl::OkStatus();
     default:
       return Nonsense("no verdict");
   }
 }
 
 }  // namespace
+
+WorkerAnswer Failed(v1::MediaCheck::Reason reason, std::string problem) {
+  WorkerAnswer answer;
+  answer.verdict.set_state(v1::MediaCheck::STATE_FAILED);
+  answer.verdict.set_reason(reason);
+  answer.verdict.set_problem(std::move(problem));
+  return answer;
+}
 
 std::string PlainText(std::string_view text) {
   std::string plain;
@@ -104,7 +127,9 @@ absl::StatusOr<WorkerAnswer> ParseAnswer(std::string_view bytes, const v1::Video
         // Field by field: nothing else that it may carry goes on.
         answer.verdict.set_state(verdict.state());
         answer.verdict.set_problem(PlainText(verdict.problem()));
+        answer.verdict.set_reason(verdict.reason());
         answer.verdict.set_decoded_frames(verdict.decoded_frames());
+        answer.verdict.set_damaged_frames(verdict.damaged_frames());
         answer.verdict.set_thumbnails(verdict.thumbnails());
         if (absl::Status status = CheckVerdict(answer, track, thumbnails_wanted); !status.ok()) {
           return status;

@@ -17,6 +17,9 @@ struct WorkerAnswer {
   std::vector<std::string> thumbnails;
 };
 
+// A STATE_FAILED verdict that no worker gave.
+WorkerAnswer Failed(v1::MediaCheck::Reason reason, std::string problem);
+
 // INVALID_ARGUMENT if the answer breaks any rule of worker_protocol.h or contradicts what was
 // asked; UNAVAILABLE if the worker says that it could not begin. On success every thumbnail is
 // framed as a JPEG of at most the agreed size, and the verdict's text is plain.

@@ -100,10 +100,13 @@ absl::StatusOr<Child> Spawn(const std::string& program, int video_fd, int reques
   posix_spawn_file_actions_addclosefrom_np(&files, kRequestFd + 1);
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
-  // The server blocks signals; a group of its own so that all of it can be killed.
-  sigset_t none;
-  sigemptyset(&none);
-  posix_spawnattr_setsigmask(&attributes, &none);
+  // What asks the server to end, and may be sent to all of its processes or to the terminal's, is
+  // the server's to act on: it kills its workers itself. A group of its own, so that it kills all
+  // of one.
+  sigset_t asked_to_end;
+  sigemptyset(&asked_to_end);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT}) sigaddset(&asked_to_end, signal);
+  posix_spawnattr_setsigmask(&attributes, &asked_to_end);
   posix_spawnattr_setpgroup(&attributes, 0);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
   char* const argv[] = {const_cast<char*>(program.c_str()), nullptr};
@@ -121,36 +124,36 @@ absl::StatusOr<Child> Spawn(const std::string& program, int video_fd, int reques
   return child;
 }
 
-WorkerAnswer Failed(std::string problem) {
-  WorkerAnswer answer;
-  answer.verdict.set_state(v1::MediaCheck::STATE_FAILED);
-  answer.verdict.set_problem(std::move(problem));
-  return answer;
+WorkerAnswer Died(std::string problem) {
+  return Failed(v1::MediaCheck::REASON_WORKER_DIED, std::move(problem));
 }
 
-// By somebody else: whoever stops the server, or the kernel when the machine's memory is short. The
-// kernel also kills a worker that has used up its processor time; it measures that a little
-// differently from what it reports.
+WorkerAnswer TooLarge(std::string problem) {
+  return Failed(v1::MediaCheck::REASON_TOO_LARGE, std::move(problem));
+}
+
+// By somebody else: most likely the kernel, when the machine's memory is short. The kernel also
+// kills a worker that has used up its processor time; it measures that a little differently from
+// what it reports.
 bool KilledFromOutside(const Ending& ending, uint32_t cpu_seconds) {
   if (!WIFSIGNALED(ending.status)) return false;
-  const int signal = WTERMSIG(ending.status);
-  return signal == SIGTERM || signal == SIGINT || signal == SIGHUP ||
-         (signal == SIGKILL && ending.cpu_ns < cpu_seconds * kNanosPerSecond / 10 * 9);
+  return WTERMSIG(ending.status) == SIGKILL &&
+         ending.cpu_ns < cpu_seconds * kNanosPerSecond / 10 * 9;
 }
 
-// The sentence for a worker that ended without a proper answer.
-std::string HowItEnded(int status) {
+// The verdict on a clip whose worker ended without a proper answer.
+WorkerAnswer HowItEnded(int status) {
   if (!WIFSIGNALED(status)) {
-    return fmt::format("the decoder ended early (exit status {})", WEXITSTATUS(status));
+    return Died(fmt::format("the decoder ended early (exit status {})", WEXITSTATUS(status)));
   }
   switch (WTERMSIG(status)) {
     case SIGSYS:
-      return "the decoder tried something that its sandbox forbids and was stopped";
+      return Died("the decoder tried something that its sandbox forbids and was stopped");
     case SIGKILL:
     case SIGXCPU:
-      return "the decoder used more CPU time than a clip may cost and was stopped";
+      return TooLarge("the decoder used more CPU time than a clip may cost and was stopped");
     default:
-      return fmt::format("the decoder crashed (SIG{})", sigabbrev_np(WTERMSIG(status)));
+      return Died(fmt::format("the decoder crashed (SIG{})", sigabbrev_np(WTERMSIG(status))));
   }
 }
 
@@ -188,7 +191,7 @@ absl::StatusOr<WorkerAnswer> RunWorker(const std::string& program, int video_fd,
     if (ready < 0 && errno == EINTR) continue;
     if (ready <= 0) {
       child.End();
-      return Failed(
+      return Died(
           fmt::format("decoding took longer than {} s and was stopped", wall_ns / kNanosPerSecond));
     }
     if (items[0].revents != 0) {
@@ -202,7 +205,7 @@ absl::StatusOr<WorkerAnswer> RunWorker(const std::string& program, int video_fd,
     answer.resize(before + static_cast<size_t>(std::max<ssize_t>(got, 0)));
     if (answer.size() > kMaxAnswerBytes) {
       child.End();
-      return Failed("the worker's answer makes no sense: it has no end");
+      return Died("the worker's answer makes no sense: it has no end");
     }
     open = got > 0 || (got < 0 && errno == EINTR);
   }
@@ -213,12 +216,12 @@ absl::StatusOr<WorkerAnswer> RunWorker(const std::string& program, int video_fd,
     return absl::AbortedError(
         fmt::format("the decoder was killed from outside (SIG{})", sigabbrev_np(WTERMSIG(status))));
   }
-  if (WIFSIGNALED(status)) return Failed(HowItEnded(status));
+  if (WIFSIGNALED(status)) return HowItEnded(status);
   auto parsed = ParseAnswer(answer, track, thumbnails);
   if (parsed.ok() && WEXITSTATUS(status) == 0) return parsed;
   if (absl::IsUnavailable(parsed.status())) return parsed.status();
-  if (WEXITSTATUS(status) != 0) return Failed(HowItEnded(status));
-  return Failed(std::string(Message(parsed.status())));
+  if (WEXITSTATUS(status) != 0) return HowItEnded(status);
+  return Died(std::string(Message(parsed.status())));
 }
 
 }  // namespace gleaner::cloud::media

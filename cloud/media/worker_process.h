@@ -16,10 +16,10 @@ namespace gleaner::cloud::media {
 // good clip; then it is killed with all it may have started.
 //
 // Whatever the worker does, the outcome is an answer: one that crashes, hangs, is stopped by its
-// sandbox or talks nonsense makes a STATE_FAILED verdict with a sentence that says so. An error
-// means that no verdict on the clip is possible: UNAVAILABLE (the program can't be started, or
-// could not begin), ABORTED (somebody else killed it: an operator, or the kernel for want of
-// memory), CANCELLED (`stop`).
+// sandbox or talks nonsense makes a STATE_FAILED verdict with a reason and a sentence that say so.
+// An error means that no verdict on the clip is possible: UNAVAILABLE (the program can't be
+// started, or could not begin), ABORTED (somebody else killed it: an operator, or the kernel for
+// want of memory), CANCELLED (`stop`).
 absl::StatusOr<WorkerAnswer> RunWorker(const std::string& program, int video_fd,
                                        const v1::VideoTrack& track, size_t thumbnails,
                                        int64_t cpu_ns, const std::stop_token& stop);

@@ -9,8 +9,10 @@
 #include <tao/pegtl.hpp>
 
 #include "absl/time/time.h"
+#include "cloud/search/media_word.h"
 #include "common/clip_key.h"
 #include "common/clock.h"
+#include "common/name.h"
 #include "common/status.h"
 
 namespace gleaner::cloud {
@@ -150,8 +152,8 @@ bool AllOf(std::string_view text, std::string_view letters) {
   return text.find_first_not_of(letters) == std::string_view::npos;
 }
 
-// Empty when `text` can be a value of `key`, else what would be.
-std::string_view WhatIsWrong(FilterTerm::Key key, std::string_view text) {
+// Empty when `text` can be a value of `key`, else what is wrong and what would be right.
+std::string WhatIsWrong(FilterTerm::Key key, std::string_view text) {
   switch (key) {
     case FilterTerm::Key::kSite:
       if (text.empty()) return "";
@@ -159,18 +161,24 @@ std::string_view WhatIsWrong(FilterTerm::Key key, std::string_view text) {
     case FilterTerm::Key::kDevice:
     case FilterTerm::Key::kTrigger:
     case FilterTerm::Key::kCamera:
-      return IsName(text) ? "" : "a name has 1 to 63 of a-z, 0-9 and -";
+      return IsName(text) ? "" : NotAName(text);
     case FilterTerm::Key::kCodec:
       return !text.empty() && text.size() <= 32 &&
                      AllOf(text, "abcdefghijklmnopqrstuvwxyz0123456789_")
                  ? ""
-                 : "a codec is a name such as h264 or hevc";
+                 : fmt::format("\"{}\": a codec is a name such as h264 or hevc", text);
     case FilterTerm::Key::kMedia:
-      return text == "ok" || text == "failed" || text == "pending"
+      return text == "ok" || text == "failed" || text == "pending" || ReasonOf(text).has_value()
                  ? ""
-                 : "media is ok, failed or pending";
+                 : fmt::format(
+                       "\"{}\": media is ok, failed, pending, damaged-frames, undecodable, "
+                       "too-large, frame-count, times, mismatch, unreadable or worker-died",
+                       text);
     case FilterTerm::Key::kId:
-      return text.size() == 20 && AllOf(text, "0123456789abcdef") ? "" : "an id has 20 hex digits";
+      return !text.empty() && text.size() <= kClipIdDigits && AllOf(text, "0123456789abcdef")
+                 ? ""
+                 : fmt::format("\"{}\": an id has {} hex digits, of which the first few will do",
+                               text, kClipIdDigits);
     case FilterTerm::Key::kAfter:
     case FilterTerm::Key::kBefore:
       break;
@@ -208,7 +216,7 @@ absl::StatusOr<FilterTerm> Check(const RawTerm& raw, int64_t now_unix_ns) {
   }
   for (const Value& value : raw.values) {
     if (const auto wrong = WhatIsWrong(term.key, value.text); !wrong.empty()) {
-      return Mistake(value.column, fmt::format("\"{}\": {}", value.text, wrong));
+      return Mistake(value.column, wrong);
     }
     term.values.push_back(value.text);
   }

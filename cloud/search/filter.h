@@ -12,8 +12,9 @@
 //   after before                 when the clip fired: RFC 3339 (2026-11-22T08:00:00Z), a day
 //                                (2026-11-22, from its start in UTC), or a span back from now: a
 //                                whole number and s, m, h, d or w. `after` includes the moment.
-//   media                        ok, failed, pending
-//   id                           20 hex digits
+//   media                        ok, failed, pending, or why: damaged-frames, undecodable, …
+//                                (media_word.h); ok and failed have those in them
+//   id                           20 hex digits, or the first few: every clip whose id begins so
 //
 // A clip with several cameras is found by each of them; -camera:x finds clips none of whose cameras
 // is x. Parsing is pure; cloud/store turns the result into SQL with bound parameters.

@@ -1,8 +1,13 @@
 // Where objects live: files by default, S3 later, behind this one interface.
 //
 // A blob is written once, from front to back with resume, and then read by range until it is
-// removed. It has a name of the store's own making; the catalogue alone knows what a blob is for,
-// and a blob that no catalogue row names is rubbish that Sweep() removes.
+// removed. It has a name of the store's own making; the catalogue alone knows what a blob is for.
+//
+// A blob goes in one of three ways: Remove, by who made it and told no catalogue of it, or by the
+// upload that it was made for; Retire, of what a transaction of the catalogue gave up (rubbish.h);
+// Sweep, of what a crash left between the making and the naming. The last rests on the catalogue
+// being the right one and as young as the blobs: data_folder.h sees to that, and where it can't be
+// sure FindUnnamed tells what is to be kept aside instead.
 //
 // Order of writes of a clip, so that a crash anywhere leaves no lie behind:
 //   Create → WriteAt … → Sync → catalogue names the blob (BeginUpload, or CommitClip if that is all
@@ -57,9 +62,10 @@ class BlobWriter {
 class BlobStore {
  public:
   virtual ~BlobStore() = default;
-  // A new blob of exactly `size` bytes (room is reserved). RESOURCE_EXHAUSTED when the store is
-  // full.
-  virtual absl::StatusOr<std::unique_ptr<BlobWriter>> Create(uint64_t size) = 0;
+  // A new blob of exactly `size` bytes (room is reserved). RESOURCE_EXHAUSTED when less than
+  // `leave_free` bytes would then be free, however many ask at once.
+  virtual absl::StatusOr<std::unique_ptr<BlobWriter>> Create(uint64_t size,
+                                                             uint64_t leave_free = 0) = 0;
   // Goes on with a blob that was created earlier. NOT_FOUND if it was never durable.
   virtual absl::StatusOr<std::unique_ptr<BlobWriter>> Resume(const BlobId& id) = 0;
   // Exactly `size` bytes from `offset` into `out`; OUT_OF_RANGE past the end.
@@ -68,16 +74,24 @@ class BlobStore {
   // A read-only descriptor, at its beginning, of a file that holds this blob and nothing else: for
   // a worker that must not see the store.
   virtual absl::StatusOr<Fd> Open(const BlobId& id) = 0;
-  // OK if it is not there.
+  // Of what no catalogue has named, or only for an upload under way. OK if it is not there;
+  // FAILED_PRECONDITION while it has a writer.
   virtual absl::Status Remove(const BlobId& id) = 0;
+  // Of what a catalogue has named and names no more. Returns those that are removed; the others
+  // have a writer. UNAVAILABLE, and none is, while a backup may still want them.
+  virtual absl::StatusOr<std::vector<BlobId>> Retire(const std::vector<BlobId>& ids) = 0;
   // Clears what `named` doesn't list: of files in which nobody writes, and those made since the
   // store was opened only an hour after the last write, since a blob is named within moments of its
   // making. Returns how many bytes it gave back. When nothing that the store holds is named,
-  // nothing is cleared and FAILED_PRECONDITION returned: that is another store's catalogue, or a
-  // new one in place of a lost one. `stop` ends it: CANCELLED before anything is cleared, and with
-  // less cleared after that.
+  // nothing is cleared and FAILED_PRECONDITION returned: that is no catalogue of this store. (That
+  // it is the right one is for whoever opens both to know: see data_folder.h.) UNAVAILABLE while a
+  // backup is made. `stop` ends it: CANCELLED before anything is cleared, and with less cleared
+  // after that.
   virtual absl::StatusOr<uint64_t> Sweep(const NamedBlobs& named,
                                          const std::stop_token& stop = {}) = 0;
+  // The runs of written bytes that `named` doesn't list, each as a blob with a name of its own; of
+  // files in which nobody writes, which are all when the store was just opened.
+  virtual absl::StatusOr<std::vector<BlobId>> FindUnnamed(const NamedBlobs& named) = 0;
   // Bytes free for new blobs.
   virtual absl::StatusOr<uint64_t> FreeBytes() = 0;
   // What writers hold in memory. Whoever writes bounds it, by syncing.
@@ -97,11 +111,16 @@ struct FileBlobOptions {
   // Open refuses to copy (RESOURCE_EXHAUSTED) what would leave less than this free.
   uint64_t copy_floor_bytes = 0;
   SyncCall sync = &::fdatasync;
+  // What the file system has free, in bytes; empty: statvfs(3) is asked. For tests.
+  std::function<uint64_t()> free_bytes;
 };
 
-// One process a directory. It must outlive its writers. FAILED_PRECONDITION if blobs of an older
-// layout lie there.
+// One process a directory. It must outlive its writers.
 absl::StatusOr<std::unique_ptr<BlobStore>> OpenFileBlobStore(const std::string& directory,
                                                              const FileBlobOptions& options = {});
+
+// While it is held, by any process, nothing that a catalogue has named is removed from
+// `directory`: what a backup has read in a catalogue it finds. Waits for a removal under way.
+absl::StatusOr<Fd> HoldRemovals(const std::string& directory);
 
 }  // namespace gleaner::cloud

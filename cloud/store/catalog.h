@@ -1,5 +1,5 @@
-// What the cloud knows: devices, clips, uploads under way, ledgers, media checks. One SQL through
-// SOCI; SQLite by default.
+// What the cloud knows: devices, clips, uploads under way, ledgers, media checks; and which blobs
+// it knows it of. One SQL through SOCI; SQLite by default.
 //
 // Durable: every method that changes something is on stable storage when it returns OK (WAL,
 // synchronous=FULL), and has changed nothing when it returns an error. Calls from many threads at
@@ -19,6 +19,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -57,8 +58,29 @@ struct UploadRow {
 };
 
 struct UploadTotal {
-  uint64_t count = 0;
-  uint64_t bytes = 0;  // reserved for their objects
+  uint64_t count = 0;  // under way
+  uint64_t bytes = 0;  // reserved for their objects, and for those of given up ones until these
+                       // bytes are free
+};
+
+// Which blobs a catalogue is the catalogue of: see data_folder.h.
+struct StoreIdentity {
+  std::string id;       // 32 of lower-case hex, made once; empty: not said yet
+  std::string history;  // the same, made anew when an older catalogue was put back
+  uint64_t named = 0;   // how often blobs were given a name
+};
+
+// Bytes that nothing names and that may be somebody's.
+struct KeptRow {
+  BlobId blob;
+  uint64_t size_bytes = 0;
+  int64_t since_unix_ns = 0;
+};
+
+// What the blob store holds beyond what is in use.
+struct StoreTotals {
+  uint64_t kept_count = 0, kept_bytes = 0;
+  uint64_t rubbish_bytes = 0;  // to be freed, of unfinished uploads
 };
 
 struct CommittedRow {
@@ -77,6 +99,7 @@ struct ObjectRow {
 // A committed clip whose video nobody has looked at yet.
 struct MediaJob {
   std::string clip_id;
+  std::string device;
   std::string manifest;
   std::vector<BlobId> videos;
 };
@@ -101,7 +124,7 @@ class Catalog {
                                                                     const ClipKey& key) = 0;
   virtual absl::StatusOr<std::optional<UploadRow>> FindUpload(std::string_view device,
                                                               const ClipKey& key) = 0;
-  // Uploads under way of a device, over all its streams and boots.
+  // What unfinished uploads of a device hold, over all its streams and boots.
   virtual absl::StatusOr<UploadTotal> SumUploads(std::string_view device) = 0;
   // Replaces an upload under way with the same key (its other blobs become rubbish).
   // ALREADY_EXISTS if the key is committed.
@@ -133,16 +156,25 @@ class Catalog {
                                    int64_t unix_ns) = 0;
   virtual absl::Status RecordHeartbeat(std::string_view device,
                                        const v1::HeartbeatRequest& heartbeat, int64_t unix_ns) = 0;
+  // A clip of a device's camera came with so many damaged frames (all of them, where none decodes).
+  virtual absl::Status RecordDamage(std::string_view device, std::string_view camera,
+                                    uint64_t frames, int64_t unix_ns) = 0;
+  // What to tell a device of its cameras: those whose pictures came damaged within the last hour.
+  virtual absl::StatusOr<std::vector<v1::CameraNotice>> CameraNotices(std::string_view device,
+                                                                      int64_t unix_ns) = 0;
 
   // --- media
-  // Oldest arrivals first.
-  virtual absl::StatusOr<std::vector<MediaJob>> PendingMedia(size_t limit) = 0;
+  // The names of devices that have clips nobody has looked at, in ascending order.
+  virtual absl::StatusOr<std::vector<std::string>> DevicesWithPendingMedia() = 0;
+  // Of one device; oldest arrivals first.
+  virtual absl::StatusOr<std::vector<MediaJob>> PendingMedia(std::string_view device,
+                                                             size_t limit) = 0;
   // Replaces an earlier check and its thumbnails. NOT_FOUND without such a clip.
   virtual absl::Status RecordMedia(std::string_view clip_id, const v1::MediaCheck& check,
                                    const std::vector<BlobId>& thumbnails) = 0;
-  // `callback` is called (on any thread, must not block) after each committed clip, for the life of
-  // the catalogue. May be called several times; every callback is called.
-  virtual void OnClip(std::function<void()> callback) = 0;
+  // `callback` is called with the device (on any thread, must not block) after each committed clip,
+  // for the life of the catalogue. May be called several times; every callback is called.
+  virtual void OnClip(std::function<void(const std::string& device)> callback) = 0;
 
   // --- reading; `now_unix_ns` decides who is offline.
   // INVALID_ARGUMENT for a page size or a token that is none.
@@ -161,9 +193,28 @@ class Catalog {
                                                size_t index) = 0;
   virtual absl::StatusOr<BlobId> FindThumbnail(std::string_view clip_id, size_t index) = 0;
   virtual absl::StatusOr<ManifestRow> FindManifest(std::string_view clip_id) = 0;
-  // Every blob that something refers to (an upload under way, a clip, a thumbnail) and whose id
-  // begins with `prefix`, in ascending order: see BlobStore::Sweep.
+
+  // --- the store
+  // Every blob that something refers to (an upload under way, a clip, a thumbnail, what is kept
+  // aside) and whose id begins with `prefix`, in ascending order: see BlobStore::Sweep.
   virtual absl::StatusOr<std::vector<BlobId>> FindBlobs(std::string_view prefix) = 0;
+  // DATA_LOSS if it has more or fewer names of blobs than it has given: somebody changed it by
+  // hand, and nothing may be removed because it isn't named.
+  virtual absl::Status CheckNames() = 0;
+  // Blobs that were named and are no more, in ascending order from `after` on, at most `limit`; to
+  // be removed and then forgotten.
+  virtual absl::StatusOr<std::vector<BlobId>> FindRubbish(const BlobId& after, size_t limit) = 0;
+  virtual absl::Status ForgetRubbish(const std::vector<BlobId>& blobs) = 0;
+  // From the first id to the second of each pair: see loose_blobs.h.
+  virtual absl::Status RenameBlobs(const std::vector<std::pair<BlobId, BlobId>>& renamed) = 0;
+  virtual absl::StatusOr<StoreIdentity> GetIdentity() = 0;
+  // `named` only rises.
+  virtual absl::Status SetIdentity(const StoreIdentity& identity) = 0;
+  virtual absl::Status KeepAside(const std::vector<KeptRow>& kept) = 0;
+  virtual absl::StatusOr<std::vector<KeptRow>> ListKept() = 0;
+  // What was kept aside becomes rubbish.
+  virtual absl::Status GiveUpKept() = 0;
+  virtual absl::StatusOr<StoreTotals> SumStore() = 0;
   // For /readyz: can it commit?
   virtual absl::Status Check() = 0;
 };
@@ -171,9 +222,13 @@ class Catalog {
 struct CatalogOptions {
   // A device that was silent for longer is offline: three heartbeat intervals of the policy.
   int64_t offline_after_ns = 90 * kNanosPerSecond;
+  // Called with StoreIdentity::named after each transaction that has raised it, before anyone who
+  // waits for that transaction goes on; on any thread, one at a time. May be empty.
+  std::function<void(uint64_t)> on_named;
 };
 
-// `path`: the SQLite file; made, or migrated to this version's schema. DATA_LOSS, naming the file,
+// `path`: the SQLite file; made, or migrated to this version's schema (the server opens it through
+// data_folder.h, which looks and copies before that). DATA_LOSS, naming the file,
 // if it is damaged: it is never replaced, an operator decides. FAILED_PRECONDITION if a newer
 // program wrote it. Files up to 1 GiB are checked whole (about a second), larger ones by their
 // schema only.

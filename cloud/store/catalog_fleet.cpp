@@ -5,6 +5,7 @@
 
 #include "cloud/store/sqlite_catalog.h"
 #include "common/status.h"
+#include "common/text.h"
 
 namespace gleaner::cloud {
 namespace {
@@ -12,35 +13,50 @@ namespace {
 constexpr int kRecentTombstones = 20;
 constexpr int kRecentConflicts = 20;
 
-std::string CameraProblem(const v1::CameraHealth& camera) {
+// Empty when the camera does what it should.
+std::string FaultOf(const v1::CameraHealth& camera) {
+  const std::string& problem = camera.problem();
+  const std::string why = problem.empty() ? "" : ": " + problem;
   switch (camera.state()) {
     case v1::CameraHealth::STATE_STREAMING:
-      return "";
+      return problem;
     case v1::CameraHealth::STATE_RECONNECTING:
-      return fmt::format("camera {} is reconnecting{}{}", camera.name(),
-                         camera.problem().empty() ? "" : ": ", camera.problem());
+      return "reconnecting" + why;
     case v1::CameraHealth::STATE_ENDED:
-      return fmt::format("camera {} has ended{}{}", camera.name(),
-                         camera.problem().empty() ? "" : ": ", camera.problem());
+      return "ended" + why;
     default:
-      return fmt::format("camera {} is in no known state", camera.name());
+      return "in no known state" + why;
   }
 }
 
-// Empty when all is well.
-std::string ProblemOf(const v1::Device& device) {
-  std::string all;
-  const auto add = [&](const std::string& problem) {
-    if (problem.empty()) return;
-    if (!all.empty()) all += "; ";
-    all += problem;
+// All that is wrong, each fault once.
+void FindProblems(v1::Device* device) {
+  const auto add = [device](const std::string& part, const std::string& text) {
+    if (text.empty()) return;
+    v1::Problem* problem = device->add_problems();
+    problem->set_part(part);
+    problem->set_text(text);
   };
-  add(device.heartbeat().problem());
-  for (const v1::CameraHealth& camera : device.heartbeat().cameras()) add(CameraProblem(camera));
-  if (device.ledger().gaps() > 0) {
-    add(fmt::format("{} sequence numbers unaccounted for", device.ledger().gaps()));
+  const v1::HeartbeatRequest& heartbeat = device->heartbeat();
+  // A device that has no list yet has one sentence, which may repeat what a camera says.
+  bool repeats = !heartbeat.problems().empty();
+  for (const v1::Problem& problem : heartbeat.problems()) add(problem.part(), problem.text());
+  for (const v1::CameraHealth& camera : heartbeat.cameras()) {
+    const std::string part = "camera " + camera.name();
+    const std::string fault = FaultOf(camera);
+    add(part, fault);
+    repeats |= !fault.empty() && heartbeat.problem().starts_with(part + ":");
   }
-  return all;
+  if (!repeats) add("", heartbeat.problem());
+  if (const uint64_t gaps = device->ledger().gaps(); gaps > 0) {
+    add("ledger", Count(gaps, "sequence number") + " unaccounted for");
+  }
+  std::string line;
+  for (const v1::Problem& problem : device->problems()) {
+    line += fmt::format("{}{}{}{}", line.empty() ? "" : "; ", problem.part(),
+                        problem.part().empty() ? "" : ": ", problem.text());
+  }
+  device->set_problem(line);
 }
 
 void ReadRecentTombstones(Sql& sql, const std::string& device, v1::LedgerSummary* ledger) {
@@ -93,10 +109,10 @@ void Balance(v1::LedgerSummary* ledger) {
 
 // Once its heartbeat and its gaps are known.
 void Judge(v1::Device* device, int64_t online_since_ns) {
-  device->set_problem(ProblemOf(*device));
+  FindProblems(device);
   if (device->last_seen_unix_ns() < online_since_ns) {
     device->set_state(v1::Device::STATE_OFFLINE);
-  } else if (!device->problem().empty()) {
+  } else if (!device->problems().empty()) {
     device->set_state(v1::Device::STATE_DEGRADED);
   } else {
     device->set_state(v1::Device::STATE_ONLINE);
@@ -138,7 +154,7 @@ v1::ListDevicesResponse ReadDevices(Sql& sql, std::string_view only, int64_t onl
   uint64_t clips = 0, bytes = 0;
   sql.QueryOnce(
       fmt::format("SELECT dimension, value, clips, bytes FROM tally WHERE dimension IN ('device', "
-                  "'fired', 'evicted', 'expired', 'suppressed', 'failed') AND {}",
+                  "'fired', 'evicted', 'expired', 'suppressed', 'failed', 'gaps') AND {}",
                   Only("value", only, of_tally)),
       of_tally, Out(dimension, name, clips, bytes), [&] {
         const auto found = by_name.find(name);
@@ -156,14 +172,12 @@ v1::ListDevicesResponse ReadDevices(Sql& sql, std::string_view only, int64_t onl
           ledger->set_expired(clips);
         } else if (dimension == "suppressed") {
           ledger->set_suppressed(clips);
-        } else {
+        } else if (dimension == "failed") {
           ledger->set_failed(clips);
+        } else {
+          ledger->set_gaps(clips);
         }
       });
-  for (const auto& [device, gaps] : CountGaps(sql)) {
-    const auto found = by_name.find(device);
-    if (found != by_name.end()) found->second->mutable_ledger()->set_gaps(gaps);
-  }
   uint64_t conflicts = 0;
   sql.QueryOnce(fmt::format("SELECT device, COUNT(*) FROM conflict WHERE {} GROUP BY device",
                             Only("device", only, of_conflict)),
@@ -180,8 +194,11 @@ v1::ListDevicesResponse ReadDevices(Sql& sql, std::string_view only, int64_t onl
 
 DeviceCounts ReadCounts(Sql& sql, int64_t online_since_ns) {
   DeviceCounts counts;
-  const auto gaps = CountGaps(sql);
+  std::map<std::string, uint64_t, std::less<>> gaps;
   std::string name, heartbeat;
+  uint64_t of_device = 0;
+  sql.Query("SELECT value, clips FROM tally WHERE dimension = 'gaps'", In(), Out(name, of_device),
+            [&] { gaps[name] = of_device; });
   int64_t last_seen = 0;
   BytesOut heartbeat_out{&heartbeat};
   sql.Query("SELECT name, last_seen_ns, heartbeat FROM device", In(),

@@ -46,6 +46,7 @@ uint64_t InsertManifest(Sql& sql, const UploadRow& upload) {
     sql.Run("INSERT INTO object (manifest, position, blob) VALUES (:manifest, :position, :blob)",
             In(number, i, upload.blobs[i]));
   }
+  CountNames(sql, static_cast<int64_t>(upload.blobs.size()));
   return number;
 }
 
@@ -110,9 +111,23 @@ void InsertClip(Sql& sql, uint64_t number, const UploadRow& upload,
 }  // namespace
 
 void ForgetUpload(Sql& sql, uint64_t manifest) {
+  std::string device, bytes;
+  BytesOut out{&bytes};
+  sql.Query("SELECT device, bytes FROM manifest WHERE number = :manifest", In(manifest),
+            Out(device, out), [] {});
+  v1::ClipManifest described;
+  described.ParseFromString(bytes);  // it did when it was offered
+  const std::vector<BlobId> blobs = BlobsOf(sql, manifest);
+  for (size_t i = 0; i < blobs.size(); ++i) {
+    const auto object = static_cast<int>(i);
+    const uint64_t size =
+        object < described.objects_size() ? described.objects(object).size_bytes() : 0;
+    AddRubbish(sql, blobs[i], device, size);
+  }
   sql.Run("DELETE FROM upload WHERE manifest = :manifest", In(manifest));
   sql.Run("DELETE FROM object WHERE manifest = :manifest", In(manifest));
   sql.Run("DELETE FROM manifest WHERE number = :manifest", In(manifest));
+  CountNames(sql, -static_cast<int64_t>(blobs.size()));
 }
 
 absl::StatusOr<std::optional<CommittedRow>> SqliteCatalog::FindCommitted(std::string_view device,
@@ -155,8 +170,12 @@ absl::StatusOr<std::optional<UploadRow>> SqliteCatalog::FindUpload(std::string_v
 absl::StatusOr<UploadTotal> SqliteCatalog::SumUploads(std::string_view device) {
   return Reading([&](Sql& sql) -> absl::StatusOr<UploadTotal> {
     UploadTotal total;
+    uint64_t rubbish = 0;
     sql.Query("SELECT COUNT(*), COALESCE(SUM(size_bytes), 0) FROM upload WHERE device = :device",
               In(device), Out(total.count, total.bytes), [] {});
+    sql.Query("SELECT COALESCE(SUM(size_bytes), 0) FROM rubbish WHERE device = :device", In(device),
+              Out(rubbish), [] {});
+    total.bytes += rubbish;
     return total;
   });
 }
@@ -170,10 +189,15 @@ absl::Status SqliteCatalog::BeginUpload(const UploadRow& upload) {
       ForgetUpload(sql, held->number);
     }
     const uint64_t number = InsertManifest(sql, upload);
+    // Where only some of its blobs were lost, the others are named again.
+    for (const BlobId& blob : upload.blobs) {
+      sql.Run("DELETE FROM rubbish WHERE blob = :blob", In(blob));
+    }
     sql.Run(
         "INSERT INTO upload (manifest, device, begun_ns, size_bytes) VALUES (:manifest, :device, "
         ":begun, :size)",
         In(number, upload.device, upload.begun_unix_ns, upload.size_bytes));
+    SetOpen(sql, upload.device, HexOf(upload.key.boot_id), true);
     return absl::OkStatus();
   });
 }
@@ -194,7 +218,7 @@ absl::Status SqliteCatalog::CommitClip(const UploadRow& upload, const v1::ClipMa
     return absl::OkStatus();
   }));
   std::lock_guard lock(callbacks_mutex_);
-  for (const auto& callback : callbacks_) callback();
+  for (const auto& callback : callbacks_) callback(upload.device);
   return absl::OkStatus();
 }
 

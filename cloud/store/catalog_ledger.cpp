@@ -3,14 +3,16 @@
 // A number ends by a commit or by a tombstone; ended numbers are kept as joined ranges (table
 // settled), so that a report costs what it says and not what the device has done in its life. At a
 // report, what is neither ended nor pending is a gap, also under boots that the report no longer
-// names; a number that ends later leaves the gap. A report that another one overtook may judge
-// wrongly what it could not know yet; the next one puts that right.
+// names: these are judged once and then closed, until something new is heard of them, so that a
+// report doesn't pay for every boot that ever was. A number that ends later leaves the gap. A
+// report that another one overtook may judge wrongly what it could not know yet; the next one puts
+// that right.
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 #include <set>
 
+#include "cloud/store/ledger_gaps.h"
 #include "cloud/store/sqlite_catalog.h"
 #include "common/status.h"
 
@@ -18,36 +20,18 @@ namespace gleaner::cloud {
 namespace {
 
 constexpr int kMaxBootsReported = 64;  // see ReportLedgerRequest
-constexpr size_t kMaxGapsReported = 1024;
-// Ranges kept a boot; more than that is the same alarm, and a report must not fill the database.
-constexpr size_t kMaxGapRanges = 1024;
+constexpr int kMaxUnnamedBoots = 256;
+constexpr int kMaxGapsReported = 1024;
+// Of one device: pieces of its numbers that have ended.
+constexpr uint64_t kMaxSettledRanges = 65'536;
 
-std::vector<Range> ReadRanges(Sql& sql, std::string_view query, std::string_view device,
-                              const std::string& boot_id) {
-  std::vector<Range> ranges;
+std::vector<Range> ReadSettled(Sql& sql, std::string_view device, const std::string& boot_id) {
+  std::vector<Range> settled;
   Range range;
-  sql.Query(query, In(device, boot_id), Out(range.first, range.last),
-            [&] { ranges.push_back(range); });
-  return ranges;
-}
-
-void LeaveGap(Sql& sql, std::string_view device, const std::string& boot_id, uint64_t sequence) {
-  Range gap;
-  if (!sql.Query(
-          "SELECT first, last FROM gap WHERE device = :device AND boot_id = :boot AND first <= :a "
-          "AND last >= :b",
-          In(device, boot_id, sequence, sequence), Out(gap.first, gap.last), [] {})) {
-    return;
-  }
-  sql.Run("DELETE FROM gap WHERE device = :device AND boot_id = :boot AND first = :first",
-          In(device, boot_id, gap.first));
-  const auto insert = [&](uint64_t first, uint64_t last) {
-    if (first > last) return;
-    sql.Run("INSERT INTO gap (device, boot_id, first, last) VALUES (:device, :boot, :first, :last)",
-            In(device, boot_id, first, last));
-  };
-  insert(gap.first, sequence - 1);
-  insert(sequence + 1, gap.last);
+  sql.Query(
+      "SELECT first, last FROM settled WHERE device = :device AND boot_id = :boot ORDER BY first",
+      In(device, boot_id), Out(range.first, range.last), [&] { settled.push_back(range); });
+  return settled;
 }
 
 void InsertTombstone(Sql& sql, std::string_view device, const std::string& boot_id,
@@ -76,19 +60,6 @@ void ForgetGivenUp(Sql& sql, std::string_view device, const std::string& boot_id
   for (const uint64_t one : given_up) ForgetUpload(sql, one);
 }
 
-void ReplaceGaps(Sql& sql, std::string_view device, const std::string& boot_id,
-                 const std::vector<Range>& gaps) {
-  const std::vector<Range> known = ReadRanges(
-      sql, "SELECT first, last FROM gap WHERE device = :device AND boot_id = :boot ORDER BY first",
-      device, boot_id);
-  if (known == gaps) return;
-  sql.Run("DELETE FROM gap WHERE device = :device AND boot_id = :boot", In(device, boot_id));
-  for (const Range& gap : gaps) {
-    sql.Run("INSERT INTO gap (device, boot_id, first, last) VALUES (:device, :boot, :first, :last)",
-            In(device, boot_id, gap.first, gap.last));
-  }
-}
-
 // Each boot is a row for ever, so a device that invents them must not fill the database.
 absl::Status CheckBoots(Sql& sql, std::string_view device, const v1::ReportLedgerRequest& report) {
   uint64_t boots = 0, last = 0;
@@ -109,7 +80,21 @@ absl::Status CheckBoots(Sql& sql, std::string_view device, const v1::ReportLedge
   return absl::OkStatus();
 }
 
-void ReportBoot(Sql& sql, std::string_view device, const v1::BootLedger& boot,
+// A report reads all ranges of the boots that it names, so a device that answers every other number
+// must not make them many.
+absl::Status CheckRanges(Sql& sql, std::string_view device, const v1::ReportLedgerRequest& report) {
+  const bool adds = std::any_of(report.boots().begin(), report.boots().end(),
+                                [](const auto& boot) { return boot.tombstones_size() > 0; });
+  if (!adds || ReadTally(sql, "settled_ranges", device) < kMaxSettledRanges) {
+    return absl::OkStatus();
+  }
+  return absl::ResourceExhaustedError(fmt::format(
+      "the numbers of device \"{}\" that have ended lie in {} pieces, and no more are taken: what "
+      "lies between them must end first, or the device is given a certificate with a new name",
+      device, kMaxSettledRanges));
+}
+
+void ReportBoot(Sql& sql, std::string_view device, const v1::BootLedger& boot, bool named,
                 v1::ReportLedgerResponse* response) {
   const std::string boot_id = Hex(boot.boot_id());
   for (const v1::Tombstone& tombstone : boot.tombstones()) {
@@ -125,26 +110,14 @@ void ReportBoot(Sql& sql, std::string_view device, const v1::BootLedger& boot,
     pending.push_back({range.first(), range.last()});
   }
   ForgetGivenUp(sql, device, boot_id, boot.last_sequence(), pending);
-  const std::vector<Range> settled = ReadRanges(
-      sql,
-      "SELECT first, last FROM settled WHERE device = :device AND boot_id = :boot ORDER BY first",
-      device, boot_id);
-  std::vector<Range> gaps = Missing(boot.last_sequence(), settled, pending);
-  if (gaps.size() > kMaxGapRanges) gaps.resize(kMaxGapRanges);
-  ReplaceGaps(sql, device, boot_id, gaps);
-  for (const Range& gap : gaps) {
-    for (uint64_t number = gap.first; number <= gap.last; ++number) {
-      if (static_cast<size_t>(response->gaps_size()) == kMaxGapsReported) return;
-      v1::ClipKey* key = response->add_gaps();
-      key->set_boot_id(boot.boot_id());
-      key->set_sequence(number);
-    }
-  }
+  ReplaceGaps(sql, device, boot_id,
+              Missing(boot.last_sequence(), ReadSettled(sql, device, boot_id), pending));
+  SetOpen(sql, device, boot_id, named);
 }
 
-// Known boots of which the device says nothing any more, with their highest number; not those whose
-// numbers have all ended. Its ledger was lost, or it has nothing more to say: what has not ended by
-// now never will.
+// Open boots of which the device says nothing any more, with their highest number: its ledger was
+// lost, or it has nothing more to say. What has not ended by now never will. A few at a time, since
+// a report holds up every other change.
 std::vector<v1::BootLedger> UnnamedBoots(Sql& sql, std::string_view device,
                                          const v1::ReportLedgerRequest& report) {
   std::set<std::string_view> named;
@@ -153,10 +126,8 @@ std::vector<v1::BootLedger> UnnamedBoots(Sql& sql, std::string_view device,
   std::string boot_id;
   uint64_t last = 0;
   sql.Query(
-      "SELECT boot_id, last_sequence FROM boot WHERE device = :device AND NOT EXISTS (SELECT 1 "
-      "FROM settled WHERE settled.device = boot.device AND settled.boot_id = boot.boot_id AND "
-      "settled.first = 1 AND settled.last >= boot.last_sequence)",
-      In(device), Out(boot_id, last), [&] {
+      "SELECT boot_id, last_sequence FROM boot WHERE device = :device AND open = 1 LIMIT :limit",
+      In(device, kMaxBootsReported + kMaxUnnamedBoots), Out(boot_id, last), [&] {
         const std::string id = Unhex(boot_id);
         if (named.contains(id)) return;
         unnamed.emplace_back().set_boot_id(id);
@@ -166,21 +137,6 @@ std::vector<v1::BootLedger> UnnamedBoots(Sql& sql, std::string_view device,
 }
 
 }  // namespace
-
-std::map<std::string, uint64_t, std::less<>> CountGaps(Sql& sql) {
-  std::map<std::string, uint64_t, std::less<>> gaps;
-  std::string device;
-  uint64_t of_boot = 0;
-  // The ranges of one boot are disjoint, so only the sum over boots could overflow.
-  sql.Query("SELECT device, SUM(last - first + 1) FROM gap GROUP BY device, boot_id", In(),
-            Out(device, of_boot), [&] { gaps[device] = SaturatingSum(gaps[device], of_boot); });
-  return gaps;
-}
-
-uint64_t SaturatingSum(uint64_t a, uint64_t b) {
-  return a > std::numeric_limits<uint64_t>::max() - b ? std::numeric_limits<uint64_t>::max()
-                                                      : a + b;
-}
 
 std::string_view TombstoneDimension(v1::Tombstone::State state) {
   switch (state) {
@@ -202,8 +158,9 @@ void RaiseLastSequence(Sql& sql, std::string_view device, const std::string& boo
             In(device, boot_id), Out(known), [] {});
   if (last <= known) return;
   sql.Run(
-      "INSERT INTO boot (device, boot_id, last_sequence) VALUES (:device, :boot, :last) "
-      "ON CONFLICT (device, boot_id) DO UPDATE SET last_sequence = excluded.last_sequence",
+      "INSERT INTO boot (device, boot_id, last_sequence, open) VALUES (:device, :boot, :last, 1) "
+      "ON CONFLICT (device, boot_id) DO UPDATE SET last_sequence = excluded.last_sequence, open = "
+      "1",
       In(device, boot_id, last));
   Tally(sql, "fired", device, static_cast<int64_t>(last - known));
 }
@@ -224,7 +181,8 @@ bool Settle(Sql& sql, std::string_view device, const std::string& boot_id, uint6
             In(device, boot_id, after.first));
   }
   const uint64_t last = has_after ? after.last : sequence;
-  if (has_before && before.last + 1 == sequence) {
+  const bool joins = has_before && before.last + 1 == sequence;
+  if (joins) {
     sql.Run(
         "UPDATE settled SET last = :last WHERE device = :device AND boot_id = :boot AND "
         "first = :first",
@@ -234,9 +192,16 @@ bool Settle(Sql& sql, std::string_view device, const std::string& boot_id, uint6
         "INSERT INTO settled (device, boot_id, first, last) VALUES (:device, :boot, :first, :last)",
         In(device, boot_id, sequence, last));
   }
+  if (joins == has_after) Tally(sql, "settled_ranges", device, joins ? -1 : 1);
   LeaveGap(sql, device, boot_id, sequence);
   RaiseLastSequence(sql, device, boot_id, sequence);
   return true;
+}
+
+void SetOpen(Sql& sql, std::string_view device, const std::string& boot_id, bool open) {
+  sql.Run(
+      "UPDATE boot SET open = :open WHERE device = :device AND boot_id = :boot AND open <> :other",
+      In(open, device, boot_id, open));
 }
 
 void RemoveTombstone(Sql& sql, std::string_view device, const std::string& boot_id,
@@ -256,14 +221,18 @@ absl::Status SqliteCatalog::ReportLedger(std::string_view device,
                                          v1::ReportLedgerResponse* response) {
   return Write([&](Sql& sql) -> absl::Status {
     RETURN_IF_ERROR(CheckBoots(sql, device, report));
+    RETURN_IF_ERROR(CheckRanges(sql, device, report));
     response->Clear();  // the operation may run again
-    for (const v1::BootLedger& boot : report.boots()) ReportBoot(sql, device, boot, response);
+    for (const v1::BootLedger& boot : report.boots()) {
+      ReportBoot(sql, device, boot, /*named=*/true, response);
+    }
     // A full list may have been cut.
     if (report.boots_size() < kMaxBootsReported) {
       for (const v1::BootLedger& boot : UnnamedBoots(sql, device, report)) {
-        ReportBoot(sql, device, boot, response);
+        ReportBoot(sql, device, boot, /*named=*/false, response);
       }
     }
+    ListGaps(sql, device, kMaxGapsReported, response->mutable_gaps());
     return absl::OkStatus();
   });
 }

@@ -48,18 +48,34 @@ std::vector<BlobId> ReadBlobs(Sql& sql, uint64_t manifest) {
 
 }  // namespace
 
-absl::StatusOr<std::vector<MediaJob>> SqliteCatalog::PendingMedia(size_t limit) {
+absl::StatusOr<std::vector<std::string>> SqliteCatalog::DevicesWithPendingMedia() {
+  return Reading([&](Sql& sql) -> absl::StatusOr<std::vector<std::string>> {
+    std::vector<std::string> devices;
+    std::string device;
+    // From one device to the next through the index, without a look at each clip that waits.
+    sql.Query(
+        "WITH RECURSIVE pending (name) AS (SELECT MIN(device) FROM clip WHERE media_state = 1 "
+        "UNION ALL SELECT (SELECT MIN(device) FROM clip WHERE media_state = 1 AND device > "
+        "pending.name) FROM pending WHERE pending.name IS NOT NULL) "
+        "SELECT name FROM pending WHERE name IS NOT NULL",
+        In(), Out(device), [&] { devices.push_back(device); });
+    return devices;
+  });
+}
+
+absl::StatusOr<std::vector<MediaJob>> SqliteCatalog::PendingMedia(std::string_view device,
+                                                                  size_t limit) {
   return Reading([&](Sql& sql) -> absl::StatusOr<std::vector<MediaJob>> {
     std::vector<MediaJob> jobs;
     std::vector<uint64_t> numbers;
-    MediaJob job;
+    MediaJob job{.device = std::string(device)};
     uint64_t number = 0;
     BytesOut bytes{&job.manifest};
     sql.Query(
         "SELECT clip.id, manifest.number, manifest.bytes FROM clip JOIN manifest ON "
-        "manifest.number = clip.manifest WHERE clip.media_state = 1 ORDER BY clip.arrival LIMIT "
-        ":limit",
-        In(limit), Out(job.clip_id, number, bytes), [&] {
+        "manifest.number = clip.manifest WHERE clip.device = :device AND clip.media_state = 1 "
+        "ORDER BY clip.arrival LIMIT :limit",
+        In(device, limit), Out(job.clip_id, number, bytes), [&] {
           jobs.push_back(job);
           numbers.push_back(number);
         });
@@ -89,14 +105,23 @@ absl::Status SqliteCatalog::RecordMedia(std::string_view clip_id, const v1::Medi
       return NoClip(clip_id);
     }
     sql.Run(
-        "UPDATE clip SET media_state = :state, media_problem = :problem, decoded_frames = :frames, "
-        "thumbnails = :thumbnails WHERE arrival = :arrival",
-        In(check.state(), check.problem(), check.decoded_frames(), thumbnails.size(), arrival));
+        "UPDATE clip SET media_state = :state, media_problem = :problem, media_reason = :reason, "
+        "decoded_frames = :frames, damaged_frames = :damaged, thumbnails = :thumbnails WHERE "
+        "arrival = :arrival",
+        In(check.state(), check.problem(), check.reason(), check.decoded_frames(),
+           check.damaged_frames(), thumbnails.size(), arrival));
+    std::vector<BlobId> replaced;
+    BlobId blob;
+    sql.Query("SELECT blob FROM thumbnail WHERE arrival = :arrival", In(arrival), Out(blob),
+              [&] { replaced.push_back(blob); });
+    for (const BlobId& one : replaced) AddRubbish(sql, one, "", 0);
     sql.Run("DELETE FROM thumbnail WHERE arrival = :arrival", In(arrival));
     for (size_t i = 0; i < thumbnails.size(); ++i) {
       sql.Run("INSERT INTO thumbnail (arrival, position, blob) VALUES (:arrival, :position, :blob)",
               In(arrival, i, thumbnails[i]));
     }
+    CountNames(sql,
+               static_cast<int64_t>(thumbnails.size()) - static_cast<int64_t>(replaced.size()));
     if (before != check.state()) {
       if (const auto name = TallyOf(before); !name.empty()) Tally(sql, name, "", -1);
       if (const auto name = TallyOf(check.state()); !name.empty()) Tally(sql, name, "", 1);
@@ -153,19 +178,6 @@ absl::StatusOr<ManifestRow> SqliteCatalog::FindManifest(std::string_view clip_id
     if (!ReadManifest(sql, clip_id, &number, &sha256, &row.bytes)) return NoClip(clip_id);
     row.sha256 = DigestFromHex(sha256);
     return row;
-  });
-}
-
-absl::StatusOr<std::vector<BlobId>> SqliteCatalog::FindBlobs(std::string_view prefix) {
-  return Reading([&](Sql& sql) -> absl::StatusOr<std::vector<BlobId>> {
-    const std::string end = std::string(prefix) + "g";  // after every name in hex
-    std::vector<BlobId> blobs;
-    BlobId blob;
-    sql.Query(
-        "SELECT blob FROM object WHERE blob >= :a AND blob < :b UNION SELECT blob FROM thumbnail "
-        "WHERE blob >= :c AND blob < :d ORDER BY blob",
-        In(prefix, end, prefix, end), Out(blob), [&] { blobs.push_back(blob); });
-    return blobs;
   });
 }
 

@@ -21,21 +21,23 @@ constexpr int kMaxFacets = 100;
 constexpr std::string_view kSummaryColumns =
     "arrival, id, device, site, rule, camera, boot_id, sequence, fired_ns, committed_ns, "
     "duration_ns, size_bytes, frame_count, width, height, has_preview, priority, media_state, "
-    "media_problem, decoded_frames, thumbnails";
+    "media_problem, media_reason, decoded_frames, damaged_frames, thumbnails";
 
 // One row of kSummaryColumns.
 struct SummaryRow {
   int64_t arrival = 0, fired_ns = 0, committed_ns = 0, duration_ns = 0;
   std::string id, device, site, rule, camera, boot_id, media_problem;
   uint64_t sequence = 0, size_bytes = 0;
-  uint32_t frame_count = 0, width = 0, height = 0, priority = 0, decoded_frames = 0, thumbnails = 0;
-  int media_state = 0;
+  uint32_t frame_count = 0, width = 0, height = 0, priority = 0;
+  uint32_t decoded_frames = 0, damaged_frames = 0, thumbnails = 0;
+  int media_state = 0, media_reason = 0;
   bool has_preview = false;
 
   auto outs() {
     return Out(arrival, id, device, site, rule, camera, boot_id, sequence, fired_ns, committed_ns,
                duration_ns, size_bytes, frame_count, width, height, has_preview, priority,
-               media_state, media_problem, decoded_frames, thumbnails);
+               media_state, media_problem, media_reason, decoded_frames, damaged_frames,
+               thumbnails);
   }
 
   void CopyTo(v1::ClipSummary* summary) const {
@@ -58,7 +60,9 @@ struct SummaryRow {
     v1::MediaCheck* media = summary->mutable_media();
     media->set_state(static_cast<v1::MediaCheck::State>(media_state));
     media->set_problem(media_problem);
+    media->set_reason(static_cast<v1::MediaCheck::Reason>(media_reason));
     media->set_decoded_frames(decoded_frames);
+    media->set_damaged_frames(damaged_frames);
     media->set_thumbnails(thumbnails);
   }
 };
@@ -81,16 +85,8 @@ int64_t NewestArrival(Sql& sql) {
   return newest;
 }
 
-uint64_t TallyClips(Sql& sql, std::string_view dimension, uint64_t* bytes = nullptr) {
-  uint64_t clips = 0, size = 0;
-  sql.Query("SELECT clips, bytes FROM tally WHERE dimension = :dimension AND value = ''",
-            In(dimension), Out(clips, size), [] {});
-  if (bytes != nullptr) *bytes = size;
-  return clips;
-}
-
 uint64_t CountMatches(Sql& sql, const Filter& filter) {
-  if (filter.terms.empty()) return std::min(kMaxCounted, TallyClips(sql, "all"));
+  if (filter.terms.empty()) return std::min(kMaxCounted, ReadTally(sql, "all"));
   Parameters parameters;
   const std::string query =
       fmt::format("SELECT COUNT(*) FROM (SELECT 1 FROM clip WHERE {} LIMIT {}) AS matches",
@@ -198,15 +194,14 @@ absl::StatusOr<v1::GetSummaryResponse> SqliteCatalog::GetSummary(int64_t now_uni
     sql.Query("SELECT COUNT(*) FROM device", In(), Out(devices), [] {});
     sql.Query("SELECT COUNT(*) FROM device WHERE last_seen_ns >= :since",
               In(now_unix_ns - options_.offline_after_ns), Out(online), [] {});
-    uint64_t bytes = 0, gaps = 0;
-    for (const auto& [device, of_device] : CountGaps(sql)) gaps = SaturatingSum(gaps, of_device);
-    response.set_clips(TallyClips(sql, "all", &bytes));
+    uint64_t bytes = 0;
+    response.set_clips(ReadTally(sql, "all", "", &bytes));
     response.set_bytes(bytes);
-    response.set_ledger_gaps(gaps);
+    response.set_ledger_gaps(ReadTally(sql, "gaps"));
     response.set_devices(devices);
     response.set_devices_online(online);
-    response.set_media_ok(TallyClips(sql, "media_ok"));
-    response.set_media_failed(TallyClips(sql, "media_failed"));
+    response.set_media_ok(ReadTally(sql, "media_ok"));
+    response.set_media_failed(ReadTally(sql, "media_failed"));
     ReadFacet(sql, "device", response.mutable_device_facet());
     ReadFacet(sql, "site", response.mutable_site_facet());
     ReadFacet(sql, "rule", response.mutable_rule_facet());

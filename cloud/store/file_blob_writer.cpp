@@ -16,12 +16,12 @@ constexpr uint64_t kBufferBytes = BufferPool::kBufferBytes;
 }  // namespace
 
 FileBlobWriter::FileBlobWriter(BlobPlace place, std::shared_ptr<Segment> segment, BufferPool& pool,
-                               OnFailedSync on_failed_sync)
+                               Owner& owner)
     : place_(std::move(place)),
       id_(place_.id()),
       segment_(std::move(segment)),
       pool_(pool),
-      on_failed_sync_(std::move(on_failed_sync)) {}
+      owner_(owner) {}
 
 absl::Status FileBlobWriter::WriteAt(uint64_t offset, const struct iovec* parts, int count) {
   RETURN_IF_ERROR(failed_);
@@ -54,7 +54,7 @@ absl::Status FileBlobWriter::Sync() {
   failed_ = Flush();
   if (failed_.ok()) {
     failed_ = segment_->Sync();
-    if (!failed_.ok()) on_failed_sync_(segment_);
+    if (!failed_.ok()) owner_.OnFailedSync(segment_);
   }
   return failed_ = Annotate(failed_, fmt::format("blob {}", id_));
 }

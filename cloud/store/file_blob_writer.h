@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <vector>
 
@@ -16,11 +15,17 @@ namespace gleaner::cloud {
 // Holds what was written since the last sync, from the disk block in which it begins.
 class FileBlobWriter : public BlobWriter {
  public:
-  using OnFailedSync = std::function<void(const std::shared_ptr<Segment>&)>;
+  // Who made it; outlives it.
+  class Owner {
+   public:
+    virtual ~Owner() = default;
+    virtual void OnFailedSync(const std::shared_ptr<Segment>& segment) = 0;
+    virtual void OnWriterGone(const BlobId& id) = 0;
+  };
 
-  // `pool` outlives it. `on_failed_sync` is called when a sync of the segment has failed.
-  FileBlobWriter(BlobPlace place, std::shared_ptr<Segment> segment, BufferPool& pool,
-                 OnFailedSync on_failed_sync);
+  // `pool` outlives it.
+  FileBlobWriter(BlobPlace place, std::shared_ptr<Segment> segment, BufferPool& pool, Owner& owner);
+  ~FileBlobWriter() override { owner_.OnWriterGone(id_); }
 
   const BlobId& id() const override { return id_; }
   absl::Status WriteAt(uint64_t offset, const struct iovec* parts, int count) override;
@@ -38,7 +43,7 @@ class FileBlobWriter : public BlobWriter {
   const BlobId id_;
   const std::shared_ptr<Segment> segment_;
   BufferPool& pool_;
-  const OnFailedSync on_failed_sync_;
+  Owner& owner_;
   // The blob's bytes [start_, end_), start_ at a disk block; empty or as many as these need.
   std::vector<BufferPool::Buffer> buffers_;
   uint64_t start_ = 0, end_ = 0;

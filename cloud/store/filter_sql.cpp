@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "cloud/search/media_word.h"
 #include "gleaner/v1/catalog.pb.h"
 
 namespace gleaner::cloud {
@@ -12,10 +13,25 @@ using Key = FilterTerm::Key;
 // A camera or codec that fewer tracks have is looked up, one that more have is come across soon.
 constexpr uint64_t kFewTracks = 10'000;
 
-int MediaState(const std::string& value) {
-  if (value == "ok") return v1::MediaCheck::STATE_OK;
-  if (value == "failed") return v1::MediaCheck::STATE_FAILED;
-  return v1::MediaCheck::STATE_PENDING;
+// One value of media. Its number isn't a parameter: the indexes over the clips of one state, and
+// over those that have a reason, are for these very terms.
+std::string MediaIs(const std::string& value) {
+  if (const auto reason = ReasonOf(value)) {
+    return fmt::format("media_reason > 0 AND media_reason = {}", static_cast<int>(*reason));
+  }
+  const int state = value == "ok"       ? v1::MediaCheck::STATE_OK
+                    : value == "failed" ? v1::MediaCheck::STATE_FAILED
+                                        : v1::MediaCheck::STATE_PENDING;
+  return fmt::format("media_state = {}", state);
+}
+
+std::string AnyMedia(const FilterTerm& term) {
+  std::string any;
+  for (const std::string& value : term.values) {
+    if (!any.empty()) any += " OR ";
+    any += MediaIs(value);
+  }
+  return any;
 }
 
 // "column IN (:p3, :p4)"; one value as "=", which uses an index for the order, too.
@@ -23,13 +39,8 @@ std::string AnyOf(const std::string& column, const FilterTerm& term, Parameters&
   std::string list;
   for (const std::string& value : term.values) {
     if (!list.empty()) list += ", ";
-    if (term.key == Key::kMedia) {
-      // Not as a parameter: the indexes over the clips of one state are for this very number.
-      list += std::to_string(MediaState(value));
-    } else {
-      list += parameters.NextName();
-      parameters.Add(value);
-    }
+    list += parameters.NextName();
+    parameters.Add(value);
   }
   return term.values.size() == 1 ? fmt::format("{} = {}", column, list)
                                  : fmt::format("{} IN ({})", column, list);
@@ -50,6 +61,19 @@ std::string AnyTrack(Sql& sql, const std::string& column, const FilterTerm& term
              ? fmt::format("clip.arrival IN (SELECT track.arrival FROM track WHERE {})", any)
              : fmt::format("EXISTS (SELECT 1 FROM track WHERE track.arrival = clip.arrival AND {})",
                            any);
+}
+
+// Whole ids, or how they begin. By the ids' own index: the planner can't know how few begin so.
+std::string AnyId(const FilterTerm& term, Parameters& parameters) {
+  std::string any;
+  for (const std::string& begin : term.values) {
+    const std::string from = parameters.NextName();
+    parameters.Add(begin);
+    const std::string to = parameters.NextName();
+    parameters.Add(begin + "g");  // behind every hex digit
+    any += fmt::format("{}(begun.id >= {} AND begun.id < {})", any.empty() ? "" : " OR ", from, to);
+  }
+  return fmt::format("clip.arrival IN (SELECT begun.arrival FROM clip AS begun WHERE {})", any);
 }
 
 std::string Compare(const char* comparison, const FilterTerm& term, Parameters& parameters) {
@@ -75,9 +99,9 @@ std::string Condition(Sql& sql, const FilterTerm& term, Parameters& parameters) 
     case Key::kBefore:
       return Compare("<", term, parameters);
     case Key::kMedia:
-      return AnyOf("media_state", term, parameters);
+      return AnyMedia(term);
     case Key::kId:
-      return AnyOf("id", term, parameters);
+      return AnyId(term, parameters);
   }
   return "1 = 1";
 }

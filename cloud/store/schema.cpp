@@ -4,13 +4,15 @@
 
 #include <array>
 
+#include "common/crash_point.h"
 #include "common/log.h"
+#include "common/status.h"
 
 namespace gleaner::cloud {
 namespace {
 
 // Binary keys and digests are lower-case hex; times are Unix nanoseconds.
-constexpr std::array<std::string_view, 3> kMigrations = {R"(
+constexpr std::array<std::string_view, 7> kMigrations = {R"(
   CREATE TABLE counter (name TEXT PRIMARY KEY, value BIGINT NOT NULL);
 
   -- Every manifest that was taken, from its first progress or its commit on, and its objects' blobs.
@@ -94,7 +96,56 @@ constexpr std::array<std::string_view, 3> kMigrations = {R"(
   CREATE INDEX track_camera ON track (camera, arrival);
   CREATE INDEX track_codec ON track (codec, arrival);
   CREATE INDEX clip_media_failed ON clip (arrival) WHERE media_state = 3;
+)",
+                                                         R"(
+  -- open: see catalog_ledger.cpp. Gaps get a bound a device and roll-ups: see ledger_gaps.h.
+  ALTER TABLE boot ADD COLUMN open INTEGER NOT NULL DEFAULT 1;
+  CREATE INDEX boot_open ON boot (device) WHERE open = 1;
+  DELETE FROM gap WHERE (device, boot_id, first) IN (
+    SELECT device, boot_id, first FROM (
+      SELECT device, boot_id, first,
+        ROW_NUMBER() OVER (PARTITION BY device ORDER BY boot_id, first) AS place FROM gap) AS placed
+    WHERE place > 4096);
+  INSERT INTO tally (dimension, value, clips, bytes)
+    SELECT 'gaps', device, SUM(CASE WHEN last - first > 4294967295 THEN 4294967296
+      ELSE last - first + 1 END), 0 FROM gap GROUP BY device;
+  INSERT INTO tally (dimension, value, clips, bytes)
+    SELECT 'gaps', '', COALESCE(SUM(clips), 0), 0 FROM tally WHERE dimension = 'gaps';
+  INSERT INTO tally (dimension, value, clips, bytes)
+    SELECT 'gap_ranges', device, COUNT(*), 0 FROM gap GROUP BY device;
+  INSERT INTO tally (dimension, value, clips, bytes)
+    SELECT 'settled_ranges', device, COUNT(*), 0 FROM settled GROUP BY device;
+)",
+                                                         R"(
+  -- So that devices take turns at the media checks.
+  CREATE INDEX clip_media_turn ON clip (device, arrival) WHERE media_state = 1;
+)",
+                                                         R"(
+  -- Which blobs this is the catalogue of: see data_folder.h. One row. id and history: empty until the
+  -- blob folder has them, too. named: how often blobs were given a name; it never falls. names: rows
+  -- of object and thumbnail.
+  CREATE TABLE store (
+    id TEXT NOT NULL, history TEXT NOT NULL, named BIGINT NOT NULL, names BIGINT NOT NULL);
+  INSERT INTO store (id, history, named, names) SELECT '', '', (SELECT COUNT(*) FROM manifest),
+    (SELECT COUNT(*) FROM object) + (SELECT COUNT(*) FROM thumbnail);
+  -- Blobs that were named and are no more, until their bytes are free; of which device's upload.
+  CREATE TABLE rubbish (blob TEXT PRIMARY KEY, device TEXT NOT NULL, size_bytes BIGINT NOT NULL);
+  CREATE INDEX rubbish_device ON rubbish (device);
+  -- Runs of bytes that nothing names and that may be somebody's, by names of their own.
+  CREATE TABLE kept (blob TEXT PRIMARY KEY, size_bytes BIGINT NOT NULL, since_ns BIGINT NOT NULL);
+)",
+                                                         R"(
+  -- Why a media check found what it found; 0 in those of before.
+  ALTER TABLE clip ADD COLUMN media_reason INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE clip ADD COLUMN damaged_frames BIGINT NOT NULL DEFAULT 0;
+  CREATE INDEX clip_media_reason ON clip (media_reason, arrival) WHERE media_reason > 0;
+  -- Cameras whose pictures came damaged, while that is news.
+  CREATE TABLE camera_damage (
+    device TEXT NOT NULL, camera TEXT NOT NULL, clips BIGINT NOT NULL, frames BIGINT NOT NULL,
+    first_ns BIGINT NOT NULL, last_ns BIGINT NOT NULL, PRIMARY KEY (device, camera));
 )"};
+
+static_assert(kMigrations.size() == kSchemaVersion);
 
 // SOCI would take a ":" in a comment for a parameter.
 std::string WithoutComments(std::string_view text) {
@@ -110,15 +161,30 @@ std::string WithoutComments(std::string_view text) {
 
 }  // namespace
 
+uint64_t ReadSchemaVersion(Sql& sql) {
+  uint64_t version = 0;
+  std::string name;
+  if (sql.Query("SELECT name FROM sqlite_master WHERE name = 'schema_version'", In(), Out(name),
+                [] {})) {
+    sql.Query("SELECT version FROM schema_version", In(), Out(version), [] {});
+  }
+  return version;
+}
+
+absl::Status CheckSchemaVersion(uint64_t version) {
+  if (version <= kSchemaVersion) return absl::OkStatus();
+  return absl::FailedPreconditionError(fmt::format(
+      "the catalogue has schema version {}, this program knows up to {}: a newer gleaner-cloud "
+      "wrote it. Run that one, or go back to the copy that it made before it changed anything: "
+      "catalog.db.schema-{} or an older one beside it",
+      version, kSchemaVersion, kSchemaVersion));
+}
+
 absl::Status Migrate(Sql& sql) {
-  sql.Script("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)");
-  size_t version = 0;
-  sql.Query("SELECT version FROM schema_version", In(), Out(version), [] {});
-  if (version > kMigrations.size()) {
-    return absl::FailedPreconditionError(fmt::format(
-        "the catalogue has schema version {}, this program knows up to {}: a newer gleaner-cloud "
-        "wrote it; run that one",
-        version, kMigrations.size()));
+  uint64_t version = ReadSchemaVersion(sql);
+  RETURN_IF_ERROR(CheckSchemaVersion(version));
+  if (version == 0) {
+    sql.Script("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)");
   }
   for (; version < kMigrations.size(); ++version) {
     sql.Begin();
@@ -127,6 +193,7 @@ absl::Status Migrate(Sql& sql) {
     sql.Run("INSERT INTO schema_version (version) VALUES (:v)", In(version + 1));
     sql.Commit();
     LOG_INFO("catalogue migrated to schema version {}", version + 1);
+    GLEANER_CRASH_POINT("catalog.migrated");
   }
   return absl::OkStatus();
 }

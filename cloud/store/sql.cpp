@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <soci/sqlite3/soci-sqlite3.h>
+#include <sys/stat.h>
 
 #include "common/status.h"
 
@@ -14,10 +15,39 @@ int SqliteCode(const soci::soci_error& error) {
   return sqlite == nullptr ? 0 : sqlite->result() & 0xff;
 }
 
+// SQLite makes a log and its index even for whoever only reads. Where there is no log to be read,
+// nobody is at work, and the file can be taken as one that doesn't change.
+std::string NameToInspect(const std::string& path) {
+  struct stat info;
+  const bool has_log = ::stat((path + "-wal").c_str(), &info) == 0 && info.st_size > 0;
+  if (has_log || sqlite_api::sqlite3_compileoption_used("USE_URI") == 0) return path;
+  std::string uri = "file:";
+  for (const char c : path) {
+    uri += std::string_view("%?#").find(c) == std::string_view::npos ? std::string(1, c)
+                                                                     : fmt::format("%{:02x}", c);
+  }
+  return uri + "?immutable=1";
+}
+
+std::string ConnectionTo(const std::string& path, Sql::Mode mode) {
+  if (mode == Sql::Mode::kInspect) {
+    return fmt::format("dbname=\"{}\" timeout=10 readonly=true", NameToInspect(path));
+  }
+  return fmt::format("dbname=\"{}\" timeout=10{}", path,
+                     mode == Sql::Mode::kBeside ? " readonly=true" : "");
+}
+
 }  // namespace
 
-Sql::Sql(const std::string& path, Mode mode)
-    : session_(soci::sqlite3, fmt::format("dbname=\"{}\" timeout=10", path)) {
+Sql::Sql(const std::string& path, Mode mode) : session_(soci::sqlite3, ConnectionTo(path, mode)) {
+  if (mode == Mode::kAlone) {
+    Script("PRAGMA journal_mode=DELETE; PRAGMA synchronous=FULL; PRAGMA foreign_keys=1;");
+    return;
+  }
+  if (mode == Mode::kInspect || mode == Mode::kBeside) {
+    Script("PRAGMA wal_autocheckpoint=0;");
+    return;
+  }
   if (mode == Mode::kRead) {
     Script("PRAGMA query_only=1; PRAGMA wal_autocheckpoint=0; PRAGMA cache_size=-16384;");
     return;

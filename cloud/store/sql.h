@@ -69,9 +69,15 @@ std::tuple<T&...> Out(T&... values) {
 
 class Sql {
  public:
-  enum class Mode { kWrite, kRead };
-  // Opens the SQLite file; kRead can change nothing and never checkpoints (see the WAL-reset bug of
-  // SQLite before 3.51.3: one connection writes and checkpoints).
+  enum class Mode {
+    kWrite,    // the one that writes, and checkpoints
+    kRead,     // beside it in one process; can change nothing and never checkpoints (see the
+               // WAL-reset bug of SQLite before 3.51.3: one connection writes and checkpoints)
+    kBeside,   // the same in another process: nor does it checkpoint as the last one to leave
+    kInspect,  // as kBeside, for a short look; where nobody is at work it makes no file either
+    kAlone,    // a file that nobody else has open, left without a log beside it
+  };
+  // Opens the SQLite file.
   Sql(const std::string& path, Mode mode);
 
   void Begin() { session_.begin(); }

@@ -20,14 +20,6 @@ constexpr size_t kMaxIdleReaders = 4;
 constexpr size_t kMaxBatch = 256;
 constexpr uint64_t kLeaseBlock = 10'000;  // reserved with one commit
 
-absl::Status Damaged(const std::string& path, std::string_view what) {
-  return absl::DataLossError(
-      fmt::format("{} is damaged or no catalogue: {}. It is not replaced, since it alone knows "
-                  "which clips were "
-                  "taken in. Restore it from a backup, or move it away to start with an empty one",
-                  path, what));
-}
-
 absl::Status CheckWhole(Sql& sql, const std::string& path) {
   struct stat info;
   if (::stat(path.c_str(), &info) == 0 && static_cast<uint64_t>(info.st_size) > kWholeCheckBytes) {
@@ -38,10 +30,23 @@ absl::Status CheckWhole(Sql& sql, const std::string& path) {
   sql.Query("PRAGMA quick_check(1)", In(), Out(result), [&] {
     if (first.empty()) first = result;
   });
-  return first == "ok" ? absl::OkStatus() : Damaged(path, first);
+  return first == "ok" ? absl::OkStatus() : DamagedCatalog(path, first);
+}
+
+uint64_t ReadNamed(Sql& sql) {
+  uint64_t named = 0;
+  sql.Query("SELECT named FROM store", In(), Out(named), [] {});
+  return named;
 }
 
 }  // namespace
+
+absl::Status DamagedCatalog(const std::string& path, std::string_view what) {
+  return absl::DataLossError(
+      fmt::format("{} is damaged or no catalogue: {}. It is not replaced, since it alone knows "
+                  "which clips were taken in. Bring a backup back: gleaner-cloud restore --help",
+                  path, what));
+}
 
 SqliteCatalog::SqliteCatalog(std::string path, Clock& clock, const CatalogOptions& options)
     : path_(std::move(path)), clock_(clock), options_(options) {}
@@ -58,9 +63,10 @@ absl::StatusOr<std::unique_ptr<Catalog>> SqliteCatalog::Open(const std::string& 
     catalog->writer_->Query("SELECT value FROM counter WHERE name = 'lease'", In(),
                             Out(catalog->next_lease_), [] {});
     catalog->lease_end_ = catalog->next_lease_;
+    catalog->named_ = ReadNamed(*catalog->writer_);
   } catch (const soci::soci_error& error) {
     const absl::Status status = ToStatus(error);
-    if (absl::IsDataLoss(status)) return Damaged(path, error.what());
+    if (absl::IsDataLoss(status)) return DamagedCatalog(path, error.what());
     return Annotate(status, path);
   }
   // A new file's name must outlive a power cut as surely as what is in it.
@@ -104,8 +110,10 @@ void SqliteCatalog::CommitTogether(const std::vector<Waiting*>& batch) {
     writer_->Begin();
     for (Waiting* one : batch) one->result = (*one->operation)(*writer_);
     GLEANER_CRASH_POINT("catalog.before_commit");
+    const uint64_t named = options_.on_named ? ReadNamed(*writer_) : 0;
     writer_->Commit();
     GLEANER_CRASH_POINT("catalog.after_commit");
+    if (named > named_) options_.on_named(named_ = named);
     return;
   } catch (const soci::soci_error& error) {
     for (Waiting* one : batch) one->result = ToStatus(error);
@@ -173,7 +181,7 @@ absl::Status SqliteCatalog::Check() {
   });
 }
 
-void SqliteCatalog::OnClip(std::function<void()> callback) {
+void SqliteCatalog::OnClip(std::function<void(const std::string& device)> callback) {
   std::lock_guard lock(callbacks_mutex_);
   callbacks_.push_back(std::move(callback));
 }
@@ -194,6 +202,14 @@ void Tally(Sql& sql, std::string_view dimension, std::string_view value, int64_t
       ":bytes) ON CONFLICT (dimension, value) DO UPDATE SET clips = tally.clips + excluded.clips, "
       "bytes = tally.bytes + excluded.bytes",
       In(dimension, value, clips, bytes));
+}
+
+uint64_t ReadTally(Sql& sql, std::string_view dimension, std::string_view value, uint64_t* bytes) {
+  uint64_t count = 0, size = 0;
+  sql.Query("SELECT clips, bytes FROM tally WHERE dimension = :dimension AND value = :value",
+            In(dimension, value), Out(count, size), [] {});
+  if (bytes != nullptr) *bytes = size;
+  return count;
 }
 
 absl::StatusOr<std::unique_ptr<Catalog>> OpenSqliteCatalog(const std::string& path, Clock& clock,

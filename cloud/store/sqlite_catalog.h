@@ -44,11 +44,17 @@ class SqliteCatalog : public Catalog {
                            int64_t unix_ns) override;
   absl::Status RecordHeartbeat(std::string_view device, const v1::HeartbeatRequest& heartbeat,
                                int64_t unix_ns) override;
+  absl::Status RecordDamage(std::string_view device, std::string_view camera, uint64_t frames,
+                            int64_t unix_ns) override;
+  absl::StatusOr<std::vector<v1::CameraNotice>> CameraNotices(std::string_view device,
+                                                              int64_t unix_ns) override;
 
-  absl::StatusOr<std::vector<MediaJob>> PendingMedia(size_t limit) override;
+  absl::StatusOr<std::vector<std::string>> DevicesWithPendingMedia() override;
+  absl::StatusOr<std::vector<MediaJob>> PendingMedia(std::string_view device,
+                                                     size_t limit) override;
   absl::Status RecordMedia(std::string_view clip_id, const v1::MediaCheck& check,
                            const std::vector<BlobId>& thumbnails) override;
-  void OnClip(std::function<void()> callback) override;
+  void OnClip(std::function<void(const std::string& device)> callback) override;
 
   absl::StatusOr<v1::ListClipsResponse> ListClips(const v1::ListClipsRequest& request,
                                                   const Filter& filter) override;
@@ -61,8 +67,19 @@ class SqliteCatalog : public Catalog {
                                        size_t index) override;
   absl::StatusOr<BlobId> FindThumbnail(std::string_view clip_id, size_t index) override;
   absl::StatusOr<ManifestRow> FindManifest(std::string_view clip_id) override;
-  absl::StatusOr<std::vector<BlobId>> FindBlobs(std::string_view prefix) override;
   absl::Status Check() override;
+
+  absl::StatusOr<std::vector<BlobId>> FindBlobs(std::string_view prefix) override;
+  absl::Status CheckNames() override;
+  absl::StatusOr<std::vector<BlobId>> FindRubbish(const BlobId& after, size_t limit) override;
+  absl::Status ForgetRubbish(const std::vector<BlobId>& blobs) override;
+  absl::Status RenameBlobs(const std::vector<std::pair<BlobId, BlobId>>& renamed) override;
+  absl::StatusOr<StoreIdentity> GetIdentity() override;
+  absl::Status SetIdentity(const StoreIdentity& identity) override;
+  absl::Status KeepAside(const std::vector<KeptRow>& kept) override;
+  absl::StatusOr<std::vector<KeptRow>> ListKept() override;
+  absl::Status GiveUpKept() override;
+  absl::StatusOr<StoreTotals> SumStore() override;
 
  private:
   // What a change does, in a transaction that others may share. Returns an error only before it has
@@ -98,7 +115,8 @@ class SqliteCatalog : public Catalog {
   absl::Status broken_;  // after an I/O error: what every later change answers
   std::atomic<bool> is_broken_{false};
 
-  std::unique_ptr<Sql> writer_;  // used by whoever set committing_
+  std::unique_ptr<Sql> writer_;  // used by whoever set committing_, as is
+  uint64_t named_ = 0;           // what on_named was last told
   std::mutex readers_mutex_;
   std::vector<std::unique_ptr<Sql>> readers_;  // idle ones; closed before the writer is
 
@@ -107,11 +125,13 @@ class SqliteCatalog : public Catalog {
   uint64_t lease_end_ = 1;  // leases below are reserved durably
 
   std::mutex callbacks_mutex_;
-  std::vector<std::function<void()>> callbacks_;
+  std::vector<std::function<void(const std::string& device)>> callbacks_;
 };
 
 // --- shared by the parts
 
+// What to say of a file that is no sound database.
+absl::Status DamagedCatalog(const std::string& path, std::string_view what);
 inline std::string HexOf(const BootId& id) { return Hex(AsBytes(id)); }
 inline std::string HexOf(const Sha256Digest& digest) { return Hex(AsBytes(digest)); }
 std::string Unhex(std::string_view hex);
@@ -120,6 +140,9 @@ Sha256Digest DigestFromHex(std::string_view hex);
 // Adds to a roll-up; see the table tally.
 void Tally(Sql& sql, std::string_view dimension, std::string_view value, int64_t clips,
            int64_t bytes = 0);
+// How many it counts; `bytes` (may be null) gets the sum of their sizes.
+uint64_t ReadTally(Sql& sql, std::string_view dimension, std::string_view value = "",
+                   uint64_t* bytes = nullptr);
 // The roll-up that counts tombstones of a state, by device.
 std::string_view TombstoneDimension(v1::Tombstone::State state);
 // Marks a number as ended. False if it had ended already.
@@ -127,13 +150,17 @@ bool Settle(Sql& sql, std::string_view device, const std::string& boot_id, uint6
 // Notes that `last` is the highest number given out, if it is news.
 void RaiseLastSequence(Sql& sql, std::string_view device, const std::string& boot_id,
                        uint64_t last);
+// Whether a boot is judged anew by a report that doesn't name it: not when one has done so and
+// nothing was heard of the boot since.
+void SetOpen(Sql& sql, std::string_view device, const std::string& boot_id, bool open);
 // Turns a tombstone back, since the clip arrived after all.
 void RemoveTombstone(Sql& sql, std::string_view device, const std::string& boot_id,
                      uint64_t sequence);
-// Numbers that nobody can account for, by device.
-std::map<std::string, uint64_t, std::less<>> CountGaps(Sql& sql);
-uint64_t SaturatingSum(uint64_t a, uint64_t b);
-// Removes an upload under way with its manifest and the names of its blobs.
+// Notes that blobs were given names, or lost them: `names` rows of object and thumbnail more.
+void CountNames(Sql& sql, int64_t names);
+// A blob that is named no more; `size_bytes` count as reserved by `device` (may be empty).
+void AddRubbish(Sql& sql, const BlobId& blob, std::string_view device, uint64_t size_bytes);
+// Removes an upload under way with its manifest; its blobs become rubbish.
 void ForgetUpload(Sql& sql, uint64_t manifest);
 
 template <typename Read>

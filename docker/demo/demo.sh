@@ -197,9 +197,12 @@ summary() {
            | map(. // 0 | tonumber) | join(" ")'
 }
 
+# count N NOUN: "1 clip", "2 clips".
+count() { printf '%s %s' "$1" "$2"; if [ "$1" != 1 ]; then printf s; fi; }
+
 progress() {
   local line
-  line=$(printf '%s clips from %s devices, %s checked, %s ledger gaps' "$clips" "$senders" "$checked" "$gaps")
+  line="$(count "$clips" clip) from $(count "$senders" device), $checked checked, $(count "$gaps" 'ledger gap')"
   if [ -t 2 ]; then
     printf '\r  %s ' "$line" >&2
   elif [ "$line" != "$last_line" ]; then
@@ -234,7 +237,7 @@ while :; do
     progress
     if $once && [ "$failed" -gt 0 ]; then
       blame=(cloud)
-      die "$failed clips failed the check of their video"
+      die "$(count "$failed" clip) failed the check of the video"
     fi
     if $once && [ "$seen" -eq ${#devices[@]} ] && [ "$senders" -eq ${#devices[@]} ] &&
       [ "$clips" -ge $min_clips ] && [ "$checked" -eq "$clips" ] && [ "$gaps" -eq 0 ]; then

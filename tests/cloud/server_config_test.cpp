@@ -1,5 +1,6 @@
 #include "cloud/server_config.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -8,6 +9,7 @@
 #include <fstream>
 
 #include "common/clock.h"
+#include "common/file.h"
 #include "common/status.h"
 #include "tests/cloud/store/catalog_testing.h"
 #include "tests/data/pki.h"
@@ -57,7 +59,7 @@ TEST_F(ServerConfigTest, TheLeastGivesSafeDefaults) {
   const auto config = LoadWith("");
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->data_dir, folder_ / "data");
-  EXPECT_EQ(config->devices.address, "0.0.0.0:7443");
+  EXPECT_EQ(config->devices.listen.ToString(), "0.0.0.0:7443");
   EXPECT_FALSE(config->devices.plaintext);
   EXPECT_FALSE(config->ingest.trust_metadata);
   EXPECT_EQ(config->http_listen.ToString(), "127.0.0.1:8080");
@@ -114,7 +116,7 @@ TEST_F(ServerConfigTest, ATokenFileIsSecret) {
   ExpectMistake("[http]\ntoken_file = \"token\"\ntoken = \"0123456789abcdef\"\n",
                 HasSubstr("only one"));
   ::chmod((folder_ / "token").c_str(), 0644);
-  ExpectMistake("[http]\ntoken_file = \"token\"\n", HasSubstr("read by everyone"));
+  ExpectMistake("[http]\ntoken_file = \"token\"\n", HasSubstr("every user of this machine"));
   ExpectMistake("[http]\ntoken_file = \"gone\"\n", HasSubstr("gone"));
 }
 
@@ -145,9 +147,46 @@ TEST_F(ServerConfigTest, SaysEveryMistakeWithItsPlace) {
 TEST_F(ServerConfigTest, FindsAKeyThatIsNotTheCertificates) {
   TestPki other;
   std::ofstream(folder_ / "server.key") << other.Server().key;
-  EXPECT_FALSE(LoadWith("").ok());
+  ExpectMistake("", HasSubstr("cloud.toml:6:7: tls.key: " + folder_ / "server.key"));
   std::ofstream(folder_ / "server.key") << "not a key";
-  EXPECT_FALSE(LoadWith("").ok());
+  ExpectMistake("", HasSubstr("cloud.toml:6:7: tls.key: "));
+}
+
+TEST_F(ServerConfigTest, NamesEveryMissingFileAtItsOwnLine) {
+  for (const char* name : {"ca.pem", "server.pem", "server.key"}) {
+    std::filesystem::remove(folder_ / name);
+  }
+  ExpectMistake("[http]\ntoken_file = \"token\"\n[media]\nworker = \"worker\"\n",
+                AllOf(HasSubstr("cloud.toml:4:6: tls.ca: open " + folder_ / "ca.pem"),
+                      HasSubstr("cloud.toml:5:15: tls.certificate: open "),
+                      HasSubstr("cloud.toml:6:7: tls.key: open "),
+                      HasSubstr("cloud.toml:8:14: http.token_file: open "),
+                      HasSubstr("cloud.toml:10:10: media.worker: ")));
+}
+
+TEST_F(ServerConfigTest, WarnsOfARelativeFolderAndOfAPageThatIsNotThere) {
+  std::filesystem::create_directory(folder_ / "web");
+  std::ofstream(folder_ / "web/index.html") << "<!doctype html>";
+  const auto relative = LoadWith("[http]\nweb_dir = \"web\"\n");
+  ASSERT_TRUE(relative.ok()) << relative.status();
+  EXPECT_THAT(
+      relative->warnings,
+      testing::ElementsAre(AllOf(HasSubstr("cloud.toml:2:12: warning: server.data_dir: \"data\""),
+                                 HasSubstr(folder_ / "data"))));
+  EXPECT_THAT(
+      LoadWith("[http]\nweb_dir = \"none\"\n")->warnings,
+      testing::Contains(HasSubstr("cloud.toml:8:11: warning: http.web_dir: there is no page in")));
+}
+
+TEST_F(ServerConfigTest, RefusesAFloorBeyondTheDiskAndWarnsOfOneBeyondWhatIsLeft) {
+  ExpectMistake("[ingest]\nfree_floor = \"1000 TiB\"\n",
+                AllOf(HasSubstr("cloud.toml:8:14: ingest.free_floor: is 1000.0 TiB"),
+                      HasSubstr("no clip would ever be taken in")));
+  const DiskSpace disk = *SpaceAt(folder_.path());
+  const auto tight = LoadWith(
+      fmt::format("[ingest]\nfree_floor = {}\n", (disk.free_bytes + disk.total_bytes) / 2));
+  ASSERT_TRUE(tight.ok()) << tight.status();
+  EXPECT_THAT(tight->warnings, testing::Contains(HasSubstr("clips wait until there is more")));
 }
 
 TEST_F(ServerConfigTest, AnUploadCapOfZeroIsNone) {

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <string>
 
@@ -14,7 +15,9 @@
 #include "cloud/media/worker/sandbox.h"
 #include "cloud/media/worker/video_check.h"
 #include "cloud/media/worker_protocol.h"
+#include "common/clock.h"
 #include "common/file.h"
+#include "common/limits.h"
 #include "common/status.h"
 #include "common/version.h"
 
@@ -22,6 +25,17 @@ namespace gleaner::cloud::media {
 namespace {
 
 constexpr int kNiceness = 10;
+
+// A decoder holds up to 20 pictures with about as much beside each as it has samples (motion, block
+// types): so many bytes a pixel. What else it needs doesn't depend on the picture.
+constexpr uint64_t kHeapBytesAPixel = 44;
+constexpr uint64_t kHeapBytesAtLeast = uint64_t{320} << 20;
+
+uint64_t HeapFor(const v1::VideoTrack& track) {
+  const uint64_t pixels = uint64_t{track.width()} * track.height();
+  return std::max(kHeapBytesAtLeast,
+                  std::min(pixels, kMaxPicturePixels) * kHeapBytesAPixel + (uint64_t{160} << 20));
+}
 
 struct Request {
   RequestHead head;
@@ -60,12 +74,16 @@ int Work() {
   (void)!::nice(kNiceness);
   const auto request = ReadRequest();
   absl::Status begun = request.status();
-  if (begun.ok()) begun = EnterSandbox(request->head.cpu_seconds);
+  if (begun.ok()) {
+    begun = EnterSandbox(
+        {.cpu_seconds = request->head.cpu_seconds, .heap_bytes = HeapFor(request->track)});
+  }
   if (!begun.ok()) {
     Write(FrameKind::kTrouble, Message(begun));
     return 1;
   }
-  const VideoFindings findings = CheckVideo(request->track, request->head.thumbnails);
+  const VideoFindings findings = CheckVideo(request->track, request->head.thumbnails,
+                                            request->head.cpu_seconds * kNanosPerSecond);
   bool written = true;
   for (const std::string& jpeg : findings.thumbnails) {
     written = written && Write(FrameKind::kThumbnail, jpeg);

@@ -15,7 +15,9 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <memory>
 #include <string>
 
@@ -26,9 +28,8 @@ namespace gleaner::cloud::media {
 namespace {
 
 constexpr uid_t kNobody = 65534;
-// A 4K stream holds up to 17 reference frames of 14 MB; the libraries alone map some 400 MiB.
-constexpr rlim_t kHeapBytes = rlim_t{768} << 20;
-constexpr rlim_t kAddressSpaceBytes = rlim_t{2} << 30;
+// Beside the heap; the libraries alone map some 400 MiB.
+constexpr rlim_t kOtherMappingsBytes = rlim_t{1280} << 20;
 
 // Sanitizers reserve terabytes of address space and need more calls than decoding does.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -44,16 +45,16 @@ absl::Status Limit(int resource, rlim_t value, const char* name) {
              : ErrnoStatus(errno, fmt::format("setrlimit {}", name));
 }
 
-absl::Status LimitResources(uint32_t cpu_seconds) {
-  RETURN_IF_ERROR(Limit(RLIMIT_CPU, cpu_seconds, "CPU"));
+absl::Status LimitResources(const SandboxLimits& limits) {
+  RETURN_IF_ERROR(Limit(RLIMIT_CPU, limits.cpu_seconds, "CPU"));
   RETURN_IF_ERROR(Limit(RLIMIT_CORE, 0, "CORE"));
   RETURN_IF_ERROR(Limit(RLIMIT_FSIZE, 0, "FSIZE"));
   RETURN_IF_ERROR(Limit(RLIMIT_NPROC, 0, "NPROC"));
   RETURN_IF_ERROR(Limit(RLIMIT_MEMLOCK, 0, "MEMLOCK"));
   RETURN_IF_ERROR(Limit(RLIMIT_MSGQUEUE, 0, "MSGQUEUE"));
   if (!kSanitized) {
-    RETURN_IF_ERROR(Limit(RLIMIT_DATA, kHeapBytes, "DATA"));
-    RETURN_IF_ERROR(Limit(RLIMIT_AS, kAddressSpaceBytes, "AS"));
+    RETURN_IF_ERROR(Limit(RLIMIT_DATA, limits.heap_bytes, "DATA"));
+    RETURN_IF_ERROR(Limit(RLIMIT_AS, limits.heap_bytes + kOtherMappingsBytes, "AS"));
   }
   return Limit(RLIMIT_NOFILE, kSanitized ? 16 : 0, "NOFILE");
 }
@@ -134,7 +135,7 @@ template <typename Deed>
 End Try(Deed deed, uint32_t cpu_seconds = 10) {
   const pid_t child = ::fork();
   if (child == 0) {
-    if (!EnterSandbox(cpu_seconds).ok()) _exit(2);
+    if (!EnterSandbox({.cpu_seconds = cpu_seconds}).ok()) _exit(2);
     deed();
     _exit(0);
   }
@@ -145,12 +146,20 @@ End Try(Deed deed, uint32_t cpu_seconds = 10) {
   return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? End::kCameBack : End::kNoSandbox;
 }
 
+// The first conversion of a time of day, as a file's creation time asks for, reads /etc/localtime.
+absl::Status FixTimeZone() {
+  if (::setenv("TZ", "UTC0", 1) != 0) return ErrnoStatus(errno, "setenv TZ");
+  ::tzset();
+  return absl::OkStatus();
+}
+
 }  // namespace
 
-absl::Status EnterSandbox(uint32_t cpu_seconds) {
+absl::Status EnterSandbox(const SandboxLimits& limits) {
   if (::close_range(kRequestFd, ~0u, 0) != 0) return ErrnoStatus(errno, "close_range");
+  RETURN_IF_ERROR(FixTimeZone());
   RETURN_IF_ERROR(DropPrivileges());
-  RETURN_IF_ERROR(LimitResources(cpu_seconds));
+  RETURN_IF_ERROR(LimitResources(limits));
   return FilterSystemCalls();
 }
 
@@ -163,6 +172,14 @@ bool TestSandbox() {
                end == wanted ? "as it should" : "WRONG");
     std::fflush(stdout);
   };
+  report("the time of day", Try([] {
+           const time_t now = 1'700'000'000;
+           tm parts{};
+           if (::gmtime_r(&now, &parts) == nullptr || ::localtime_r(&now, &parts) == nullptr) {
+             _exit(3);
+           }
+         }),
+         End::kCameBack);
   report("compute and allocate", Try([] {
            auto* memory = static_cast<volatile char*>(std::malloc(8 << 20));
            if (memory != nullptr) memory[4 << 20] = 1;

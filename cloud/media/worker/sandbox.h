@@ -1,6 +1,7 @@
 // Takes everything from this process that decoding does not need. From then on a decoder that is
 // taken over can compute, read the video, and write to its answer: nothing else.
 //
+//  0. what the C library would read from files later on it reads now: the time zone is UTC
 //  1. limits: CPU time, heap and address space, no new descriptors, no bytes to files, no
 //  processes, no core
 //  2. root becomes nobody; namespaces of its own for users, network, IPC and mounts, where the
@@ -16,9 +17,14 @@
 
 namespace gleaner::cloud::media {
 
+struct SandboxLimits {
+  uint32_t cpu_seconds = 10;
+  uint64_t heap_bytes = uint64_t{768} << 20;
+};
+
 // Call with one thread, before any byte of media is read. An error means that the process must not
 // go on. Step 2's namespaces alone may be refused by a container's policy.
-absl::Status EnterSandbox(uint32_t cpu_seconds);
+absl::Status EnterSandbox(const SandboxLimits& limits);
 
 // Tries, each in a child of its own inside the sandbox: using too much memory and time, opening a
 // file, a socket, a process, a program, executable memory, writing to a foreign descriptor. Prints

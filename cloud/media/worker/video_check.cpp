@@ -1,224 +1,281 @@
 #include "cloud/media/worker/video_check.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
+#include <ctime>
+#include <utility>
 
-#include "absl/status/status.h"
-#include "cloud/media/worker/ffmpeg.h"
 #include "cloud/media/worker/thumbnail.h"
+#include "cloud/media/worker/video_file.h"
 #include "cloud/media/worker_protocol.h"
-#include "common/status.h"
+#include "common/clock.h"
+#include "common/limits.h"
 
 namespace gleaner::cloud::media {
 namespace {
 
-constexpr int64_t kMaxPixels = 4096 * 2304;
-constexpr int kIoBufferBytes = 64 << 10;
-constexpr char kCodecs[] = "h264,hevc,mpeg4,mjpeg";
-constexpr int kMaxStreams = 2;
+using v1::MediaCheck;
 
-int ReadVideo(void*, uint8_t* buffer, int size) {
-  const ssize_t got = ::read(kVideoFd, buffer, static_cast<size_t>(size));
-  if (got < 0) return AVERROR(errno);
-  return got == 0 ? AVERROR_EOF : static_cast<int>(got);
+// Of the processor time: from where on only keyframes are decoded, and from where on nothing.
+constexpr double kKeyframesOnlyFrom = 0.6;
+constexpr double kNothingFrom = 0.8;
+// A clip is good with one damaged frame among so many.
+constexpr uint32_t kDamageBearable = 10;
+
+int64_t CpuNs() {
+  timespec used{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+  return used.tv_sec * kNanosPerSecond + used.tv_nsec;
 }
 
-int64_t SeekVideo(void*, int64_t offset, int whence) {
-  if (whence == AVSEEK_SIZE) {
-    const off_t here = ::lseek(kVideoFd, 0, SEEK_CUR);
-    const off_t size = ::lseek(kVideoFd, 0, SEEK_END);
-    ::lseek(kVideoFd, here, SEEK_SET);
-    return size;
-  }
-  const off_t at = ::lseek(kVideoFd, offset, whence & ~AVSEEK_FORCE);
-  return at < 0 ? AVERROR(errno) : at;
-}
-
-// An MP4 may name other files; none is ever opened.
-int RefuseToOpen(AVFormatContext*, AVIOContext**, const char*, int, AVDictionary**) {
-  return AVERROR(EACCES);
+bool IsDecodable(const std::string& codec) {
+  return ("," + std::string(kDecoders) + ",").find("," + codec + ",") != std::string::npos;
 }
 
 class VideoChecker {
  public:
-  VideoChecker(const v1::VideoTrack& track, size_t thumbnails)
+  VideoChecker(const v1::VideoTrack& track, size_t thumbnails, int64_t cpu_ns)
       : track_(track),
         thumbnails_wanted_(std::min<size_t>({thumbnails, kMaxThumbnails, track.frame_count()})),
-        next_pts_(track.first_pts()) {}
-
-  absl::Status Run() {
-    RETURN_IF_ERROR(OpenFile());
-    RETURN_IF_ERROR(OpenDecoder());
-    RETURN_IF_ERROR(DecodeAll());
-    if (frames_ != track_.frame_count()) {
-      return Wrong("the video has {} frames, the manifest says {}", frames_, track_.frame_count());
-    }
-    return absl::OkStatus();
+        cpu_ns_(cpu_ns) {
+    int64_t pts = track.first_pts();
+    times_.reserve(track.frame_count());
+    times_.push_back(pts);
+    for (const uint32_t delta : track.pts_delta()) times_.push_back(pts += delta);
   }
 
-  uint32_t frames() const { return frames_; }
-  std::vector<std::string> TakeThumbnails() { return std::move(thumbnails_); }
+  VideoFindings Run() {
+    if (Open() && OpenDecoder()) {
+      DecodeAll();
+      Judge();
+    }
+    while (!thumbnails_.empty() && thumbnails_.size() < thumbnails_wanted_) {
+      thumbnails_.push_back(thumbnails_.back());
+    }
+    VideoFindings findings;
+    MediaCheck& verdict = findings.verdict;
+    verdict.set_state(failed_ ? MediaCheck::STATE_FAILED : MediaCheck::STATE_OK);
+    verdict.set_reason(reason_);
+    verdict.set_problem(problem_);
+    verdict.set_decoded_frames(decoded_);
+    verdict.set_damaged_frames(damaged_);
+    findings.thumbnails = std::move(thumbnails_);
+    verdict.set_thumbnails(static_cast<uint32_t>(findings.thumbnails.size()));
+    return findings;
+  }
 
  private:
+  // Notes what is wrong; what was noted first stays. Always false.
   template <typename... Args>
-  static absl::Status Wrong(fmt::format_string<Args...> format, Args&&... args) {
-    return absl::DataLossError(fmt::format(format, std::forward<Args>(args)...));
+  bool Fail(MediaCheck::Reason reason, fmt::format_string<Args...> format, Args&&... args) {
+    if (failed_) return false;
+    failed_ = true;
+    reason_ = reason;
+    problem_ = fmt::format(format, std::forward<Args>(args)...);
+    return false;
   }
+  bool Fail(const Fault& fault) { return Fail(fault.reason, "{}", fault.problem); }
 
-  absl::Status OpenFile() {
-    io_.reset(avio_alloc_context(static_cast<uint8_t*>(av_malloc(kIoBufferBytes)), kIoBufferBytes,
-                                 0, nullptr, ReadVideo, nullptr, SeekVideo));
-    AVFormatContext* format = avformat_alloc_context();
-    format->pb = io_.get();
-    format->flags |= AVFMT_FLAG_CUSTOM_IO;
-    format->io_open = RefuseToOpen;
-    format->max_streams = kMaxStreams;
-    AVDictionary* options = nullptr;
-    av_dict_set(&options, "codec_whitelist", kCodecs, 0);
-    av_dict_set(&options, "protocol_whitelist", "none", 0);
-    // The demuxer is named, so nothing is guessed; it frees the context when it fails.
-    const int error = avformat_open_input(&format, nullptr, av_find_input_format("mp4"), &options);
-    av_dict_free(&options);
-    if (error < 0) return Wrong("not an MP4 file: {}", ErrorText(error));
-    format_.reset(format);
-    if (format->nb_streams != 1 || format->streams[0]->codecpar->codec_type != AVMEDIA_TYPE_VIDEO) {
-      return Wrong("the file has {} streams where one video track belongs", format->nb_streams);
-    }
-    stream_ = format->streams[0];
-    const AVCodecParameters& parameters = *stream_->codecpar;
+  bool Open() {
+    if (const auto fault = file_.Open()) return Fail(*fault);
+    const AVCodecParameters& parameters = *file_.stream().codecpar;
     if (avcodec_get_name(parameters.codec_id) != track_.codec()) {
-      return Wrong("the video is {}, the manifest says {}", avcodec_get_name(parameters.codec_id),
-                   track_.codec());
+      return Fail(MediaCheck::REASON_MISMATCH, "the video is {}, the manifest says {}",
+                  avcodec_get_name(parameters.codec_id), track_.codec());
     }
-    const AVRational base = stream_->time_base;
+    const AVRational base = file_.stream().time_base;
     if (int64_t{base.num} * track_.time_base_denominator() !=
         int64_t{base.den} * track_.time_base_numerator()) {
-      return Wrong("the file counts ticks of {}/{} s, the manifest of {}/{} s", base.num, base.den,
-                   track_.time_base_numerator(), track_.time_base_denominator());
+      return Fail(MediaCheck::REASON_MISMATCH,
+                  "the file counts ticks of {}/{} s, the manifest of {}/{} s", base.num, base.den,
+                  track_.time_base_numerator(), track_.time_base_denominator());
     }
-    return absl::OkStatus();
+    if (file_.turn().degrees() != static_cast<int>(track_.rotation_degrees())) {
+      return Fail(MediaCheck::REASON_MISMATCH,
+                  "the file is turned by {} degrees, the manifest says {}", file_.turn().degrees(),
+                  track_.rotation_degrees());
+    }
+    return true;
   }
 
-  absl::Status OpenDecoder() {
+  bool OpenDecoder() {
     // By name: the plain software decoder, none that talks to a device.
     const AVCodec* codec = avcodec_find_decoder_by_name(track_.codec().c_str());
-    if (codec == nullptr || (("," + std::string(kCodecs) + ",").find("," + track_.codec() + ",") ==
-                             std::string::npos)) {
-      return Wrong("the codec {} is not one that is decoded here", track_.codec());
+    if (codec == nullptr || !IsDecodable(track_.codec())) {
+      return Fail(MediaCheck::REASON_UNDECODABLE, "the codec {} is not one that is decoded here",
+                  track_.codec());
+    }
+    const AVCodecParameters& parameters = *file_.stream().codecpar;
+    // The file doesn't say it for every codec; the manifest's is compared with each frame.
+    const auto width = std::max(static_cast<uint32_t>(parameters.width), track_.width());
+    const auto height = std::max(static_cast<uint32_t>(parameters.height), track_.height());
+    if (!PictureFits(width, height)) {
+      return Fail(MediaCheck::REASON_TOO_LARGE, "a picture of {}x{} is larger than is decoded here",
+                  width, height);
     }
     decoder_.reset(avcodec_alloc_context3(codec));
-    avcodec_parameters_to_context(decoder_.get(), stream_->codecpar);
-    decoder_->pkt_timebase = stream_->time_base;
+    avcodec_parameters_to_context(decoder_.get(), &parameters);
+    decoder_->pkt_timebase = file_.stream().time_base;
     decoder_->thread_count = 1;
-    decoder_->max_pixels = kMaxPixels;
-    decoder_->err_recognition = AV_EF_CRCCHECK | AV_EF_BITSTREAM | AV_EF_BUFFER | AV_EF_EXPLODE;
+    decoder_->max_pixels = kMaxPicturePixels;
+    decoder_->err_recognition = AV_EF_CRCCHECK | AV_EF_BITSTREAM | AV_EF_BUFFER;
     const int error = avcodec_open2(decoder_.get(), codec, nullptr);
-    return error < 0 ? Wrong("the decoder refuses the video: {}", ErrorText(error))
-                     : absl::OkStatus();
+    return error >= 0 || Fail(MediaCheck::REASON_UNDECODABLE, "the decoder refuses the video: {}",
+                              ErrorText(error));
   }
 
-  absl::Status DecodeAll() {
+  void DecodeAll() {
     const Owned<AVPacket> packet(av_packet_alloc());
-    bool first = true;
-    for (;;) {
-      const int read = av_read_frame(format_.get(), packet.get());
-      if (read == AVERROR_EOF) break;
-      if (read < 0)
-        return Wrong("the file breaks off after frame {}: {}", frames_, ErrorText(read));
-      if (first && (packet->flags & AV_PKT_FLAG_KEY) == 0) {
-        return Wrong("the video does not start at a keyframe");
+    for (bool first = true; file_.Read(packet.get()); first = false) {
+      if (first) starts_at_keyframe_ = (packet->flags & AV_PKT_FLAG_KEY) != 0;
+      // Bounded by the manifest: of what is beyond it, that it is there is enough to know.
+      if (packet->pts >= track_.first_pts() || track_.lead_in_ticks() == 0) {
+        if (found_.size() > times_.size()) break;
+        found_.push_back(packet->pts);
       }
-      first = false;
-      const int sent = avcodec_send_packet(decoder_.get(), packet.get());
+      if (MayDecode()) Decode(packet.get());
       av_packet_unref(packet.get());
-      if (sent < 0) return Undecodable(sent);
-      RETURN_IF_ERROR(TakeFrames());
     }
-    // The demuxer ends quietly where a file was cut off; its reader knows.
-    if (io_->error < 0) return Wrong("the file can't be read: {}", ErrorText(io_->error));
-    if (const int sent = avcodec_send_packet(decoder_.get(), nullptr); sent < 0) {
-      return Undecodable(sent);
-    }
-    return TakeFrames();
+    if (MayDecode()) Decode(nullptr);
   }
 
-  absl::Status Undecodable(int error) const {
-    if (error == AVERROR(ENOMEM)) {
-      return Wrong("decoding frame {} needs more memory than a worker may have", frames_);
+  bool MayDecode() {
+    const auto used = static_cast<double>(CpuNs()) / static_cast<double>(cpu_ns_);
+    if (used >= kKeyframesOnlyFrom && !thinned_) {
+      thinned_ = true;
+      decoder_->skip_frame = AVDISCARD_NONKEY;
     }
-    return Wrong("frame {} does not decode: {}", frames_, ErrorText(error));
+    return used < kNothingFrom && !out_of_memory_;
   }
 
-  absl::Status TakeFrames() {
+  // Null ends the stream.
+  void Decode(const AVPacket* packet) {
+    const int sent = avcodec_send_packet(decoder_.get(), packet);
+    if (sent < 0) NoteError(sent);
     const Owned<AVFrame> frame(av_frame_alloc());
     for (;;) {
       const int got = avcodec_receive_frame(decoder_.get(), frame.get());
-      if (got == AVERROR(EAGAIN) || got == AVERROR_EOF) return absl::OkStatus();
-      if (got < 0) return Undecodable(got);
-      RETURN_IF_ERROR(CheckFrame(*frame));
+      if (got == AVERROR(EAGAIN) || got == AVERROR_EOF) return;
+      if (got < 0) return NoteError(got);
+      TakeFrame(*frame);
       av_frame_unref(frame.get());
     }
   }
 
-  absl::Status CheckFrame(const AVFrame& frame) {
-    if (frames_ >= track_.frame_count()) {
-      return Wrong("the video has more than the {} frames that the manifest says",
-                   track_.frame_count());
-    }
-    if (frames_ == 0 && !frame.key_frame) return Wrong("the video does not start at a keyframe");
-    if (frame.decode_error_flags != 0 || (frame.flags & AV_FRAME_FLAG_CORRUPT) != 0) {
-      return Wrong("frame {} is damaged", frames_);
-    }
+  // The frame itself is found missing at the end.
+  void NoteError(int error) {
+    if (error == AVERROR(ENOMEM)) out_of_memory_ = true;
+    if (first_error_.empty()) first_error_ = ErrorText(error);
+  }
+
+  void TakeFrame(const AVFrame& frame) {
+    const auto at = std::lower_bound(times_.begin(), times_.end(), frame.best_effort_timestamp);
+    // One of the lead-in; or of times that Judge() finds wrong.
+    if (at == times_.end() || *at != frame.best_effort_timestamp) return;
     if (frame.width != static_cast<int>(track_.width()) ||
         frame.height != static_cast<int>(track_.height())) {
-      return Wrong("frame {} has {}x{} pixels, the manifest says {}x{}", frames_, frame.width,
-                   frame.height, track_.width(), track_.height());
+      Fail(MediaCheck::REASON_MISMATCH, "frame {} has {}x{} pixels, the manifest says {}x{}",
+           at - times_.begin(), frame.width, frame.height, track_.width(), track_.height());
+      return;
     }
-    if (frame.best_effort_timestamp != next_pts_) {
-      return Wrong("frame {} is shown at tick {}, the manifest says {}", frames_,
-                   frame.best_effort_timestamp, next_pts_);
+    const auto index = static_cast<size_t>(at - times_.begin());
+    const bool whole = frame.decode_error_flags == 0 && (frame.flags & AV_FRAME_FLAG_CORRUPT) == 0;
+    if (index < next_) return;  // two of one time: the first is the frame
+    // What was jumped over is missing, unless it was left out to save time.
+    if (!thinned_) damaged_ += static_cast<uint32_t>(index - next_);
+    next_ = index + 1;
+    ++decoded_;
+    if (!whole) ++damaged_;
+    MakeThumbnail(frame, index);
+  }
+
+  // For the middle of each of `thumbnails_wanted_` equal parts that the frame is in or behind.
+  void MakeThumbnail(const AVFrame& frame, size_t index) {
+    std::string jpeg;
+    while (thumbnails_.size() < thumbnails_wanted_ &&
+           index >= (2 * thumbnails_.size() + 1) * times_.size() / (2 * thumbnails_wanted_)) {
+      if (jpeg.empty()) {
+        auto made = media::MakeThumbnail(frame, file_.turn());
+        if (!made.ok()) return;
+        jpeg = *std::move(made);
+      }
+      thumbnails_.push_back(jpeg);
     }
-    if (static_cast<int>(frames_) < track_.pts_delta_size()) {
-      next_pts_ += track_.pts_delta(static_cast<int>(frames_));
+    // Whatever comes of the rest, there is a picture of it.
+    if (thumbnails_.empty() && thumbnails_wanted_ > 0 && fallback_.empty()) {
+      auto made = media::MakeThumbnail(frame, file_.turn());
+      if (made.ok()) fallback_ = *std::move(made);
     }
-    // The middle of each of `thumbnails_wanted_` equal parts.
-    const size_t made = thumbnails_.size();
-    if (made < thumbnails_wanted_ &&
-        frames_ == (2 * made + 1) * track_.frame_count() / (2 * thumbnails_wanted_)) {
-      ASSIGN_OR_RETURN(std::string jpeg, MakeThumbnail(frame));
-      thumbnails_.push_back(std::move(jpeg));
+  }
+
+  // Once all is decoded: compares what was found with what the manifest says.
+  void Judge() {
+    if (!thinned_ && !out_of_memory_) damaged_ += static_cast<uint32_t>(times_.size() - next_);
+    if (thumbnails_.empty() && !fallback_.empty()) thumbnails_.push_back(std::move(fallback_));
+    if (file_.broken().has_value()) Fail(*file_.broken());
+    if (found_.size() > times_.size()) {
+      Fail(MediaCheck::REASON_FRAME_COUNT,
+           "the video has more than the {} frames that the manifest says", times_.size());
     }
-    ++frames_;
-    return absl::OkStatus();
+    if (found_.size() < times_.size()) {
+      Fail(MediaCheck::REASON_FRAME_COUNT, "the video has {} frames, the manifest says {}",
+           found_.size(), times_.size());
+    }
+    std::sort(found_.begin(), found_.end());
+    const auto differs = std::mismatch(found_.begin(), found_.end(), times_.begin(), times_.end());
+    if (differs.first != found_.end()) {
+      Fail(MediaCheck::REASON_TIMES, "frame {} is shown at tick {}, the manifest says {}",
+           differs.first - found_.begin(), *differs.first,
+           differs.second == times_.end() ? -1 : *differs.second);
+    }
+    if (out_of_memory_) {
+      Fail(MediaCheck::REASON_TOO_LARGE,
+           "decoding frame {} needs more memory than a worker may have", next_);
+    }
+    if (decoded_ == 0 && CpuNs() >= static_cast<int64_t>(kNothingFrom * cpu_ns_)) {
+      Fail(MediaCheck::REASON_TOO_LARGE, "decoding one frame takes more time than a clip may cost");
+    }
+    if (decoded_ == 0) {
+      Fail(MediaCheck::REASON_UNDECODABLE, "no frame decodes{}{}", first_error_.empty() ? "" : ": ",
+           first_error_);
+    }
+    if (!starts_at_keyframe_) {
+      Fail(MediaCheck::REASON_MISMATCH, "the video does not start at a keyframe");
+    }
+    if (damaged_ > 0 && !failed_) {
+      Fail(MediaCheck::REASON_DAMAGED_FRAMES, "{} of {} frames {} damaged", damaged_, times_.size(),
+           damaged_ == 1 ? "is" : "are");
+      failed_ = uint64_t{damaged_} * kDamageBearable > times_.size();
+    }
   }
 
   const v1::VideoTrack& track_;
   const size_t thumbnails_wanted_;
-  int64_t next_pts_;
-  uint32_t frames_ = 0;
-  std::vector<std::string> thumbnails_;
-  Owned<AVIOContext> io_;  // outlives format_
-  Owned<AVFormatContext> format_;
-  AVStream* stream_ = nullptr;
+  const int64_t cpu_ns_;
+  std::vector<int64_t> times_;  // of the frames, as the manifest says them, ascending
+  std::vector<int64_t> found_;  // of the packets, in their order
+  VideoFile file_;
   Owned<AVCodecContext> decoder_;
+  bool starts_at_keyframe_ = true;
+  bool thinned_ = false;  // only keyframes are decoded by now
+  bool out_of_memory_ = false;
+  std::string first_error_;  // of the decoder
+  size_t next_ = 0;          // frame that is to come
+  uint32_t decoded_ = 0;
+  uint32_t damaged_ = 0;
+  std::vector<std::string> thumbnails_;
+  std::string fallback_;  // a thumbnail, for a video that has none where they belong
+  bool failed_ = false;
+  MediaCheck::Reason reason_ = MediaCheck::REASON_UNSPECIFIED;
+  std::string problem_;
 };
 
 }  // namespace
 
-VideoFindings CheckVideo(const v1::VideoTrack& track, size_t thumbnails) {
+VideoFindings CheckVideo(const v1::VideoTrack& track, size_t thumbnails, int64_t cpu_ns) {
   av_log_set_level(AV_LOG_QUIET);
-  VideoChecker checker(track, thumbnails);
-  const absl::Status status = checker.Run();
-  VideoFindings findings;
-  findings.thumbnails = checker.TakeThumbnails();
-  findings.verdict.set_state(status.ok() ? v1::MediaCheck::STATE_OK : v1::MediaCheck::STATE_FAILED);
-  findings.verdict.set_problem(std::string(Message(status)));
-  findings.verdict.set_decoded_frames(checker.frames());
-  findings.verdict.set_thumbnails(static_cast<uint32_t>(findings.thumbnails.size()));
-  return findings;
+  return VideoChecker(track, thumbnails, cpu_ns).Run();
 }
 
 }  // namespace gleaner::cloud::media

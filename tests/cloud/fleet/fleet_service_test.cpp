@@ -15,25 +15,20 @@ class FleetTest : public testing::Test {
  protected:
   FleetTest() {
     pki_.Write(folder_.path());
-    DeviceListenerOptions listener;
-    listener.address = "127.0.0.1:0";
-    listener.ca = folder_ / "ca.pem";
-    listener.certificate = folder_ / "server.pem";
-    listener.key = folder_ / "server.key";
-    grpc::ServerBuilder builder;
-    int port = 0;
-    AddDeviceListener(builder, listener, *MakeServerCredentials(listener), &port);
-    builder.RegisterService(&service_);
-    server_ = builder.BuildAndStart();
-    stub_ = v1::FleetService::NewStub(grpc::CreateChannel(
-        fmt::format("127.0.0.1:{}", port), DeviceCredentials(pki_, pki_.Device("cart-1"))));
+    DeviceServerOptions door;
+    door.listen = {"127.0.0.1", 0};
+    door.tls.ca = folder_ / "ca.pem";
+    door.tls.certificate = folder_ / "server.pem";
+    door.tls.key = folder_ / "server.key";
+    server_ = *DeviceServer::Start(door, {&service_}, clock_);
+    stub_ = v1::FleetService::NewStub(
+        grpc::CreateChannel(fmt::format("127.0.0.1:{}", server_->port()),
+                            DeviceCredentials(pki_, pki_.Device("cart-1"))));
     hello_.set_boot_id(std::string(16, 'b'));
     hello_.set_site("store-7");
     heartbeat_.set_boot_id(std::string(16, 'b'));
   }
-  ~FleetTest() override {
-    server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(5));
-  }
+  ~FleetTest() override { server_->Stop(std::chrono::seconds(5)); }
 
   grpc::Status Hello(v1::HelloResponse* response) {
     grpc::ClientContext context;
@@ -52,7 +47,7 @@ class FleetTest : public testing::Test {
   std::unique_ptr<Catalog> catalog_ = *OpenSqliteCatalog(folder_ / "catalog.db", clock_);
   FleetOptions options_;
   FleetService service_{*catalog_, clock_, options_};
-  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<DeviceServer> server_;
   std::unique_ptr<v1::FleetService::Stub> stub_;
   v1::HelloRequest hello_;
   v1::HeartbeatRequest heartbeat_;
@@ -81,6 +76,23 @@ TEST_F(FleetTest, AHeartbeatBringsThePolicyOnlyWhenTheDeviceHasAnother) {
   EXPECT_EQ(catalog_->ListDevices(clock_.WallNs())->devices(0).state(), v1::Device::STATE_ONLINE);
 }
 
+TEST_F(FleetTest, AHeartbeatIsToldWhichCamerasSendDamage) {
+  v1::HeartbeatResponse response;
+  ASSERT_TRUE(Heartbeat(&response).ok());
+  EXPECT_EQ(response.notices_size(), 0);
+  const int64_t first_ns = clock_.WallNs();
+  ASSERT_TRUE(catalog_->RecordDamage("cart-1", "front", 3, first_ns).ok());
+  ASSERT_TRUE(catalog_->RecordDamage("cart-1", "front", 4, first_ns + 60 * kNanosPerSecond).ok());
+  ASSERT_TRUE(catalog_->RecordDamage("cart-2", "front", 9, first_ns).ok());
+  response.Clear();
+  ASSERT_TRUE(Heartbeat(&response).ok());
+  ASSERT_EQ(response.notices_size(), 1);
+  EXPECT_EQ(response.notices(0).camera(), "front");
+  EXPECT_EQ(response.notices(0).count(), 7u);
+  EXPECT_EQ(response.notices(0).since_unix_ns(), first_ns);
+  EXPECT_EQ(response.notices(0).text(), "sends damaged pictures: 7 damaged frames in 2 clips");
+}
+
 TEST_F(FleetTest, WhatBreaksABoundIsRefusedAndNotKept) {
   v1::HelloResponse response;
   hello_.set_boot_id("short");
@@ -90,6 +102,19 @@ TEST_F(FleetTest, WhatBreaksABoundIsRefusedAndNotKept) {
   const grpc::Status status = Heartbeat(&beat);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
   EXPECT_THAT(status.error_message(), HasSubstr("problem"));
+  heartbeat_.clear_problem();
+  heartbeat_.add_problems()->set_text(std::string(513, 'x'));
+  EXPECT_THAT(Heartbeat(&beat).error_message(), HasSubstr("problems.text"));
+  heartbeat_.mutable_problems(0)->set_text("x");
+  heartbeat_.mutable_problems(0)->set_part(std::string(97, 'x'));
+  EXPECT_THAT(Heartbeat(&beat).error_message(), HasSubstr("problems.part"));
+  heartbeat_.clear_problems();
+  for (int i = 0; i < 17; ++i) heartbeat_.add_problems()->set_text("x");
+  EXPECT_THAT(Heartbeat(&beat).error_message(), HasSubstr("problems has 17 entries"));
+  hello_.set_boot_id(std::string(16, 'b'));
+  hello_.add_cameras()->set_name("Front_Door");
+  EXPECT_THAT(Hello(&response).error_message(),
+              HasSubstr("cameras.name \"Front_Door\" is not a name"));
   EXPECT_EQ(catalog_->ListDevices(clock_.WallNs())->devices_size(), 0);
 }
 
@@ -112,6 +137,16 @@ TEST_F(FleetTest, NoDeviceCanStoreMoreThan64KiBOrWhatTheServerDoesNotKnow) {
       ->AddLengthDelimited(900, std::string(70'000, 'u'));
   v1::HeartbeatResponse beat;
   EXPECT_EQ(Heartbeat(&beat).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(FleetTest, AMessageThatGrowsInMemoryIsRefusedBeforeItDoes) {
+  // Empty rules: two bytes each here, forty times that once they are parsed.
+  for (int i = 0; i < 40'000; ++i) hello_.add_rules();
+  v1::HelloResponse response;
+  const grpc::Status status = Hello(&response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), HasSubstr("80"));
+  EXPECT_THAT(status.error_message(), HasSubstr("65536"));
 }
 
 TEST(FleetCheck, NamesTheFieldThatBreaksARule) {

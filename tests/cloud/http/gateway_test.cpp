@@ -53,6 +53,54 @@ TEST_F(GatewayTest, ErrorsAreConnectErrors) {
   EXPECT_EQ(Call("ListClips", R"({"pageSize": 501})")->status, 400);
 }
 
+TEST_F(GatewayTest, WhatIsNoMessageIsTheCallersMistake) {
+  for (const std::string& body : {std::string("\x0a"),
+                                  std::string("\x0a\x05"
+                                              "ab"),
+                                  std::string("\xff\xff\xff"),
+                                  std::string("\x0a\x02\xc3\x28"),  // a filter that is not UTF-8
+                                  std::string(100, '\x0b')}) {
+    const auto result =
+        client_->Post("/gleaner.v1.CatalogService/ListClips", body, "application/proto");
+    ASSERT_EQ(result->status, 400) << testing::PrintToString(body) << result->body;
+    EXPECT_EQ(json::parse(result->body)["code"], "invalid_argument");
+  }
+  for (const std::string& body :
+       {std::string("{\"filter\": \"\xc3\x28\"}"), std::string("{\"filter\": \"\\ud800\"}"),
+        std::string("{\"filter\": 7"), std::string("{\"filter\": {}}"), std::string("[]"),
+        std::string("null"), std::string(1, '\0'), std::string(), std::string("\xff\xfe")}) {
+    const auto result = Call("ListClips", body);
+    ASSERT_EQ(result->status, 400) << testing::PrintToString(body) << result->body;
+    EXPECT_EQ(json::parse(result->body)["code"], "invalid_argument");
+  }
+}
+
+TEST_F(GatewayTest, WhatIsNoCursorOrFilterIsTheCallersMistake) {
+  for (const char* body :
+       {R"({"pageToken": "what"})", R"({"pageToken": "\u0000"})", R"({"arrivedAfter": "what"})",
+        R"({"filter": "\u0000"})", R"({"filter": "after:99999999999999999999"})",
+        R"({"pageSize": -1})", R"({"pageSize": 4294967296})", R"({"pageSize": 1e400})"}) {
+    const auto result = Call("ListClips", body);
+    EXPECT_EQ(result->status, 400) << body << result->body;
+    EXPECT_EQ(json::parse(result->body)["code"], "invalid_argument") << body;
+  }
+}
+
+TEST_F(GatewayTest, WhatTheTransportRefusesIsSaidInTheSameShape) {
+  const auto zipped = client_->Post("/gleaner.v1.CatalogService/GetSummary",
+                                    {{"Content-Encoding", "gzip"}}, "no gzip", "application/json");
+  ASSERT_TRUE(zipped);
+  EXPECT_EQ(zipped->status, 400);
+  EXPECT_EQ(json::parse(zipped->body)["code"], "invalid_argument");
+  const auto odd = client_->Post("/gleaner.v1.CatalogService/GetSummary",
+                                 {{"Content-Encoding", "zstd"}}, "{}", "application/json");
+  EXPECT_EQ(odd->status, 415);
+  EXPECT_EQ(json::parse(odd->body)["code"], "unimplemented");
+  const auto large = Call("GetSummary", std::string((1 << 20) + 1, ' '));
+  EXPECT_EQ(large->status, 413);
+  EXPECT_EQ(json::parse(large->body)["code"], "resource_exhausted");
+}
+
 TEST_F(GatewayTest, DeepNestingIsAnErrorAndNotACrash) {
   std::string deep;
   for (int i = 0; i < 100'000; ++i) deep += "{\"a\":";

@@ -1,14 +1,13 @@
 #include "cloud/http/http_service.h"
 
 #include <gmock/gmock.h>
-#include <spdlog/sinks/ostream_sink.h>
 
 #include <chrono>
-#include <sstream>
 
 #include "cloud/store/sql.h"
 #include "common/log.h"
 #include "tests/cloud/http/service_testing.h"
+#include "tests/data/log_lines.h"
 
 namespace gleaner::cloud {
 namespace {
@@ -93,6 +92,24 @@ TEST_F(HttpServiceTest, GivesACookieForTheToken) {
   EXPECT_THAT(out->get_header_value("Set-Cookie"), HasSubstr("gleaner_session=; "));
 }
 
+TEST_F(HttpServiceTest, TakesNothingThatAnotherSitesFormCanSend) {
+  Start(kToken);
+  const std::string right = fmt::format("{{\"token\":\"{}\"}}", kToken);
+  const std::string cookie =
+      client_->Post("/login", right, "application/json")->get_header_value("Set-Cookie");
+  const httplib::Headers in = {{"Cookie", cookie.substr(0, cookie.find(';'))}};
+  for (const char* type : {"text/plain", "text/plain; charset=utf-8", "multipart/form-data",
+                           "application/x-www-form-urlencoded", "application/jsonp", ""}) {
+    for (const char* path : {"/login", "/logout", "/gleaner.v1.CatalogService/GetSummary"}) {
+      const auto refused = client_->Post(path, in, right, type);
+      ASSERT_TRUE(refused);
+      EXPECT_EQ(refused->status, 415) << path << " " << type;
+      EXPECT_EQ(refused->get_header_value("Set-Cookie"), "") << path << " " << type;
+    }
+  }
+  EXPECT_EQ(client_->Post("/login", right, "Application/JSON; charset=utf-8")->status, 204);
+}
+
 TEST_F(HttpServiceTest, NeedsATokenWhereOthersCanReachIt) {
   HttpService::Options options;
   options.listen = {"0.0.0.0", 0};
@@ -153,6 +170,18 @@ TEST_F(HttpServiceTest, IsReadyWhileItCanStore) {
   EXPECT_EQ(client_->Get("/readyz")->status, 200);
 }
 
+TEST_F(HttpServiceTest, IsNotReadyWhenDevicesCannotConnect) {
+  HttpService::Options options;
+  options.devices_can_connect = [] { return absl::UnavailableError("nobody at the port"); };
+  StartWith(options);
+  EXPECT_EQ(client_->Get("/readyz")->status, 503);
+  EXPECT_THAT(client_->Get("/readyz")->body, HasSubstr("nobody at the port"));
+  EXPECT_EQ(client_->Get("/healthz")->status, 200);
+  options.devices_can_connect = [] { return absl::OkStatus(); };
+  StartWith(options);
+  EXPECT_EQ(client_->Get("/readyz")->status, 200);
+}
+
 TEST_F(HttpServiceTest, IsNotReadyWhenItsStoreIsGone) {
   Start(kToken);
   std::filesystem::remove_all(folder_ / "blobs");
@@ -174,12 +203,19 @@ TEST_F(HttpServiceTest, MetricsPleasePromtool) {
   Call("ListClips", R"({"filter":"?"})");
   client_->Get("/media/nothing/here");
   client_->Put("/odd", "", "text/plain");
-  metrics_->CountMedia(true, 0.3);
+  v1::MediaCheck good, bad;
+  good.set_state(v1::MediaCheck::STATE_OK);
+  bad.set_state(v1::MediaCheck::STATE_FAILED);
+  bad.set_reason(v1::MediaCheck::REASON_TOO_LARGE);
+  metrics_->CountMedia(good, 0.3);
+  metrics_->CountMedia(bad, 0.3);
   const std::string text = client_->Get("/metrics")->body;
   EXPECT_THAT(text, HasSubstr("gleaner_clips 1\n"));
   EXPECT_THAT(text, HasSubstr("gleaner_http_requests_total{method=\"POST\",route=\"/gleaner.v1."
                               "CatalogService/ListClips\",status=\"400\"} 1\n"));
-  EXPECT_THAT(text, HasSubstr("gleaner_media_checks_total{result=\"ok\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("gleaner_media_checks_total{reason=\"none\",result=\"ok\"} 1\n"));
+  EXPECT_THAT(text,
+              HasSubstr("gleaner_media_checks_total{reason=\"too-large\",result=\"failed\"} 1\n"));
   std::ofstream(folder_ / "metrics.txt") << text;
   const std::string command = "promtool check metrics < '" + (folder_ / "metrics.txt") + "' 2>&1";
   FILE* tool = ::popen(command.c_str(), "r");
@@ -230,40 +266,26 @@ TEST_F(HttpServiceTest, TheCataloguesOwnTroubleIsLoggedAndNotToldToTheCaller) {
   EXPECT_EQ(Call("GetClip", R"({"id":"0123456789abcdef0123"})")->status, 404);
 }
 
-// What is logged while it lives.
-class Log {
- public:
-  Log() : sink_(std::make_shared<spdlog::sinks::ostream_sink_mt>(text_)) {
-    spdlog::default_logger()->sinks().push_back(sink_);
-  }
-  ~Log() { std::erase(spdlog::default_logger()->sinks(), sink_); }
-  int Count(std::string_view what) const {
-    const std::string text = text_.str();
-    int count = 0;
-    for (size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) {
-      ++count;
-    }
-    return count;
-  }
-
- private:
-  std::ostringstream text_;
-  spdlog::sink_ptr sink_;
-};
+int Count(const LogLines& log, std::string_view what) {
+  const std::string text = log.text();
+  int count = 0;
+  for (size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++count;
+  return count;
+}
 
 TEST_F(HttpServiceTest, StrangersDoNotFillTheLog) {
-  const Log log;
+  const LogLines log;
   Start(kToken);
   for (int i = 0; i < 50; ++i) {
     client_->Post("/login", R"({"token":"guess"})", "application/json");
   }
-  const int logged = log.Count("wrong token");
+  const int logged = Count(log, "wrong token");
   EXPECT_GE(logged, 1);
-  EXPECT_LE(logged, 20) << "once a second";
+  EXPECT_LE(logged, 20);
 }
 
 TEST_F(HttpServiceTest, NotReadyIsLoggedWhenItBeginsAndWhenItEnds) {
-  const Log log;
+  const LogLines log;
   Start();
   Sql catalogue(folder_ / "catalog.db", Sql::Mode::kWrite);
   catalogue.Script("DROP TABLE counter");
@@ -272,12 +294,12 @@ TEST_F(HttpServiceTest, NotReadyIsLoggedWhenItBeginsAndWhenItEnds) {
   while (std::chrono::steady_clock::now() < deadline) {
     EXPECT_EQ(client_->Get("/readyz")->status, 503);
   }
-  EXPECT_EQ(log.Count("not ready: "), 1);
+  EXPECT_EQ(Count(log, "not ready: "), 1);
   catalogue.Script("CREATE TABLE counter (name TEXT PRIMARY KEY, value BIGINT NOT NULL)");
   const auto at_last = std::chrono::steady_clock::now() + std::chrono::seconds(10);
   while (client_->Get("/readyz")->status != 200 && std::chrono::steady_clock::now() < at_last) {
   }
-  EXPECT_EQ(log.Count("ready again"), 1);
+  EXPECT_EQ(Count(log, "ready again"), 1);
 }
 
 TEST_F(HttpServiceTest, AStrangersPathsDoNotBecomeLabels) {

@@ -48,6 +48,10 @@ class ServiceTest : public testing::Test {
     HttpService::Options options;
     options.listen = {host, 0};
     options.token = token;
+    StartWith(options);
+  }
+  void StartWith(HttpService::Options options) {
+    options.listen.port = 0;
     options.web_dir = folder_ / "web";
     options.threads = 4;
     options.free_bytes_floor = floor_;
@@ -55,7 +59,7 @@ class ServiceTest : public testing::Test {
                                    grpc_->InProcessChannel(grpc::ChannelArguments()));
     ASSERT_TRUE(http.ok()) << http.status();
     http_ = *std::move(http);
-    client_ = std::make_unique<httplib::Client>(host, http_->port());
+    client_ = std::make_unique<httplib::Client>(options.listen.host, http_->port());
     client_->set_follow_location(false);
   }
 

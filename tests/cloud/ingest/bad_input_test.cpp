@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "cloud/ingest/manifest_check.h"
+#include "cloud/ingest/request_reader.h"
 #include "common/status.h"
 #include "tests/cloud/ingest/ingest_testing.h"
 
@@ -88,10 +89,15 @@ TEST_F(BadInputTest, RandomBytesNeverDoWorseThanCloseTheStream) {
   EXPECT_TRUE(Connect()->Upload(MakeClip("cart-1", 1)).receipt.has_value());
 }
 
-TEST_F(BadInputTest, AMessageOverFourMegabytesClosesTheStream) {
-  RawStream stream(address_, DeviceCredentials(pki_, pki_.Device("cart-9")));
-  EXPECT_EQ(stream.Send(std::string((4 << 20) + 1, 'x')).error_code(),
-            grpc::StatusCode::RESOURCE_EXHAUSTED);
+TEST_F(BadInputTest, AMessageThatIsTooLongClosesTheStream) {
+  const auto credentials = DeviceCredentials(pki_, pki_.Device("cart-9"));
+  const grpc::Status unread =
+      RawStream(address_, credentials).Send(std::string((4 << 20) + 1, 'x'));
+  EXPECT_EQ(unread.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  const grpc::Status unparsed =
+      RawStream(address_, credentials).Send(std::string(kMaxUploadMessageBytes + 1, '\0'));
+  EXPECT_EQ(unparsed.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(unparsed.error_message(), HasSubstr("524289 bytes"));
 }
 
 TEST_F(BadInputTest, ChunksThatCannotBeCloseTheStream) {
@@ -198,6 +204,13 @@ TEST(ManifestCheck, NamesTheFieldThatBreaksARule) {
       {"video[0].camera", [](M* m) { m->mutable_video(0)->set_camera("A"); }},
       {"video[0].codec", [](M* m) { m->mutable_video(0)->clear_codec(); }},
       {"video[0].width", [](M* m) { m->mutable_video(0)->set_width(0); }},
+      {"video[0].height", [](M* m) { m->mutable_video(0)->set_height(8193); }},
+      {"video[0] has 8192×8192 pixels",
+       [](M* m) {
+         m->mutable_video(0)->set_width(8192);
+         m->mutable_video(0)->set_height(8192);
+       }},
+      {"video[0].rotation_degrees", [](M* m) { m->mutable_video(0)->set_rotation_degrees(45); }},
       {"video[0].height", [](M* m) { m->mutable_video(0)->set_height(1 << 20); }},
       {"time base", [](M* m) { m->mutable_video(0)->set_time_base_denominator(0); }},
       {"video[0].frame_count", [](M* m) { m->mutable_video(0)->set_frame_count(0); }},

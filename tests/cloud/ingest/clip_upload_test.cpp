@@ -44,8 +44,9 @@ class FailsOnce {
       if (!writer.ok()) return writer;
       return std::make_unique<Writer>(*std::move(writer), *this);
     }
-    absl::StatusOr<std::unique_ptr<BlobWriter>> Create(uint64_t size) override {
-      return Wrap(real->Create(size));
+    absl::StatusOr<std::unique_ptr<BlobWriter>> Create(uint64_t size,
+                                                       uint64_t leave_free) override {
+      return Wrap(real->Create(size, leave_free));
     }
     absl::StatusOr<std::unique_ptr<BlobWriter>> Resume(const BlobId& id) override {
       return Wrap(real->Resume(id));
@@ -56,8 +57,14 @@ class FailsOnce {
     absl::StatusOr<Fd> Open(const BlobId& id) override { return real->Open(id); }
     absl::Status Remove(const BlobId& id) override { return real->Remove(id); }
     absl::StatusOr<uint64_t> SizeOf(const BlobId& id) override { return real->SizeOf(id); }
+    absl::StatusOr<std::vector<BlobId>> Retire(const std::vector<BlobId>& ids) override {
+      return real->Retire(ids);
+    }
     absl::StatusOr<uint64_t> Sweep(const NamedBlobs& named, const std::stop_token& stop) override {
       return real->Sweep(named, stop);
+    }
+    absl::StatusOr<std::vector<BlobId>> FindUnnamed(const NamedBlobs& named) override {
+      return real->FindUnnamed(named);
     }
     uint64_t BytesInMemory() const override { return real->BytesInMemory(); }
     absl::StatusOr<uint64_t> FreeBytes() override { return real->FreeBytes(); }

@@ -1,14 +1,13 @@
 // ingest_server FOLDER late|early: ingest alone, plaintext on a free loopback port, which it writes
 // to standard output. `early` acknowledges before anything is durable: a negative control. Runs
 // until it is killed, or dies by itself where GLEANER_CRASH_AT says.
-#include <grpcpp/server.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <string_view>
 
 #include "cloud/ingest/ingest_service.h"
-#include "cloud/ingest/tls.h"
+#include "cloud/rpc/device_server.h"
 #include "common/log.h"
 
 int main(int argc, char** argv) {
@@ -25,16 +24,12 @@ int main(int argc, char** argv) {
   options.trust_metadata = true;
   options.acknowledge_early_for_test = std::string_view(argv[2]) == "early";
   IngestService service(**catalog, **blobs, RealClock(), options);
-  DeviceListenerOptions listener;
-  listener.address = "127.0.0.1:0";
-  listener.plaintext = true;
-  grpc::ServerBuilder builder;
-  int port = 0;
-  AddDeviceListener(builder, listener, *MakeServerCredentials(listener), &port);
-  builder.RegisterService(&service);
-  const auto server = builder.BuildAndStart();
-  if (server == nullptr) return 4;
-  std::printf("%d\n", port);
+  DeviceServerOptions door;
+  door.listen = {"127.0.0.1", 0};
+  door.plaintext = true;
+  const auto server = DeviceServer::Start(door, {&service}, RealClock());
+  if (!server.ok()) return 4;
+  std::printf("%d\n", (*server)->port());
   std::fflush(stdout);
   for (;;) ::pause();
 }

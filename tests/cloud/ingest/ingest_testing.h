@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 #include <grpcpp/create_channel.h>
-#include <grpcpp/server.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -17,7 +16,7 @@
 #include <vector>
 
 #include "cloud/ingest/ingest_service.h"
-#include "cloud/ingest/tls.h"
+#include "cloud/rpc/device_server.h"
 #include "common/clip_key.h"
 #include "common/digest.h"
 #include "common/limits.h"
@@ -262,22 +261,18 @@ class IngestTest : public testing::Test {
     catalog_ = *OpenSqliteCatalog(folder_ / "catalog.db", clock_);
     blobs_ = *OpenFileBlobStore(folder_ / "blobs");
     service_ = std::make_unique<IngestService>(*catalog_, *blobs_, clock_, options_);
-    listener_.address = "127.0.0.1:0";
-    listener_.ca = folder_ / "ca.pem";
-    listener_.certificate = folder_ / "server.pem";
-    listener_.key = folder_ / "server.key";
-    grpc::ServerBuilder builder;
-    int port = 0;
-    AddDeviceListener(builder, listener_, *MakeServerCredentials(listener_), &port);
-    builder.RegisterService(service_.get());
-    server_ = builder.BuildAndStart();
+    door_.listen = {"127.0.0.1", 0};
+    door_.tls.ca = folder_ / "ca.pem";
+    door_.tls.certificate = folder_ / "server.pem";
+    door_.tls.key = folder_ / "server.key";
+    server_ = *DeviceServer::Start(door_, {service_.get()}, clock_);
     // An address, not a name: looking one up leaks a little in c-ares.
-    address_ = fmt::format("127.0.0.1:{}", port);
+    address_ = fmt::format("127.0.0.1:{}", server_->port());
   }
   void Stop() {
     if (server_ == nullptr) return;
     service_->Stop();
-    server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(5));
+    server_->Stop(std::chrono::seconds(5));
     server_.reset();
     service_.reset();
     blobs_.reset();
@@ -302,11 +297,11 @@ class IngestTest : public testing::Test {
   std::map<std::string, std::optional<TestPki::Identity>> identities_;
   FakeClock clock_;
   IngestOptions options_;
-  DeviceListenerOptions listener_;
+  DeviceServerOptions door_;
   std::unique_ptr<Catalog> catalog_;
   std::unique_ptr<BlobStore> blobs_;
   std::unique_ptr<IngestService> service_;
-  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<DeviceServer> server_;
   std::string address_;
 };
 

@@ -1,9 +1,9 @@
 // Who gets in: certificates, names, plaintext, and what the listener says of bad files.
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 
 #include <fstream>
 
-#include "cloud/ingest/tls.h"
 #include "common/status.h"
 #include "tests/cloud/ingest/ingest_testing.h"
 
@@ -37,7 +37,7 @@ TEST_F(TrustTest, NobodyGetsInWithoutACertificateOfTheOwnersAuthority) {
 
 TEST_F(TrustTest, ReplacedFilesTakeEffectWithoutARestart) {
   Stop();
-  listener_.reload_s = 1;
+  door_.tls.reload_s = 1;
   Start();
   TestPki next;
   const auto old_device = pki_.Device("cart-1"), new_device = next.Device("cart-1");
@@ -65,6 +65,29 @@ TEST_F(TrustTest, ACertificateMustNameADevice) {
   }
 }
 
+TEST_F(TrustTest, ACertificateThatCanBeReadInTwoWaysIsRefusedWithWhatIsWrong) {
+  const auto refusal = [&](const std::vector<std::string>& names, const std::string& more = "") {
+    const grpc::Status status = EndOf(DeviceCredentials(pki_, pki_.OddDevice(names, more)));
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAUTHENTICATED);
+    return status.error_message();
+  };
+  EXPECT_THAT(refusal({"cart-1", "cart-2"}), HasSubstr("more than one common name"));
+  EXPECT_THAT(refusal({"cart-1", "cart-1"}), HasSubstr("more than one common name"));
+  EXPECT_THAT(refusal({std::string("cart-1\0.evil", 12)}), HasSubstr("cart-1\\x00.evil"));
+  EXPECT_THAT(refusal({"cart-1\n"}), HasSubstr("cart-1\\n"));
+  EXPECT_THAT(refusal({std::string(64, 'a')}), HasSubstr("1 to 63"));
+  EXPECT_THAT(refusal({std::string(5000, 'a')}), HasSubstr("1 to 63"));
+  EXPECT_THAT(refusal({""}), HasSubstr("1 to 63"));
+  EXPECT_THAT(refusal({}, "DNS:cart-1"), HasSubstr("no common name"));
+}
+
+TEST_F(TrustTest, AlternativeNamesGiveNoOtherName) {
+  const auto identity = pki_.OddDevice({"cart-1"}, "DNS:cart-2,DNS:cart-3");
+  TestDevice device(address_, DeviceCredentials(pki_, identity));
+  EXPECT_TRUE(device.Upload(MakeClip("cart-2", 1)).refused);
+  EXPECT_TRUE(device.Upload(MakeClip("cart-1", 1)).receipt.has_value());
+}
+
 TEST_F(TrustTest, OverTlsTheMetadataIsNotBelieved) {
   TestDevice device(address_, DeviceCredentials(pki_, pki_.Device("cart-1")), "cart-2");
   EXPECT_TRUE(device.Upload(MakeClip("cart-2", 1)).refused);
@@ -74,7 +97,7 @@ TEST_F(TrustTest, OverTlsTheMetadataIsNotBelieved) {
 TEST_F(TrustTest, OverPlaintextTheMetadataNamesTheDevice) {
   Stop();
   options_.trust_metadata = true;
-  listener_.plaintext = true;
+  door_.plaintext = true;
   Start();
   TestDevice device(address_, grpc::InsecureChannelCredentials(), "cart-3");
   EXPECT_TRUE(device.Upload(MakeClip("cart-3", 1)).receipt.has_value());
@@ -83,37 +106,42 @@ TEST_F(TrustTest, OverPlaintextTheMetadataNamesTheDevice) {
 }
 
 TEST_F(TrustTest, APortHasOneServer) {
-  DeviceListenerOptions second = listener_;
-  second.address = "127.0.0.1" + address_.substr(address_.find(':'));
-  grpc::ServerBuilder builder;
-  int port = -1;
-  AddDeviceListener(builder, second, *MakeServerCredentials(second), &port);
+  DeviceServerOptions second = door_;
+  second.listen.port = server_->port();
   IngestService service(*catalog_, *blobs_, clock_, options_);
-  builder.RegisterService(&service);
-  auto server = builder.BuildAndStart();
-  EXPECT_TRUE(server == nullptr || port == 0);
+  const auto server = DeviceServer::Start(second, {&service}, clock_);
+  EXPECT_THAT(std::string(Message(server.status())), HasSubstr("in use"));
 }
 
 TEST_F(TrustTest, BadFilesAreNamedWithWhatIsWrong) {
-  const auto error = [&](const DeviceListenerOptions& options) {
-    const auto credentials = MakeServerCredentials(options);
+  const auto error = [&](const TlsFiles& files) {
+    const auto credentials = MakeTlsCredentials(files);
     EXPECT_FALSE(credentials.ok());
     return std::string(Message(credentials.status()));
   };
   std::ofstream(folder_ / "empty.pem") << "nothing";
-  DeviceListenerOptions options = listener_;
+  ASSERT_EQ(::chmod((folder_ / "empty.pem").c_str(), 0600), 0);
+  TlsFiles options = door_.tls;
   options.ca = folder_ / "missing.pem";
   EXPECT_THAT(error(options), HasSubstr("missing.pem"));
-  options = listener_;
+  options = door_.tls;
   options.ca = folder_ / "empty.pem";
-  EXPECT_THAT(error(options), HasSubstr("empty.pem holds no certificate"));
-  options = listener_;
+  EXPECT_THAT(error(options), HasSubstr("empty.pem: holds no PEM certificate"));
+  options = door_.tls;
   options.key = folder_ / "empty.pem";
-  EXPECT_THAT(error(options), HasSubstr("empty.pem holds no private key"));
+  EXPECT_THAT(error(options), HasSubstr("empty.pem: holds no PEM private key"));
   pki_.Write(folder_.path(), "other", pki_.Device("other"));
-  options = listener_;
+  options = door_.tls;
   options.key = folder_ / "other.key";
-  EXPECT_THAT(error(options), HasSubstr("other.key is not the key of"));
+  EXPECT_THAT(error(options), HasSubstr("other.key: is not the key of"));
+  for (const mode_t mode : {0644, 0604, 0602, 0660}) {
+    ASSERT_EQ(::chmod(door_.tls.key.c_str(), mode), 0);
+    EXPECT_THAT(error(door_.tls), HasSubstr("server.key")) << mode;
+    EXPECT_THAT(error(door_.tls), HasSubstr("chmod")) << mode;
+  }
+  // A service's own group may read what root has put there.
+  ASSERT_EQ(::chmod(door_.tls.key.c_str(), 0640), 0);
+  EXPECT_TRUE(MakeTlsCredentials(door_.tls).ok());
 }
 
 }  // namespace

@@ -364,8 +364,9 @@ TEST_F(IngestTest, ABlobWhoseBytesAPowerCutTookIsSentAgain) {
   const SentClip clip = MakeClip("cart-1", 1);
   Connect()->Upload(clip, 2);
   const BlobId blob = (*catalog_->FindUpload("cart-1", clip.key()))->blobs[kVideo];
-  ASSERT_TRUE(blobs_->Remove(blob).ok());
-  Restart();
+  Stop();
+  ASSERT_TRUE((*OpenFileBlobStore(folder_ / "blobs"))->Remove(blob).ok());
+  Start();
   auto device = Connect();
   EXPECT_THAT(Offsets(device->Ask(OfferOf(clip)).grant()), ElementsAre(20'000, 0));
   EXPECT_TRUE(device->Upload(clip).receipt.has_value());

@@ -113,8 +113,10 @@ TEST_F(WindowTest, IsSentAgainFromALowerOffsetThanWasToldWhenAPowerCutTookTheRes
   device->Send(ChunkOf(clip, lease, kVideo, 2 * kBlockBytes));
   EXPECT_EQ(device->Read()->progress().durable_offset(), 20'000u);
   EXPECT_EQ(device->Read()->progress().durable_offset(), 3 * kBlockBytes);
-  ASSERT_TRUE(blobs_->Remove((*catalog_->FindUpload("cart-1", clip.key()))->blobs[kVideo]).ok());
-  Restart();
+  const BlobId blob = (*catalog_->FindUpload("cart-1", clip.key()))->blobs[kVideo];
+  Stop();
+  ASSERT_TRUE((*OpenFileBlobStore(folder_ / "blobs"))->Remove(blob).ok());
+  Start();
   device = Connect();
   EXPECT_THAT(Granted(*device, clip), ElementsAre(20'000, 0));
   EXPECT_TRUE(device->UploadAtOnce(clip).receipt.has_value());

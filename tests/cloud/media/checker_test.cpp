@@ -38,7 +38,7 @@ class CheckerTest : public testing::Test {
     options.program = program;
     options.workers = workers;
     options.cpu_ns = 20 * kNanosPerSecond;
-    options.on_checked = [this](bool, double) {
+    options.on_checked = [this](const v1::MediaCheck&, double) {
       std::lock_guard lock(mutex_);
       ++checked_;
       changed_.notify_all();
@@ -57,8 +57,9 @@ class CheckerTest : public testing::Test {
         << checked_ << " clips checked";
   }
 
-  std::string AddClip(uint64_t sequence, const std::string& video) {
-    TestClip clip = MakeTestClip({.sequence = sequence, .preview = false});
+  std::string AddClip(uint64_t sequence, const std::string& video,
+                      const std::string& device = "cart-1") {
+    TestClip clip = MakeTestClip({.device = device, .sequence = sequence, .preview = false});
     *clip.manifest.mutable_video(0) = track_;
     v1::ClipObject* object = clip.manifest.mutable_objects(0);
     object->set_size_bytes(video.size());
@@ -70,7 +71,7 @@ class CheckerTest : public testing::Test {
     clip.upload.manifest = clip.manifest.SerializeAsString();
     clip.upload.manifest_sha256 = Sha256::Of(clip.upload.manifest);
     EXPECT_TRUE(CommitTestClip(*catalog_, clip).ok());
-    return ClipId("cart-1", clip.upload.key);
+    return ClipId(device, clip.upload.key);
   }
   v1::MediaCheck MediaOf(const std::string& id) {
     return catalog_->GetClip(id).value().summary().media();
@@ -122,6 +123,25 @@ TEST_F(CheckerTest, AnUndecodableClipIsFailedWithAReasonAndStays) {
   EXPECT_TRUE(catalog_->FindObject(id, v1::ClipObject::KIND_VIDEO, 0).ok());
 }
 
+TEST_F(CheckerTest, ADeviceHearsOfItsCamerasDamageForAnHour) {
+  // One frame's bytes are gone, in the middle of the file.
+  std::string damaged = video_;
+  const size_t at = damaged.size() / 2;
+  damaged.replace(at, 200, 200, '\xff');
+  const std::string id = AddClip(1, damaged);
+  Start();
+  WaitFor(1);
+  ASSERT_EQ(MediaOf(id).reason(), v1::MediaCheck::REASON_DAMAGED_FRAMES) << MediaOf(id).problem();
+  const int64_t now_ns = clock_.WallNs();
+  const auto notices = catalog_->CameraNotices("cart-1", now_ns).value();
+  ASSERT_EQ(notices.size(), 1u);
+  EXPECT_EQ(notices[0].camera(), track_.camera());
+  EXPECT_EQ(notices[0].count(), MediaOf(id).damaged_frames());
+  EXPECT_THAT(notices[0].text(), HasSubstr("damaged pictures"));
+  EXPECT_TRUE(catalog_->CameraNotices("cart-2", now_ns).value().empty());
+  EXPECT_TRUE(catalog_->CameraNotices("cart-1", now_ns + 3601 * kNanosPerSecond).value().empty());
+}
+
 TEST_F(CheckerTest, AClipThatKillsItsWorkerIsTriedOnce) {
   for (uint64_t i = 1; i <= 3; ++i) AddClip(i, video_);
   const std::string tries = folder_ / "tries";
@@ -131,7 +151,7 @@ TEST_F(CheckerTest, AClipThatKillsItsWorkerIsTriedOnce) {
   WaitFor(4);
   Stop();
   EXPECT_EQ(ReadFile(tries, 1000).value(), "try\ntry\ntry\ntry\n");
-  EXPECT_TRUE(catalog_->PendingMedia(10).value().empty());
+  EXPECT_TRUE(catalog_->PendingMedia("cart-1", 10).value().empty());
 }
 
 TEST_F(CheckerTest, TroubleThatIsNotTheClipsIsTriedAgainUntilItPasses) {
@@ -172,6 +192,7 @@ TEST_F(CheckerTest, AMissingVideoIsAFailedClip) {
   Start();
   WaitFor(1);
   EXPECT_THAT(MediaOf(id).problem(), HasSubstr("missing"));
+  EXPECT_EQ(MediaOf(id).reason(), v1::MediaCheck::REASON_UNREADABLE);
 }
 
 TEST_F(CheckerTest, AStopLeavesTheClipForTheNextStart) {
@@ -186,6 +207,17 @@ TEST_F(CheckerTest, AStopLeavesTheClipForTheNextStart) {
   EXPECT_EQ(MediaOf(id).state(), v1::MediaCheck::STATE_OK);
 }
 
+// One worker, and the clips of one device arrived first: the other's needn't wait for all of them.
+TEST_F(CheckerTest, ADeviceWithManyClipsDoesNotHoldUpAnother) {
+  for (uint64_t i = 1; i <= 10; ++i) AddClip(i, std::string(i, 'x'), "cart-1");
+  for (uint64_t i = 1; i <= 2; ++i) AddClip(i, std::string(20 + i, 'x'), "cart-2");
+  const std::string sizes = folder_ / "sizes";
+  Start(Impostor("stat -Lc %s /proc/self/fd/0 >> " + sizes + "; exit 3"), 1);
+  WaitFor(12);
+  Stop();
+  EXPECT_EQ(ReadFile(sizes, 1000).value(), "1\n21\n2\n22\n3\n4\n5\n6\n7\n8\n9\n10\n");
+}
+
 TEST_F(CheckerTest, WorksThroughMoreThanOnePageOfClips) {
   for (uint64_t i = 1; i <= 80; ++i) AddClip(i, "tiny");
   const std::string tries = folder_ / "tries";
@@ -194,7 +226,7 @@ TEST_F(CheckerTest, WorksThroughMoreThanOnePageOfClips) {
   Stop();
   // Each of them once, though the pages are read while clips are being worked on.
   EXPECT_EQ(ReadFile(tries, 1000).value().size(), 80 * std::string("x\n").size());
-  EXPECT_TRUE(catalog_->PendingMedia(10).value().empty());
+  EXPECT_TRUE(catalog_->PendingMedia("cart-1", 10).value().empty());
 }
 
 }  // namespace

@@ -36,6 +36,18 @@ v1::MediaCheck Verdict(v1::MediaCheck::State state, uint32_t frames, uint32_t th
   verdict.set_decoded_frames(frames);
   verdict.set_thumbnails(thumbnails);
   verdict.set_problem(problem);
+  if (state == v1::MediaCheck::STATE_FAILED) {
+    verdict.set_reason(v1::MediaCheck::REASON_UNDECODABLE);
+  }
+  return verdict;
+}
+
+// A verdict with a reason and damaged frames.
+v1::MediaCheck Verdict(v1::MediaCheck::State state, v1::MediaCheck::Reason reason, uint32_t damaged,
+                       uint32_t thumbnails = 0) {
+  v1::MediaCheck verdict = Verdict(state, 50, thumbnails, "for people");
+  verdict.set_reason(reason);
+  verdict.set_damaged_frames(damaged);
   return verdict;
 }
 
@@ -57,19 +69,36 @@ TEST(WorkerAnswer, TakesAProperOne) {
       Parse(Frame(FrameKind::kThumbnail, Jpeg(160, 120)) + Frame(Verdict(kOk, 50, 1)));
   ASSERT_TRUE(answer.ok()) << answer.status();
   EXPECT_EQ(answer->thumbnails.size(), 1u);
-  EXPECT_TRUE(Parse(Frame(Verdict(kFailed, 20, 0, "frame 20 does not decode"))).ok());
+  EXPECT_TRUE(Parse(Frame(Verdict(kFailed, 20, 0, "no frame decodes"))).ok());
+  const std::string thumbnail = Frame(FrameKind::kThumbnail, Jpeg(160, 120));
+  EXPECT_TRUE(Parse(thumbnail + Frame(Verdict(kOk, 9, 1))).ok()) << "too costly to decode whole";
+  const auto damaged =
+      Parse(thumbnail + Frame(Verdict(kOk, v1::MediaCheck::REASON_DAMAGED_FRAMES, 3, 1)));
+  ASSERT_TRUE(damaged.ok()) << damaged.status();
+  EXPECT_EQ(damaged->verdict.reason(), v1::MediaCheck::REASON_DAMAGED_FRAMES);
+  EXPECT_EQ(damaged->verdict.damaged_frames(), 3u);
+  const auto failed =
+      Parse(thumbnail + Frame(Verdict(kFailed, v1::MediaCheck::REASON_DAMAGED_FRAMES, 40, 1)));
+  ASSERT_TRUE(failed.ok()) << "thumbnails of what decodes: " << failed.status();
+  EXPECT_EQ(failed->thumbnails.size(), 1u);
 }
 
 TEST(WorkerAnswer, RefusesWhatContradictsTheQuestion) {
   const std::string thumbnail = Frame(FrameKind::kThumbnail, Jpeg(160, 120));
   for (const std::string& lie : {
-           thumbnail + Frame(Verdict(kOk, 49, 1)),              // not every frame
+           thumbnail + Frame(Verdict(kOk, 0, 1)),               // no frame
            thumbnail + Frame(Verdict(kOk, 51, 1)),              // more than there are
            thumbnail + Frame(Verdict(kOk, 50, 2)),              // another number of thumbnails
            Frame(Verdict(kOk, 50, 0)),                          // no thumbnails
            thumbnail + thumbnail + Frame(Verdict(kOk, 50, 2)),  // too many
            thumbnail + Frame(Verdict(kOk, 50, 1, "but")),       // good, but
-           Frame(Verdict(kFailed, 3, 0)),                       // no reason
+           Frame(Verdict(kFailed, 3, 0)),                       // no problem
+           Frame(Verdict(kFailed, v1::MediaCheck::REASON_UNSPECIFIED, 0)),
+           Frame(Verdict(kFailed, v1::MediaCheck::REASON_WORKER_DIED, 0)),  // not its to say
+           Frame(Verdict(kFailed, static_cast<v1::MediaCheck::Reason>(99), 0)),
+           Frame(Verdict(kFailed, v1::MediaCheck::REASON_DAMAGED_FRAMES, 51)),
+           thumbnail + Frame(Verdict(kOk, v1::MediaCheck::REASON_TIMES, 0, 1)),
+           thumbnail + Frame(Verdict(kOk, v1::MediaCheck::REASON_DAMAGED_FRAMES, 0, 1)),
            Frame(Verdict(v1::MediaCheck::STATE_PENDING, 0, 0)),
            Frame(Verdict(v1::MediaCheck::STATE_UNSPECIFIED, 0, 0)),
            thumbnail,

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <random>
+#include <set>
 
 #include "clip_file.h"
 #include "cloud/media/worker_process.h"
@@ -15,6 +16,7 @@
 #include "common/file.h"
 #include "common/status.h"
 #include "tests/cloud/store/catalog_testing.h"
+#include "tests/data/film.h"
 
 namespace gleaner::cloud::media {
 namespace {
@@ -40,6 +42,12 @@ class WorkerTest : public testing::Test {
   void ExpectFailed(const WorkerAnswer& answer, const testing::Matcher<std::string>& problem) {
     EXPECT_EQ(answer.verdict.state(), v1::MediaCheck::STATE_FAILED);
     EXPECT_THAT(answer.verdict.problem(), problem);
+    EXPECT_NE(answer.verdict.reason(), v1::MediaCheck::REASON_UNSPECIFIED);
+  }
+  void ExpectFailed(const WorkerAnswer& answer, const testing::Matcher<std::string>& problem,
+                    v1::MediaCheck::Reason reason) {
+    ExpectFailed(answer, problem);
+    EXPECT_EQ(answer.verdict.reason(), reason) << answer.verdict.problem();
   }
 
   // A program that does as `script` says, in the worker's place.
@@ -48,6 +56,27 @@ class WorkerTest : public testing::Test {
     std::ofstream(path) << "#!/bin/bash\n" << script << "\n";
     ::chmod(path.c_str(), 0755);
     return path;
+  }
+
+  // Writes over the middle of these packets of a file, which decoders then stumble over.
+  void Damage(const std::string& path, const std::set<size_t>& frames) {
+    std::vector<std::pair<int64_t, int>> places;
+    AVFormatContext* format = nullptr;
+    ASSERT_EQ(avformat_open_input(&format, path.c_str(), nullptr, nullptr), 0);
+    AVPacket* packet = av_packet_alloc();
+    for (size_t n = 0; av_read_frame(format, packet) >= 0; ++n) {
+      if (frames.contains(n)) places.emplace_back(packet->pos, packet->size);
+      av_packet_unref(packet);
+    }
+    av_packet_free(&packet);
+    avformat_close_input(&format);
+    ASSERT_EQ(places.size(), frames.size());
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    for (const auto& [at, size] : places) {
+      // Behind the length and the first bytes of the slice's header.
+      file.seekp(at + std::min(12, size / 2));
+      file << std::string(static_cast<size_t>(size - std::min(12, size / 2)), '\xff');
+    }
   }
 
   // Two seconds of the hand and the bottle, as a device would send it.
@@ -129,18 +158,20 @@ TEST_F(WorkerTest, FindsEachWayInWhichAManifestCanLie) {
                  track.set_frame_count(track.frame_count() + 1);
                  track.add_pts_delta(1000);
                }),
-               HasSubstr("the manifest says"));
+               HasSubstr("the manifest says"), v1::MediaCheck::REASON_FRAME_COUNT);
   ExpectFailed(check([](auto& track) {
                  track.set_frame_count(track.frame_count() - 1);
                  track.mutable_pts_delta()->RemoveLast();
                }),
-               HasSubstr("more than the"));
+               HasSubstr("more than the"), v1::MediaCheck::REASON_FRAME_COUNT);
   ExpectFailed(check([](auto& track) { track.set_pts_delta(5, track.pts_delta(5) + 1); }),
-               HasSubstr("frame 6 is shown at tick"));
-  ExpectFailed(check([](auto& track) { track.set_codec("hevc"); }), HasSubstr("the video is h264"));
-  ExpectFailed(check([](auto& track) { track.set_width(320); }), HasSubstr("640"));
+               HasSubstr("frame 6 is shown at tick"), v1::MediaCheck::REASON_TIMES);
+  ExpectFailed(check([](auto& track) { track.set_codec("hevc"); }), HasSubstr("the video is h264"),
+               v1::MediaCheck::REASON_MISMATCH);
+  ExpectFailed(check([](auto& track) { track.set_width(320); }), HasSubstr("640"),
+               v1::MediaCheck::REASON_MISMATCH);
   ExpectFailed(check([](auto& track) { track.set_time_base_denominator(90'000); }),
-               HasSubstr("ticks"));
+               HasSubstr("ticks"), v1::MediaCheck::REASON_MISMATCH);
 }
 
 TEST_F(WorkerTest, RefusesAVideoThatDoesNotStartAtAKeyframe) {
@@ -150,7 +181,8 @@ TEST_F(WorkerTest, RefusesAVideoThatDoesNotStartAtAKeyframe) {
   MakeVideo("cup.mp4",
             std::string("-c copy -t 2 -copyinkf -bsf:v noise=drop='eq(n\\,0)' ") + kFragmented,
             path);
-  ExpectFailed(Check(path, TrackOf(path)), HasSubstr("does not start at a keyframe"));
+  ExpectFailed(Check(path, TrackOf(path)), HasSubstr("does not start at a keyframe"),
+               v1::MediaCheck::REASON_MISMATCH);
 }
 
 TEST_F(WorkerTest, FindsACutOffFile) {
@@ -164,13 +196,121 @@ TEST_F(WorkerTest, FindsACutOffFile) {
   }
 }
 
-TEST_F(WorkerTest, FindsFlippedBitsInTheVideo) {
+TEST_F(WorkerTest, OneDamagedFrameOfManyLeavesAGoodClip) {
+  const std::string path = Path("long.mp4");
+  MakeFilm({.seconds = 30,
+            .encoder = std::string("-c:v libx264 -preset veryfast -g 20 -bf 0 ") + kFragmented},
+           path);
+  const v1::VideoTrack track = TrackOf(path);
+  ASSERT_EQ(track.frame_count(), 300u);
+  Damage(path, {150});
+  const WorkerAnswer answer = Check(path, track);
+  EXPECT_EQ(answer.verdict.state(), v1::MediaCheck::STATE_OK) << answer.verdict.problem();
+  EXPECT_EQ(answer.verdict.reason(), v1::MediaCheck::REASON_DAMAGED_FRAMES);
+  EXPECT_EQ(answer.verdict.damaged_frames(), 1u);
+  EXPECT_EQ(answer.verdict.problem(), "1 of 300 frames is damaged");
+  EXPECT_GE(answer.verdict.decoded_frames(), 299u) << "it went on behind it";
+  EXPECT_EQ(answer.thumbnails.size(), 12u);
+}
+
+TEST_F(WorkerTest, DamageInEveryFifthFrameFailsTheClipWithThumbnails) {
+  const std::string path = Path("long.mp4");
+  MakeFilm({.seconds = 10,
+            .encoder = std::string("-c:v libx264 -preset veryfast -g 20 -bf 0 ") + kFragmented},
+           path);
+  const v1::VideoTrack track = TrackOf(path);
+  std::set<size_t> frames;
+  for (size_t n = 3; n < 100; n += 5) frames.insert(n);
+  Damage(path, frames);
+  const WorkerAnswer answer = Check(path, track);
+  ExpectFailed(answer, HasSubstr("of 100 frames are damaged"));
+  EXPECT_EQ(answer.verdict.reason(), v1::MediaCheck::REASON_DAMAGED_FRAMES);
+  EXPECT_GE(answer.verdict.damaged_frames(), 20u);
+  EXPECT_EQ(answer.thumbnails.size(), 12u);
+}
+
+TEST_F(WorkerTest, WhereNoFrameDecodesItSaysSo) {
   const v1::VideoTrack track = TrackOf(Good());
-  std::fstream file(Good(), std::ios::in | std::ios::out | std::ios::binary);
-  file.seekp(30'000);
-  file << std::string(4000, '\x5a');
-  file.close();
-  ExpectFailed(Check(Good(), track), testing::Not(testing::IsEmpty()));
+  std::set<size_t> all;
+  for (size_t n = 0; n < track.frame_count(); ++n) all.insert(n);
+  Damage(Good(), all);
+  const WorkerAnswer answer = Check(Good(), track);
+  ExpectFailed(answer, HasSubstr("no frame decodes"));
+  EXPECT_EQ(answer.verdict.reason(), v1::MediaCheck::REASON_UNDECODABLE);
+  EXPECT_EQ(answer.verdict.decoded_frames(), 0u);
+  EXPECT_THAT(answer.thumbnails, testing::IsEmpty());
+}
+
+TEST_F(WorkerTest, LargePicturesOfPanoramaCamerasAreDecoded) {
+  for (const char* size : {"4000x3000", "7680x2160"}) {
+    const std::string path = Path("large.mp4");
+    MakeFilm({.seconds = 1,
+              .rate = 3,
+              .size = size,
+              .encoder = std::string("-c:v libx264 -preset ultrafast ") + kFragmented},
+             path);
+    const WorkerAnswer answer = Check(path, TrackOf(path), 2);
+    EXPECT_EQ(answer.verdict.state(), v1::MediaCheck::STATE_OK)
+        << size << ": " << answer.verdict.problem();
+    EXPECT_EQ(answer.verdict.decoded_frames(), 3u);
+    EXPECT_EQ(answer.thumbnails.size(), 2u);
+  }
+}
+
+// Its times are checked to the end all the same.
+TEST_F(WorkerTest, AVideoThatCostsTooMuchIsLookedAtKeyframeByKeyframe) {
+  const std::string path = Path("costly.mp4");
+  MakeFilm({.seconds = 20,
+            .size = "2560x1440",
+            .encoder = std::string("-c:v libx264 -preset ultrafast -g 10 ") + kFragmented},
+           path);
+  v1::VideoTrack track = TrackOf(path);
+  const WorkerAnswer answer = Check(path, track, 12, kWorker, kNanosPerSecond);
+  EXPECT_EQ(answer.verdict.state(), v1::MediaCheck::STATE_OK) << answer.verdict.problem();
+  EXPECT_EQ(answer.verdict.reason(), v1::MediaCheck::REASON_UNSPECIFIED);
+  EXPECT_LT(answer.verdict.decoded_frames(), track.frame_count());
+  EXPECT_GT(answer.verdict.decoded_frames(), 0u);
+  EXPECT_EQ(answer.thumbnails.size(), 12u);
+  const int last = track.pts_delta_size() - 1;
+  track.set_pts_delta(last, track.pts_delta(last) + 1);
+  EXPECT_EQ(Check(path, track, 12, kWorker, kNanosPerSecond).verdict.reason(),
+            v1::MediaCheck::REASON_TIMES);
+}
+
+TEST_F(WorkerTest, ThumbnailsAreUpright) {
+  // Red above, blue below; turned by the file, red is where the turn takes it.
+  const std::string source = Path("two.mp4");
+  RunFfmpeg(
+      fmt::format("-f lavfi -i color=red:s=64x48:d=1:r=5 -f lavfi -i color=blue:s=64x48:d=1:r=5 "
+                  "-filter_complex vstack -pix_fmt yuv420p -c:v libx264 '{}'",
+                  source));
+  for (const int degrees : {90, 180, 270}) {
+    const std::string path = Path("turned.mp4");
+    // FFmpeg 5.1 counts the other way round.
+    RunFfmpeg(fmt::format("-i '{}' -c copy -metadata:s:v rotate={} {} '{}'", source, 360 - degrees,
+                          kFragmented, path));
+    v1::VideoTrack track = TrackOf(path);
+    ExpectFailed(Check(path, track, 1), HasSubstr("the file is turned by"));
+    track.set_rotation_degrees(static_cast<uint32_t>(degrees));
+    const WorkerAnswer answer = Check(path, track, 1);
+    ASSERT_EQ(answer.verdict.state(), v1::MediaCheck::STATE_OK) << answer.verdict.problem();
+    const std::string jpeg = Path("thumbnail.jpg");
+    std::ofstream(jpeg, std::ios::binary) << answer.thumbnails.at(0);
+    // Where red lies: the halves of the picture, by their average.
+    const auto redness = [&](const char* crop) {
+      RunFfmpeg(
+          fmt::format("-i '{}' -vf crop={},scale=1:1:flags=area,format=rgb24 -f rawvideo '{}'",
+                      jpeg, crop, Path("pixel")));
+      std::ifstream in(Path("pixel"), std::ios::binary);
+      const int red = in.get();
+      in.get();
+      return red - in.get();
+    };
+    const char* red_half = degrees == 90    ? "iw/2:ih:iw/2:0"
+                           : degrees == 180 ? "iw:ih/2:0:ih/2"
+                                            : "iw/2:ih:0:0";
+    EXPECT_GT(redness(red_half), 150) << degrees;
+  }
 }
 
 TEST_F(WorkerTest, SurvivesGarbageOfManyKinds) {
@@ -204,7 +344,7 @@ TEST_F(WorkerTest, RefusesOtherContainersAndStreams) {
       fmt::format("ffmpeg -nostdin -v error -y -i '{0}' -map 0:v -map 0:v -c copy -t 1 {1} '{2}'",
                   Footage("cup.mp4"), kFragmented, two);
   ASSERT_EQ(std::system(command.c_str()), 0);
-  ExpectFailed(Check(two, track), HasSubstr("2 streams"));
+  ExpectFailed(Check(two, track), HasSubstr("2 streams"), v1::MediaCheck::REASON_MISMATCH);
   // A codec that FFmpeg knows and a clip may not have.
   const std::string vp9 = Path("vp9.mp4");
   MakeVideo("tree.avi", std::string("-t 0.2 -c:v libvpx-vp9 -cpu-used 8 ") + kFragmented, vp9);
@@ -219,7 +359,8 @@ TEST_F(WorkerTest, ADecoderBombIsRefusedByItsSize) {
       kFragmented, path);
   ASSERT_EQ(std::system(command.c_str()), 0);
   ASSERT_LT(std::filesystem::file_size(path), 1'000'000u);
-  ExpectFailed(Check(path, TrackOf(path)), testing::Not(testing::IsEmpty()));
+  ExpectFailed(Check(path, TrackOf(path)), HasSubstr("8000x8000 is larger"),
+               v1::MediaCheck::REASON_TOO_LARGE);
 }
 
 TEST_F(WorkerTest, AWorkerThatHangsIsKilledInTime) {
@@ -235,25 +376,35 @@ TEST_F(WorkerTest, AWorkerThatHangsIsKilledInTime) {
 
 TEST_F(WorkerTest, AWorkerThatCrashesMakesAFailedClip) {
   const v1::VideoTrack track = TrackOf(Good());
-  ExpectFailed(Check(Good(), track, 1, Impostor("kill -SEGV $$")), HasSubstr("SIGSEGV"));
-  ExpectFailed(Check(Good(), track, 1, Impostor("kill -SYS $$")), HasSubstr("sandbox forbids"));
+  ExpectFailed(Check(Good(), track, 1, Impostor("kill -SEGV $$")), HasSubstr("SIGSEGV"),
+               v1::MediaCheck::REASON_WORKER_DIED);
+  ExpectFailed(Check(Good(), track, 1, Impostor("kill -SYS $$")), HasSubstr("sandbox forbids"),
+               v1::MediaCheck::REASON_WORKER_DIED);
   ExpectFailed(
       Check(Good(), track, 1, Impostor("ulimit -t 1; while :; do :; done"), kNanosPerSecond),
-      HasSubstr("more CPU time"));
-  ExpectFailed(Check(Good(), track, 1, Impostor("exit 3")), HasSubstr("exit status 3"));
+      HasSubstr("more CPU time"), v1::MediaCheck::REASON_TOO_LARGE);
+  ExpectFailed(Check(Good(), track, 1, Impostor("exit 3")), HasSubstr("exit status 3"),
+               v1::MediaCheck::REASON_WORKER_DIED);
 }
 
 TEST_F(WorkerTest, AWorkerThatIsKilledFromOutsideIsNoVerdict) {
   const auto video = OpenFile(Good(), O_RDONLY);
-  for (const char* signal : {"TERM", "INT", "KILL"}) {
-    const auto answer = RunWorker(Impostor(fmt::format("kill -{} $$", signal)), video->get(),
-                                  TrackOf(Good()), 1, 10 * kNanosPerSecond, {});
-    EXPECT_TRUE(absl::IsAborted(answer.status())) << signal << ": " << answer.status();
-  }
+  const auto answer = RunWorker(Impostor("kill -KILL $$"), video->get(), TrackOf(Good()), 1,
+                                10 * kNanosPerSecond, {});
+  EXPECT_TRUE(absl::IsAborted(answer.status())) << answer.status();
+}
+
+// A service manager sends it to every process of the service, a terminal to the whole group.
+TEST_F(WorkerTest, WhatAsksTheServerToEndEndsNoWorker) {
+  const std::string program =
+      Impostor("for signal in TERM INT HUP QUIT; do kill -$signal $$ -$$; done\nexec " + kWorker);
+  const WorkerAnswer answer = Check(Good(), TrackOf(Good()), 1, program);
+  EXPECT_EQ(answer.verdict.state(), v1::MediaCheck::STATE_OK) << answer.verdict.problem();
 }
 
 TEST_F(WorkerTest, AWorkerThatTalksWithoutEndIsStopped) {
-  ExpectFailed(Check(Good(), TrackOf(Good()), 1, Impostor("yes")), HasSubstr("it has no end"));
+  ExpectFailed(Check(Good(), TrackOf(Good()), 1, Impostor("yes")), HasSubstr("it has no end"),
+               v1::MediaCheck::REASON_WORKER_DIED);
 }
 
 TEST_F(WorkerTest, GetsNothingButTheVideoAndTheRequest) {

@@ -17,7 +17,8 @@ constexpr int64_t kNow = 1'795'334'400 * kNanosPerSecond;  // 2026-11-22T08:00:0
 TEST(Filter, ReadsEveryKey) {
   const auto filter = ParseFilter(
       "device:cart-1,cart-2 site:\"\" -trigger:motion camera:front codec:h264 "
-      "after:2026-11-22T08:00:00Z before:2h media:ok,failed id:0123456789abcdef0123",
+      "after:2026-11-22T08:00:00Z before:2h media:ok,failed,damaged-frames,worker-died "
+      "id:0123456789abcdef0123",
       kNow);
   ASSERT_TRUE(filter.ok()) << filter.status();
   const auto& terms = filter->terms;
@@ -30,7 +31,8 @@ TEST(Filter, ReadsEveryKey) {
   EXPECT_TRUE(terms[2].negated);
   EXPECT_EQ(terms[5].unix_ns, kNow);
   EXPECT_EQ(terms[6].unix_ns, kNow - 7200 * kNanosPerSecond);
-  EXPECT_EQ(terms[7].values, (std::vector<std::string>{"ok", "failed"}));
+  EXPECT_EQ(terms[7].values,
+            (std::vector<std::string>{"ok", "failed", "damaged-frames", "worker-died"}));
 }
 
 TEST(Filter, AnEmptyOrBlankTextMatchesEverything) {
@@ -60,7 +62,7 @@ TEST(Filter, SaysTheColumnAndWhatWouldBeRight) {
       {"device:a,", 10, "expected a value after \",\""},
       {"device:\"a", 10, "never closed"},
       {"device:\"a\"b", 11, "space between terms"},
-      {"device:Cart", 8, "a-z"},
+      {"device:Cart", 8, "write \"cart\""},
       {"device:a,B", 10, "a-z"},
       {"- device:a", 2, "expected a key"},
       {":a", 1, "expected a key"},
@@ -69,8 +71,10 @@ TEST(Filter, SaysTheColumnAndWhatWouldBeRight) {
       {"after:1969-01-01", 7, "is not a time"},
       {"before:2400-01-01", 8, "is not a time"},
       {"after:1h,2h", 10, "takes one time"},
-      {"media:good", 7, "ok, failed or pending"},
+      {"media:good", 7, "ok, failed, pending, damaged-frames"},
       {"id:xyz", 4, "20 hex digits"},
+      {"id:0123456789abcdef01234", 4, "20 hex digits"},
+      {"id:\"\"", 5, "20 hex digits"},
       {"codec:h.264", 7, "codec"},
       {"device:a' or 1=1", 13, "expected \":\""},
       {"device:a\nsite:b", 8, "a-z"},

@@ -232,11 +232,6 @@ TEST_F(BlobStoreTest, AResumedBlobHasItsRoomAlsoWhereItWasRemoved) {
   EXPECT_EQ(Read(id), bytes);
 }
 
-TEST_F(BlobStoreTest, BlobsOfAnOlderLayoutAreNotMistakenForNone) {
-  std::filesystem::create_directories(folder_ / "old/00");
-  EXPECT_TRUE(absl::IsFailedPrecondition(OpenFileBlobStore(folder_ / "old").status()));
-}
-
 TEST_F(BlobStoreTest, ACopyForAWorkerLeavesTheRoomThatIsToBeKept) {
   const BlobId id = Make("mine");
   store_ = *OpenFileBlobStore(folder_ / "blobs",
@@ -397,6 +392,95 @@ TEST_F(BlobStoreTest, SweepsNothingForACatalogueThatKnowsNoneOfItOrFails) {
   EXPECT_TRUE(absl::IsUnavailable(store_->Sweep(failing).status()));
   EXPECT_EQ(Read(a), "a");
   EXPECT_EQ(Read(b), "b");
+}
+
+TEST_F(BlobStoreTest, WhatHasAWriterIsNotRemoved) {
+  auto writer = *store_->Create(6);
+  const BlobId id = writer->id();
+  ASSERT_TRUE(Write(*writer, 0, "writer").ok());
+  EXPECT_TRUE(absl::IsFailedPrecondition(store_->Remove(id)));
+  const BlobId beside = Make("beside");
+  EXPECT_EQ(*store_->Retire({id, beside}), std::vector<BlobId>{beside});
+  ASSERT_TRUE(writer->Sync().ok());
+  EXPECT_EQ(Read(id), "writer");
+  writer.reset();
+  EXPECT_EQ(*store_->Retire({id}), std::vector<BlobId>{id});
+  EXPECT_TRUE(absl::IsNotFound(store_->Open(id).status()));
+}
+
+TEST_F(BlobStoreTest, NothingThatWasNamedIsRemovedWhileABackupIsMade) {
+  const BlobId named = Make("named"), rubbish = Make("rubbish");
+  Open();
+  {
+    const auto held = HoldRemovals(folder_ / "blobs");
+    ASSERT_TRUE(held.ok()) << held.status();
+    EXPECT_TRUE(absl::IsUnavailable(store_->Sweep(Naming({named})).status()));
+    EXPECT_TRUE(absl::IsUnavailable(store_->Retire({rubbish}).status()));
+    EXPECT_EQ(Read(rubbish), "rubbish");
+    const BlobId never_named = Make("never named");
+    EXPECT_TRUE(store_->Remove(never_named).ok());
+  }
+  EXPECT_TRUE(store_->Sweep(Naming({named})).ok());
+  EXPECT_TRUE(absl::IsNotFound(store_->Open(rubbish).status()));
+}
+
+TEST_F(BlobStoreTest, FindsWhatNothingNamesByPlacesOfTheirOwn) {
+  const std::string bytes(3 * kDisk, 'u');
+  const BlobId before = Make("before");
+  Make(bytes);
+  const BlobId after = Make("after");
+  const BlobId alone = Make(std::string(kSegmentBytes, 'a'));
+  const BlobId reserved = (*store_->Create(20'000))->id();
+  Open();
+  const auto found = *store_->FindUnnamed(Naming({before, after}));
+  ASSERT_EQ(found.size(), 2u);
+  const std::set<BlobId> ids(found.begin(), found.end());
+  EXPECT_TRUE(ids.contains(alone));
+  for (const BlobId& id : found) {
+    EXPECT_EQ(Read(id), id == alone ? std::string(kSegmentBytes, 'a') : bytes) << id;
+    EXPECT_NE(id, reserved) << "room is nobody's";
+  }
+  EXPECT_TRUE(store_->FindUnnamed(Naming({before, after, found[0], found[1]}))->empty());
+}
+
+// Eight threads find that there is room for one more, and each makes one.
+TEST_F(BlobStoreTest, HoweverManyAskAtOnceWhatIsToStayFreeStaysFree) {
+  constexpr uint64_t kDiskBytes = 10 << 20, kFloor = 3 << 20;
+  const std::string blobs = folder_ / "blobs";
+  const auto free = [&] {
+    uint64_t used = 0;
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(blobs, error)) {
+      struct stat info {};
+      if (::stat(entry.path().c_str(), &info) == 0) used += uint64_t{512} * info.st_blocks;
+    }
+    std::this_thread::yield();
+    return kDiskBytes - std::min(kDiskBytes, used);
+  };
+  for (const uint64_t size : {uint64_t{100'000}, kSegmentBytes / 2, 3 * kSegmentBytes / 2}) {
+    store_ = *OpenFileBlobStore(blobs, {.segment_bytes = kSegmentBytes, .free_bytes = free});
+    std::atomic<int> made{0}, refused{0};
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < 8; ++t) {
+      threads.emplace_back([&] {
+        for (int i = 0; i < 20; ++i) {
+          const auto writer = store_->Create(size, kFloor);
+          if (writer.ok()) {
+            ++made;
+          } else {
+            EXPECT_TRUE(absl::IsResourceExhausted(writer.status())) << writer.status();
+            ++refused;
+          }
+        }
+      });
+    }
+    threads.clear();
+    EXPECT_GT(made, 0);
+    EXPECT_GT(refused, 0);
+    EXPECT_GE(free(), kFloor) << size;
+    store_.reset();
+    std::filesystem::remove_all(blobs);
+  }
 }
 
 TEST_F(BlobStoreTest, ManyWritersShareSyncsAndEachHasItsOwnBytes) {

@@ -4,7 +4,9 @@
 #include <random>
 #include <set>
 
+#include "cloud/store/ledger_gaps.h"
 #include "tests/cloud/store/catalog_testing.h"
+#include "tests/cloud/store/sql_steps.h"
 
 namespace gleaner::cloud {
 namespace {
@@ -18,6 +20,34 @@ struct TestReport {
   uint8_t boot = 1;
 };
 
+v1::ReportLedgerRequest ToProto(const TestReport& report) {
+  v1::ReportLedgerRequest request;
+  v1::BootLedger* boot = request.add_boots();
+  boot->set_boot_id(std::string(AsBytes(TestBoot(report.boot))));
+  boot->set_last_sequence(report.last);
+  for (const auto& [first, last] : report.pending) {
+    v1::SequenceRange* range = boot->add_pending();
+    range->set_first(first);
+    range->set_last(last);
+  }
+  for (const auto& [sequence, state] : report.tombstones) {
+    v1::Tombstone* tombstone = boot->add_tombstones();
+    tombstone->mutable_key()->set_boot_id(boot->boot_id());
+    tombstone->mutable_key()->set_sequence(sequence);
+    tombstone->set_state(state);
+    tombstone->set_reason("because");
+    tombstone->set_rule("motion");
+  }
+  return request;
+}
+
+// `gaps` of them, between numbers that are pending.
+TestReport EveryOther(uint64_t gaps, uint8_t boot) {
+  TestReport report{.last = 2 * gaps, .boot = boot};
+  for (uint64_t i = 1; i <= gaps; ++i) report.pending.emplace_back(2 * i, 2 * i);
+  return report;
+}
+
 class LedgerTest : public testing::Test {
  protected:
   LedgerTest() : catalog_(*OpenSqliteCatalog(folder_ / "catalog.db", clock_)) {
@@ -25,25 +55,8 @@ class LedgerTest : public testing::Test {
   }
 
   v1::ReportLedgerResponse Report(const TestReport& report) {
-    v1::ReportLedgerRequest request;
-    v1::BootLedger* boot = request.add_boots();
-    boot->set_boot_id(std::string(AsBytes(TestBoot(report.boot))));
-    boot->set_last_sequence(report.last);
-    for (const auto& [first, last] : report.pending) {
-      v1::SequenceRange* range = boot->add_pending();
-      range->set_first(first);
-      range->set_last(last);
-    }
-    for (const auto& [sequence, state] : report.tombstones) {
-      v1::Tombstone* tombstone = boot->add_tombstones();
-      tombstone->mutable_key()->set_boot_id(boot->boot_id());
-      tombstone->mutable_key()->set_sequence(sequence);
-      tombstone->set_state(state);
-      tombstone->set_reason("because");
-      tombstone->set_rule("motion");
-    }
     v1::ReportLedgerResponse response;
-    EXPECT_TRUE(catalog_->ReportLedger("cart-1", request, &response).ok());
+    EXPECT_TRUE(catalog_->ReportLedger("cart-1", ToProto(report), &response).ok());
     return response;
   }
   void Commit(uint64_t sequence, uint8_t boot = 1) {
@@ -251,13 +264,114 @@ TEST_F(LedgerTest, AgreesWithPlainSetsOverRandomHistories) {
 }
 
 TEST_F(LedgerTest, WhatADeviceClaimsToHaveLostBreaksNoList) {
-  for (uint8_t boot = 1; boot <= 9; ++boot) Report({.last = 1ull << 60, .boot = boot});
+  for (uint8_t boot = 1; boot <= 9; ++boot) Report({.last = kMaxSequence, .boot = boot});
   const auto devices = catalog_->ListDevices(kNow);
   ASSERT_TRUE(devices.ok()) << devices.status();
-  EXPECT_EQ(devices->devices(0).ledger().gaps(), 9ull << 60);
+  EXPECT_EQ(devices->devices(0).ledger().gaps(), 9 * kMaxSequence);
   const auto summary = catalog_->GetSummary(kNow);
   ASSERT_TRUE(summary.ok()) << summary.status();
-  EXPECT_EQ(summary->ledger_gaps(), 9ull << 60);
+  EXPECT_EQ(summary->ledger_gaps(), 9 * kMaxSequence);
+}
+
+TEST_F(LedgerTest, GapsBeyondWhatIsKeptOfADeviceAreTheSameAlarm) {
+  const auto report = [&](const std::function<TestReport(uint8_t boot)>& of) {
+    v1::ReportLedgerRequest request;
+    for (uint8_t boot = 1; boot <= 8; ++boot) request.MergeFrom(ToProto(of(boot)));
+    v1::ReportLedgerResponse response;
+    ASSERT_TRUE(catalog_->ReportLedger("cart-1", request, &response).ok());
+    EXPECT_LE(response.gaps_size(), 1024);
+  };
+  const auto every_other = [](uint8_t boot) { return EveryOther(1024, boot); };
+  report(every_other);
+  EXPECT_EQ(Ledger().gaps(), kMaxGapRanges);
+  // Of what is kept, each that arrives is one less, and makes room for one that wasn't kept.
+  for (uint64_t sequence = 1; sequence <= 5; sequence += 2) Commit(sequence, 1);
+  EXPECT_EQ(Ledger().gaps(), kMaxGapRanges - 3);
+  report(every_other);
+  EXPECT_EQ(Ledger().gaps(), kMaxGapRanges);
+  EXPECT_EQ(catalog_->GetSummary(kNow)->ledger_gaps(), kMaxGapRanges);
+  report([](uint8_t boot) {
+    return TestReport{.last = 2048, .pending = {{1, 2048}}, .boot = boot};
+  });
+  EXPECT_EQ(Ledger().gaps(), 0u);
+  EXPECT_EQ(catalog_->GetSummary(kNow)->ledger_gaps(), 0u);
+}
+
+TEST_F(LedgerTest, NumbersThatEndInTooManyPiecesAreRefusedUntilSomeAreWhole) {
+  const auto report = [&](uint64_t first, uint64_t step) {
+    v1::ReportLedgerRequest request;
+    v1::BootLedger* boot = request.add_boots();
+    boot->set_boot_id(std::string(AsBytes(TestBoot(1))));
+    boot->set_last_sequence(1 << 20);
+    for (uint64_t i = 0; i < 16'384; ++i) {
+      v1::Tombstone* tombstone = boot->add_tombstones();
+      tombstone->mutable_key()->set_boot_id(boot->boot_id());
+      tombstone->mutable_key()->set_sequence(first + step * i);
+      tombstone->set_state(v1::Tombstone::STATE_FAILED);
+    }
+    v1::ReportLedgerResponse response;
+    return catalog_->ReportLedger("cart-1", request, &response);
+  };
+  for (uint64_t i = 0; i < 4; ++i) ASSERT_TRUE(report(1 + i * 32'768, 2).ok());
+  const absl::Status refused = report(1 + 4 * 32'768, 2);
+  EXPECT_TRUE(absl::IsResourceExhausted(refused)) << refused;
+  EXPECT_EQ(Ledger().failed(), 65'536u);
+  // Clips are always taken, and what they join makes room.
+  Commit(2);
+  EXPECT_TRUE(report(1 + 4 * 32'768, 2).ok());
+}
+
+// What one device has lost costs nobody who looks at the fleet.
+TEST(LedgerCost, ListsAndTheSummaryTakeAsManyStepsHoweverMuchADeviceHasLost) {
+  const SqlSteps steps;
+  TemporaryFolder folder;
+  FakeClock clock;
+  auto catalog = *OpenSqliteCatalog(folder / "catalog.db", clock);
+  for (const char* device : {"cart-1", "cart-2"}) {
+    ASSERT_TRUE(catalog->RecordHello(device, {}, kNow).ok());
+  }
+  const auto report = [&](const TestReport& what) {
+    v1::ReportLedgerResponse response;
+    ASSERT_TRUE(catalog->ReportLedger("cart-1", ToProto(what), &response).ok());
+  };
+  report({.last = 1});
+  const std::vector<std::function<void()>> asked = {
+      [&] { ASSERT_TRUE(catalog->GetSummary(kNow).ok()); },
+      [&] { ASSERT_TRUE(catalog->ListDevices(kNow).ok()); },
+      [&] { ASSERT_TRUE(catalog->GetDevice("cart-1", kNow).ok()); },
+      [&] { ASSERT_TRUE(catalog->CountDevices(kNow).ok()); }};
+  std::vector<uint64_t> before;
+  for (const auto& one : asked) before.push_back(SqlSteps::Of(one));
+  for (uint8_t boot = 1; boot <= 64; ++boot) report(EveryOther(1024, boot));
+  for (size_t i = 0; i < asked.size(); ++i) {
+    EXPECT_GT(before[i], 0u);
+    EXPECT_LE(SqlSteps::Of(asked[i]), before[i] + before[i] / 4) << i;
+  }
+}
+
+// The first report that names none of a device's boots judges them, the next ones don't again.
+TEST(LedgerCost, AReportPaysForWhatItSaysAndNotForEveryBootThatWas) {
+  const SqlSteps steps;
+  TemporaryFolder folder;
+  FakeClock clock;
+  auto catalog = *OpenSqliteCatalog(folder / "catalog.db", clock);
+  const auto report = [&](const TestReport& what) {
+    v1::ReportLedgerResponse response;
+    ASSERT_TRUE(catalog->ReportLedger("cart-1", ToProto(what), &response).ok());
+  };
+  const TestReport small{.last = 2, .pending = {{2, 2}}, .boot = 255};
+  report(small);
+  const uint64_t alone = SqlSteps::Of([&] { report(small); });
+  for (uint8_t boot = 1; boot <= 200; ++boot) report(EveryOther(16, boot));
+  report(small);
+  // The 200 × 16 gaps are listed, up to 1,024 of them, and each boot's row is counted.
+  EXPECT_LE(SqlSteps::Of([&] { report(small); }), alone + 1024 * 20 + 200 * 10);
+  // A clip of a closed boot opens it again.
+  ASSERT_TRUE(CommitTestClip(*catalog, MakeTestClip({.boot = 7, .sequence = 40})).ok());
+  v1::ReportLedgerResponse response;
+  ASSERT_TRUE(catalog->ReportLedger("cart-1", ToProto(small), &response).ok());
+  ASSERT_TRUE(catalog->RecordHello("cart-1", {}, kNow).ok());
+  EXPECT_EQ(catalog->GetDevice("cart-1", kNow)->ledger().gaps(), 1u + 200 * 32 + 7);
 }
 
 TEST_F(LedgerTest, ADeviceHas4096BootsAndNoMore) {

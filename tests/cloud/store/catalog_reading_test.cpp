@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
@@ -91,6 +93,48 @@ TEST_F(ReadingTest, EachKeyOfTheFilterFindsWhatItNames) {
   EXPECT_EQ(List("device:cart-1").total(), 1u);
 }
 
+TEST_F(ReadingTest, MediaIsFoundByItsReasonAndOldChecksByTheirState) {
+  const auto record = [&](uint64_t sequence, v1::MediaCheck::State state,
+                          v1::MediaCheck::Reason reason) {
+    Commit({.sequence = sequence});
+    v1::MediaCheck check;
+    check.set_state(state);
+    check.set_reason(reason);
+    ASSERT_TRUE(catalog_->RecordMedia(ClipId("cart-1", {TestBoot(1), sequence}), check, {}).ok());
+  };
+  record(1, v1::MediaCheck::STATE_OK, v1::MediaCheck::REASON_UNSPECIFIED);
+  record(2, v1::MediaCheck::STATE_OK, v1::MediaCheck::REASON_DAMAGED_FRAMES);
+  record(3, v1::MediaCheck::STATE_FAILED, v1::MediaCheck::REASON_DAMAGED_FRAMES);
+  record(4, v1::MediaCheck::STATE_FAILED, v1::MediaCheck::REASON_UNDECODABLE);
+  record(5, v1::MediaCheck::STATE_FAILED, v1::MediaCheck::REASON_UNSPECIFIED);
+  Commit({.sequence = 6});
+  EXPECT_EQ(Sequences("media:ok"), (Numbers{1, 2}));
+  EXPECT_EQ(Sequences("media:failed"), (Numbers{3, 4, 5}))
+      << "the last of before there were reasons";
+  EXPECT_EQ(Sequences("media:pending"), (Numbers{6}));
+  EXPECT_EQ(Sequences("media:damaged-frames"), (Numbers{2, 3}));
+  EXPECT_EQ(Sequences("media:undecodable,pending"), (Numbers{4, 6}));
+  EXPECT_EQ(Sequences("-media:damaged-frames media:failed"), (Numbers{4, 5}));
+}
+
+TEST_F(ReadingTest, AnIdIsFoundByHowItBegins) {
+  std::vector<std::string> ids;
+  for (uint64_t i = 1; i <= 40; ++i) {
+    Commit({.sequence = i});
+    ids.push_back(ClipId("cart-1", {TestBoot(1), i}));
+  }
+  for (const size_t digits : {1, 2, 5, 19, 20}) {
+    const std::string begin = ids[7].substr(0, digits);
+    Numbers all, others;
+    for (uint64_t i = 1; i <= 40; ++i) {
+      (ids[i - 1].starts_with(begin) ? all : others).insert(i);
+    }
+    EXPECT_EQ(Sequences("id:" + begin), all) << begin;
+    EXPECT_EQ(Sequences("-id:" + begin), others) << begin;
+  }
+  EXPECT_EQ(Sequences(fmt::format("id:{},{}", ids[3], ids[30].substr(0, 12))), (Numbers{4, 31}));
+}
+
 TEST_F(ReadingTest, PagesGoBackInTimeWithoutHolesWhileClipsArrive) {
   for (uint64_t i = 1; i <= 25; ++i) Commit({.sequence = i});
   std::vector<uint64_t> seen;
@@ -182,7 +226,7 @@ TEST_F(ReadingTest, ADeviceIsOnlineDegradedOrOffline) {
   camera->set_problem("no route to host");
   ASSERT_TRUE(catalog_->RecordHeartbeat("cart-1", heartbeat, later).ok());
   EXPECT_EQ(device(later).state(), v1::Device::STATE_DEGRADED);
-  EXPECT_EQ(device(later).problem(), "camera front is reconnecting: no route to host");
+  EXPECT_EQ(device(later).problem(), "camera front: reconnecting: no route to host");
   EXPECT_EQ(catalog_->GetSummary(later)->devices_online(), 1u);
   EXPECT_EQ(catalog_->GetSummary(later + 91 * kNanosPerSecond)->devices_online(), 0u);
   EXPECT_EQ(catalog_->GetSummary(later)->devices(), 1u);
@@ -193,6 +237,60 @@ TEST_F(ReadingTest, ADeviceIsOnlineDegradedOrOffline) {
   EXPECT_EQ(counts.online, 1u);
   EXPECT_EQ(counts.degraded, 1u);
   EXPECT_EQ(counts.offline, 1u);
+}
+
+TEST_F(ReadingTest, SaysEachFaultOfADeviceOnce) {
+  ASSERT_TRUE(catalog_->RecordHello("cart-1", {}, kNow).ok());
+  const auto problems = [&](const v1::HeartbeatRequest& heartbeat) {
+    EXPECT_TRUE(catalog_->RecordHeartbeat("cart-1", heartbeat, kNow).ok());
+    std::vector<std::string> lines;
+    const v1::ListDevicesResponse devices = *catalog_->ListDevices(kNow);
+    for (const v1::Problem& problem : devices.devices(0).problems()) {
+      lines.push_back(problem.part() + "|" + problem.text());
+    }
+    return lines;
+  };
+  v1::HeartbeatRequest heartbeat;
+  const auto camera = [&](const char* name, v1::CameraHealth::State state, const char* problem) {
+    v1::CameraHealth* health = heartbeat.add_cameras();
+    health->set_name(name);
+    health->set_state(state);
+    health->set_problem(problem);
+  };
+  camera("front", v1::CameraHealth::STATE_STREAMING, "");
+  EXPECT_THAT(problems(heartbeat), testing::IsEmpty());
+  camera("back", v1::CameraHealth::STATE_STREAMING, "3 damaged frames were left out");
+  camera("left", v1::CameraHealth::STATE_RECONNECTING, "no route to host");
+  camera("right", v1::CameraHealth::STATE_ENDED, "");
+  heartbeat.set_problem("the disk is full");
+  v1::Problem* spool = heartbeat.add_problems();
+  spool->set_part("spool");
+  spool->set_text("the disk is full");
+  EXPECT_THAT(
+      problems(heartbeat),
+      testing::ElementsAre("spool|the disk is full", "camera back|3 damaged frames were left out",
+                           "camera left|reconnecting: no route to host", "camera right|ended"));
+  EXPECT_EQ(catalog_->ListDevices(kNow)->devices(0).problem(),
+            "spool: the disk is full; camera back: 3 damaged frames were left out; camera left: "
+            "reconnecting: no route to host; camera right: ended");
+}
+
+// It had one sentence for all of its faults, and took that of a camera where it knew none graver.
+TEST_F(ReadingTest, SaysEachFaultOfAnOlderDeviceOnce) {
+  v1::HeartbeatRequest heartbeat;
+  v1::CameraHealth* left = heartbeat.add_cameras();
+  left->set_name("left");
+  left->set_state(v1::CameraHealth::STATE_RECONNECTING);
+  left->set_problem("no route to host");
+  const auto problem = [&](const char* said) {
+    heartbeat.set_problem(said);
+    EXPECT_TRUE(catalog_->RecordHeartbeat("cart-1", heartbeat, kNow).ok());
+    return catalog_->ListDevices(kNow)->devices(0).problem();
+  };
+  EXPECT_EQ(problem("camera left: no route to host"),
+            "camera left: reconnecting: no route to host");
+  EXPECT_EQ(problem("the disk is full"),
+            "camera left: reconnecting: no route to host; the disk is full");
 }
 
 // 100,000 clips: a page, also deep in the list and through a filter, takes milliseconds. The bound
@@ -232,7 +330,8 @@ TEST_F(ReadingTest, PagesStayFastInALargeCatalogue) {
   EXPECT_LT(best_of_three("device:cart-7", ""), std::chrono::milliseconds(20));
   EXPECT_LT(best_of_three("site:store-3 media:ok", "50000"), std::chrono::milliseconds(30));
   // What a thousandth of the clips have.
-  for (const char* filter : {"camera:rear", "codec:hevc,mpeg4", "media:failed"}) {
+  for (const char* filter :
+       {"camera:rear", "codec:hevc,mpeg4", "media:failed", "id:000000000000000186"}) {
     EXPECT_LT(best_of_three(filter, ""), std::chrono::milliseconds(8)) << filter;
   }
   // What nearly all have; 10,000 are counted for the first page.

@@ -203,26 +203,30 @@ TEST_F(CatalogTest, MediaIsPendingUntilItIsRecordedAndMayBeRecordedAgain) {
   const TestClip clip = MakeTestClip({});
   ASSERT_TRUE(CommitTestClip(*catalog_, clip).ok());
   ASSERT_TRUE(CommitTestClip(*catalog_, MakeTestClip({.sequence = 2})).ok());
-  const auto jobs = *catalog_->PendingMedia(10);
+  const auto jobs = *catalog_->PendingMedia("cart-1", 10);
   ASSERT_EQ(jobs.size(), 2u);
   const std::string id = ClipId("cart-1", clip.upload.key);
   EXPECT_EQ(jobs[0].clip_id, id);
   EXPECT_EQ(jobs[0].videos, (std::vector<BlobId>{clip.upload.blobs[1]}));
   EXPECT_EQ(jobs[0].manifest, clip.upload.manifest);
-  EXPECT_EQ(catalog_->PendingMedia(1)->size(), 1u);
+  EXPECT_EQ(catalog_->PendingMedia("cart-1", 1)->size(), 1u);
 
   v1::MediaCheck check;
   check.set_state(v1::MediaCheck::STATE_FAILED);
   check.set_problem("119 frames, the manifest says 120");
   check.set_decoded_frames(119);
+  check.set_reason(v1::MediaCheck::REASON_FRAME_COUNT);
+  check.set_damaged_frames(3);
   const std::vector<BlobId> first = {BlobId(32, '1'), BlobId(32, '2')};
   ASSERT_TRUE(catalog_->RecordMedia(id, check, first).ok());
-  EXPECT_EQ(catalog_->PendingMedia(10)->size(), 1u);
+  EXPECT_EQ(catalog_->PendingMedia("cart-1", 10)->size(), 1u);
   EXPECT_EQ(*catalog_->FindThumbnail(id, 1), first[1]);
   EXPECT_THAT(*catalog_->FindBlobs("1"), ElementsAre(first[0]));
   EXPECT_EQ(catalog_->GetSummary(kNow)->media_failed(), 1u);
   EXPECT_EQ(catalog_->GetClip(id)->summary().media().problem(), check.problem());
   EXPECT_EQ(catalog_->GetClip(id)->summary().media().thumbnails(), 2u);
+  EXPECT_EQ(catalog_->GetClip(id)->summary().media().reason(), v1::MediaCheck::REASON_FRAME_COUNT);
+  EXPECT_EQ(catalog_->GetClip(id)->summary().media().damaged_frames(), 3u);
 
   check.set_state(v1::MediaCheck::STATE_OK);
   check.clear_problem();
@@ -234,13 +238,33 @@ TEST_F(CatalogTest, MediaIsPendingUntilItIsRecordedAndMayBeRecordedAgain) {
 }
 
 TEST_F(CatalogTest, TellsEveryListenerOfEachClip) {
-  int first = 0, second = 0;
-  catalog_->OnClip([&] { ++first; });
-  catalog_->OnClip([&] { ++second; });
+  std::vector<std::string> first, second;
+  catalog_->OnClip([&](const std::string& device) { first.push_back(device); });
+  catalog_->OnClip([&](const std::string& device) { second.push_back(device); });
   Commit({.sequence = 1});
-  Commit({.sequence = 2});
-  EXPECT_EQ(first, 2);
-  EXPECT_EQ(second, 2);
+  Commit({.device = "cart-2", .sequence = 2});
+  EXPECT_THAT(first, ElementsAre("cart-1", "cart-2"));
+  EXPECT_EQ(second, first);
+}
+
+TEST_F(CatalogTest, DevicesWithClipsThatNobodyHasLookedAtAreFoundWithoutALookAtEachClip) {
+  EXPECT_THAT(*catalog_->DevicesWithPendingMedia(), IsEmpty());
+  for (uint64_t i = 1; i <= 3; ++i) {
+    Commit({.device = "cart-2", .sequence = i});
+    Commit({.device = "cart-1", .sequence = i});
+    Commit({.device = "gate-1", .sequence = i});
+  }
+  v1::MediaCheck check;
+  check.set_state(v1::MediaCheck::STATE_OK);
+  for (uint64_t i = 1; i <= 3; ++i) {
+    ASSERT_TRUE(catalog_->RecordMedia(ClipId("cart-2", {TestBoot(1), i}), check, {}).ok());
+  }
+  EXPECT_THAT(*catalog_->DevicesWithPendingMedia(), ElementsAre("cart-1", "gate-1"));
+  const auto jobs = *catalog_->PendingMedia("gate-1", 2);
+  ASSERT_EQ(jobs.size(), 2u);
+  EXPECT_EQ(jobs[0].device, "gate-1");
+  EXPECT_EQ(jobs[0].clip_id, ClipId("gate-1", {TestBoot(1), 1}));
+  EXPECT_THAT(*catalog_->PendingMedia("cart-2", 2), IsEmpty());
 }
 
 TEST_F(CatalogTest, ManyThreadsShareTransactionsAndAllAreDurable) {

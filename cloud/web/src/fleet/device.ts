@@ -95,9 +95,9 @@ export function dropped(device: Device): bigint {
   return ledger ? ledger.evicted + ledger.expired + ledger.suppressed + ledger.failed : 0n;
 }
 
+/** Each fault once, in a line. */
 export function problems(device: Device): string[] {
-  const all = [device.problem, device.heartbeat?.problem ?? ''];
-  return all.filter((text, i) => text !== '' && !all.slice(0, i).some((earlier) => earlier.includes(text)));
+  return device.problems.map(({ part, text }) => (part ? `${part}: ${text}` : text));
 }
 
 type Sortable = string | number | bigint;

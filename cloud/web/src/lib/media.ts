@@ -6,13 +6,18 @@
 
 import type { VideoTrack } from '../gen/gleaner/v1/clip_pb.js';
 
-type Timing = Pick<VideoTrack, 'timeBaseNumerator' | 'timeBaseDenominator' | 'firstPts' | 'ptsDelta' | 'firstFrameMonotonicNs'>;
+type Timing = Pick<
+  VideoTrack,
+  'timeBaseNumerator' | 'timeBaseDenominator' | 'firstPts' | 'ptsDelta' | 'firstFrameMonotonicNs' | 'leadInTicks'
+>;
 
 export interface TrackTimes {
   /** Clip time of the first frame. */
   startS: number;
   /** File time of the first frame. */
   firstPtsS: number;
+  /** For so long before the first frame the file has packets that show nothing yet: the player begins there. */
+  leadInS: number;
   /** Of each frame, from the first one, ascending. */
   frameS: Float64Array;
 }
@@ -34,6 +39,7 @@ export function trackTimes(track: Timing, deliveredStartNs: bigint): TrackTimes 
   return {
     startS: Number(track.firstFrameMonotonicNs - deliveredStartNs) / 1e9,
     firstPtsS: Number(track.firstPts) * tickS,
+    leadInS: track.leadInTicks * tickS,
     frameS,
   };
 }
@@ -50,8 +56,12 @@ export interface Seen {
  * The player's time of the first frame: the file's own first PTS, or 0 in a player that counts from there, or somewhere
  * else altogether.
  */
-export function mediaStart({ firstPtsS, frameS }: Pick<TrackTimes, 'firstPtsS' | 'frameS'>, seen: Seen): number {
-  const lengthS = frameS[frameS.length - 1];
+export function mediaStart(times: Pick<TrackTimes, 'firstPtsS' | 'leadInS' | 'frameS'>, seen: Seen): number {
+  return fileStart(times.firstPtsS - times.leadInS, times.leadInS + times.frameS[times.frameS.length - 1], seen) + times.leadInS;
+}
+
+/** The player's time of the file's first packet. */
+function fileStart(firstPtsS: number, lengthS: number, seen: Seen): number {
   const begins = Math.max(seen.currentTime, seen.bufferedStart);
   const near = (a: number, b: number) => Math.abs(a - b) <= 0.5;
   if (near(begins, firstPtsS) && Math.abs(begins - firstPtsS) <= begins) return firstPtsS;
@@ -88,6 +98,11 @@ const MIME: Record<string, string> = {
   av1: 'video/mp4; codecs="av01.0.08M.08"',
   vp9: 'video/mp4; codecs="vp09.00.41.08"',
 };
+
+/** Width by height of a picture as it is shown. */
+export function shape(track: Pick<VideoTrack, 'width' | 'height' | 'rotationDegrees'>): [number, number] {
+  return track.rotationDegrees % 180 === 0 ? [track.width, track.height] : [track.height, track.width];
+}
 
 export function canPlay(codec: string, ask: (mime: string) => string): boolean {
   const mime = MIME[codec];

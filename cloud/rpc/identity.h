@@ -9,9 +9,10 @@
 
 namespace gleaner::cloud {
 
-// The CN of the peer's verified certificate, which must be one name of 1 to 63 of [a-z0-9-]. Over
+// The name in the peer's verified certificate (see DeviceNameIn). Over
 // plaintext, where the server allows that at all (`trust_metadata`: loopback only, see tls.h), the
-// name is taken from the call's metadata `x-gleaner-device`. UNAUTHENTICATED otherwise.
+// name is taken from the call's metadata `x-gleaner-device`. UNAUTHENTICATED otherwise, with
+// what is wrong with the certificate.
 absl::StatusOr<std::string> DeviceName(const grpc::ServerContextBase& context, bool trust_metadata);
 
 }  // namespace gleaner::cloud

@@ -1,4 +1,4 @@
-#include "cloud/http/listen_address.h"
+#include "cloud/net/listen_address.h"
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
@@ -14,31 +14,44 @@
 namespace gleaner::cloud {
 namespace {
 
-constexpr int kBacklog = 128;
+// As many as the system allows: after a restart a whole fleet comes at once.
+constexpr int kBacklog = SOMAXCONN;
 
-// The address as the kernel takes it, or 0 bytes if `host` is no literal address.
-socklen_t Fill(const ListenAddress& address, sockaddr_storage* storage) {
+}  // namespace
+
+socklen_t ListenAddress::Fill(sockaddr_storage* storage) const {
   std::memset(storage, 0, sizeof(*storage));
   auto* v4 = reinterpret_cast<sockaddr_in*>(storage);
-  if (inet_pton(AF_INET, address.host.c_str(), &v4->sin_addr) == 1) {
+  if (inet_pton(AF_INET, host.c_str(), &v4->sin_addr) == 1) {
     v4->sin_family = AF_INET;
-    v4->sin_port = htons(address.port);
+    v4->sin_port = htons(port);
     return sizeof(*v4);
   }
   auto* v6 = reinterpret_cast<sockaddr_in6*>(storage);
-  if (inet_pton(AF_INET6, address.host.c_str(), &v6->sin6_addr) == 1) {
+  if (inet_pton(AF_INET6, host.c_str(), &v6->sin6_addr) == 1) {
     v6->sin6_family = AF_INET6;
-    v6->sin6_port = htons(address.port);
+    v6->sin6_port = htons(port);
     return sizeof(*v6);
   }
   return 0;
 }
 
-}  // namespace
+std::vector<ListenAddress> ListenAddress::Reachable() const {
+  sockaddr_storage storage;
+  if (Fill(&storage) == 0) return {};
+  if (storage.ss_family == AF_INET) {
+    const bool any = reinterpret_cast<sockaddr_in*>(&storage)->sin_addr.s_addr == INADDR_ANY;
+    return {any ? ListenAddress{"127.0.0.1", port} : *this};
+  }
+  if (!IN6_IS_ADDR_UNSPECIFIED(&reinterpret_cast<sockaddr_in6*>(&storage)->sin6_addr)) {
+    return {*this};
+  }
+  return {{"::1", port}, {"127.0.0.1", port}};
+}
 
 bool ListenAddress::IsLoopback() const {
   sockaddr_storage storage;
-  if (Fill(*this, &storage) == 0) return false;
+  if (Fill(&storage) == 0) return false;
   if (storage.ss_family == AF_INET) {
     return ntohl(reinterpret_cast<sockaddr_in*>(&storage)->sin_addr.s_addr) >> 24 == 127;
   }
@@ -72,13 +85,13 @@ absl::StatusOr<ListenAddress> ParseListenAddress(std::string_view text) {
   }
   address.host = host == "localhost" ? "127.0.0.1" : std::string(host);
   sockaddr_storage storage;
-  if (Fill(address, &storage) == 0) return wrong("it needs a literal IP address or localhost");
+  if (address.Fill(&storage) == 0) return wrong("it needs a literal IP address or localhost");
   return address;
 }
 
 absl::StatusOr<Fd> ListenOn(const ListenAddress& address, uint16_t* port) {
   sockaddr_storage storage;
-  socklen_t size = Fill(address, &storage);
+  socklen_t size = address.Fill(&storage);
   Fd socket(::socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket.valid()) return ErrnoStatus(errno, "socket");
   // A restarted server must not wait for the old connections' TIME_WAIT to end.

@@ -1,9 +1,12 @@
 // "127.0.0.1:8080", "[::1]:8080", "localhost:8080": where a server listens.
 #pragma once
 
+#include <sys/socket.h>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/file.h"
@@ -16,6 +19,11 @@ struct ListenAddress {
 
   // Only this machine can reach it.
   bool IsLoopback() const;
+  // As the kernel takes it; returns how many bytes that is, 0 if `host` is no literal address.
+  socklen_t Fill(sockaddr_storage* storage) const;
+  // Where a program on this machine reaches who listens here, the likeliest first: itself, or
+  // loopback for the address that stands for all.
+  std::vector<ListenAddress> Reachable() const;
   // As gRPC and URLs write it: "127.0.0.1:8080", "[::1]:8080".
   std::string ToString() const;
 };

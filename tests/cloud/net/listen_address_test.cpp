@@ -1,4 +1,4 @@
-#include "cloud/http/listen_address.h"
+#include "cloud/net/listen_address.h"
 
 #include <gtest/gtest.h>
 

@@ -1,0 +1,117 @@
+#include "cloud/data_commands.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "cloud/store/backup.h"
+#include "cloud/store/kept.h"
+#include "common/status.h"
+
+namespace gleaner::cloud {
+namespace {
+
+constexpr int64_t kSayEveryNs = 2 * kNanosPerSecond;
+constexpr size_t kMostNamed = 20;
+
+int Failed(const absl::Status& status) {
+  fmt::print(stderr, "gleaner-cloud: {}\n", Message(status));
+  return kExitFailed;
+}
+
+std::string Size(uint64_t bytes) {
+  if (bytes >= 10ull << 30) return fmt::format("{} GiB", bytes >> 30);
+  if (bytes >= 10ull << 20) return fmt::format("{} MiB", bytes >> 20);
+  return fmt::format("{} KiB", (bytes + 1023) >> 10);
+}
+
+// Now and then, to standard error.
+OnProgress SayProgress(Clock& clock) {
+  return [&clock, said_ns = clock.MonotonicNs()](const TransferProgress& progress) mutable {
+    const int64_t now = clock.MonotonicNs();
+    if (now - said_ns < kSayEveryNs) return;
+    said_ns = now;
+    fmt::print(stderr, "{} of {}, {} of {} objects\n", Size(progress.bytes),
+               Size(progress.total_bytes), progress.blobs, progress.total_blobs);
+  };
+}
+
+// What is written there must be the server's own to write again.
+absl::Status CheckOwner(const std::string& data_dir) {
+  struct stat info;
+  if (::stat(data_dir.c_str(), &info) != 0 || info.st_uid == ::geteuid()) return absl::OkStatus();
+  return absl::FailedPreconditionError(fmt::format(
+      "{} belongs to user {}, and so must what is written there: run this as that user, with "
+      "sudo --user='#{}'",
+      data_dir, info.st_uid, info.st_uid));
+}
+
+int SayDamaged(const std::vector<std::string>& damaged, std::string_view where) {
+  if (damaged.empty()) return kExitOk;
+  fmt::print(stderr, "gleaner-cloud: {} objects are damaged {}:\n", damaged.size(), where);
+  for (size_t i = 0; i < std::min(kMostNamed, damaged.size()); ++i) {
+    fmt::print(stderr, "  {}\n", damaged[i]);
+  }
+  if (damaged.size() > kMostNamed)
+    fmt::print(stderr, "  and {} more\n", damaged.size() - kMostNamed);
+  return kExitFailed;
+}
+
+}  // namespace
+
+int BackupCommand(const std::string& data_dir, const std::string& directory, Clock& clock) {
+  const auto made = MakeBackup(data_dir, directory, SayProgress(clock));
+  if (!made.ok()) return Failed(made.status());
+  fmt::print("{} clips of {} are in {}; {} were new there\n", made->clips, data_dir, directory,
+             Size(made->brought_bytes));
+  return SayDamaged(made->damaged, "in the store itself, and not in the backup");
+}
+
+int RestoreCommand(const std::string& directory, const std::string& data_dir, Clock& clock) {
+  if (const absl::Status owner = CheckOwner(data_dir); !owner.ok()) return Failed(owner);
+  const auto restored = Restore(directory, data_dir, clock, SayProgress(clock));
+  if (!restored.ok()) return Failed(restored.status());
+  fmt::print("{} clips of {} are in {}; {} were brought there\n", restored->clips, directory,
+             data_dir, Size(restored->brought_bytes));
+  if (!restored->set_aside.empty()) {
+    fmt::print("the catalogue that was there is now {}\n", restored->set_aside);
+  }
+  if (restored->kept_bytes > 0) {
+    fmt::print(
+        "{} that this catalogue doesn't name, which came later, are kept aside: `gleaner-cloud "
+        "kept` shows and frees them\n",
+        Size(restored->kept_bytes));
+  }
+  return SayDamaged(restored->damaged, "in the backup, and not restored");
+}
+
+int KeptCommand(const std::string& data_dir, const KeptOptions& options, Clock& clock) {
+  const auto kept = ReadKept(data_dir);
+  if (!kept.ok()) return Failed(kept.status());
+  uint64_t bytes = 0;
+  for (const KeptRow& row : *kept) {
+    const std::time_t since = row.since_unix_ns / kNanosPerSecond;
+    fmt::print("{}  {:>10}  since {:%Y-%m-%d %H:%M:%SZ}\n", row.blob, Size(row.size_bytes),
+               fmt::gmtime(since));
+    bytes += row.size_bytes;
+  }
+  fmt::print("{} in {} pieces are kept aside in {}\n", Size(bytes), kept->size(), data_dir);
+  if (!options.export_to.empty()) {
+    const auto files = ExportKept(data_dir, options.export_to);
+    if (!files.ok()) return Failed(files.status());
+    fmt::print("{} files of them are in {}\n", *files, options.export_to);
+  }
+  if (options.free) {
+    if (const absl::Status owner = CheckOwner(data_dir); !owner.ok()) return Failed(owner);
+    const auto freed = FreeKept(data_dir, clock);
+    if (!freed.ok()) return Failed(freed.status());
+    fmt::print("{} were freed\n", Size(*freed));
+  }
+  return kExitOk;
+}
+
+}  // namespace gleaner::cloud

@@ -1,0 +1,51 @@
+#include "cloud/ingest/room.h"
+
+#include <fmt/format.h>
+
+#include "common/status.h"
+
+namespace gleaner::cloud {
+
+Room::Hold& Room::Hold::operator=(Hold&& other) noexcept {
+  if (this != &other) {
+    GiveBack();
+    room_ = std::exchange(other.room_, nullptr);
+    device_ = std::move(other.device_);
+    bytes_ = other.bytes_;
+  }
+  return *this;
+}
+
+void Room::Hold::GiveBack() {
+  Room* const room = std::exchange(room_, nullptr);
+  if (room == nullptr) return;
+  std::lock_guard lock(room->mutex_);
+  const auto held = room->held_.find(device_);
+  held->second.bytes -= bytes_;
+  if (--held->second.count == 0) room->held_.erase(held);
+}
+
+absl::StatusOr<Room::Hold> Room::Take(const std::string& device, uint64_t bytes) {
+  UploadTotal before;
+  {
+    std::lock_guard lock(mutex_);
+    UploadTotal& held = held_[device];
+    before = held;
+    ++held.count;
+    held.bytes += bytes;
+  }
+  Hold hold(this, device, bytes);
+  // Only now: what was in memory a moment ago and isn't any more is in the catalogue by now.
+  ASSIGN_OR_RETURN(UploadTotal total, catalog_.SumUploads(device));
+  total.count += before.count;
+  total.bytes += before.bytes;
+  const bool too_many = total.count >= options_.uploads_per_device;
+  const bool too_large = total.bytes > 0 && total.bytes + bytes > options_.reserved_per_device;
+  if (!too_many && !too_large) return hold;
+  return absl::ResourceExhaustedError(
+      fmt::format("{} unfinished uploads of this device are kept already, and {} bytes for them or "
+                  "not yet freed of earlier ones",
+                  total.count, total.bytes));
+}
+
+}  // namespace gleaner::cloud

@@ -1,0 +1,75 @@
+// A server's data: catalogue and blobs, opened together or not at all.
+//
+//   DATA/lock                   held by whoever works there
+//   DATA/catalog.db (-wal)      the catalogue
+//   DATA/catalog.db.schema-N    what it was before it was migrated from version N
+//   DATA/blobs/store            which store this is: see store_mark.h
+//   DATA/blobs/…                the segments
+//
+// Everything is looked at before anything is changed: whether the two belong together (Judge in
+// folder_state.h), whether this program can read them, and whether there is room for what an
+// upgrade needs. Then, in this order, each step durable before the next and each repeatable after a
+// crash:
+//   1. an older catalogue is copied           (store.catalog_copied)
+//   2. and migrated                           (catalog.migrated)
+//   3. blobs of an older layout are imported  (import.linked, import.renamed)
+//   4. what nothing names is kept aside, since nobody knows whether the catalogue is as young as
+//      the blobs                              (store.kept_aside)
+//   5. the catalogue is given the store's id  (store.catalog_said)
+//   6. the blobs are given id and history     (store.marked)
+//   7. the catalogue is given the history
+// Steps 3 to 7 happen once in the life of a store.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "cloud/store/blob_store.h"
+#include "cloud/store/catalog.h"
+#include "cloud/store/store_mark.h"
+#include "common/clock.h"
+#include "common/file.h"
+
+namespace gleaner::cloud {
+
+struct DataFolderOptions {
+  CatalogOptions catalog;  // on_named is the folder's own
+  FileBlobOptions blobs;
+};
+
+class DataFolder {
+ public:
+  // Made if it isn't there. FAILED_PRECONDITION with a sentence if another server works there or
+  // what lies there doesn't belong together; RESOURCE_EXHAUSTED without room for an upgrade; else
+  // as OpenSqliteCatalog and OpenFileBlobStore. `clock` outlives it.
+  static absl::StatusOr<std::unique_ptr<DataFolder>> Open(const std::string& path, Clock& clock,
+                                                          const DataFolderOptions& options = {});
+
+  Catalog& catalog() { return *catalog_; }
+  BlobStore& blobs() { return *blobs_; }
+
+ private:
+  DataFolder() = default;
+  // They go from the last to the first: the catalogue tells the witness until its end.
+  Fd lock_;
+  std::unique_ptr<StoreWitness> witness_;
+  std::unique_ptr<Catalog> catalog_;
+  std::unique_ptr<BlobStore> blobs_;
+};
+
+// What Open would say, found out without changing anything, also beside a running server.
+absl::Status CheckDataFolder(const std::string& path);
+
+// Held for life by whoever works in a folder: two would each believe that the catalogue is theirs.
+// FAILED_PRECONDITION if somebody does.
+absl::StatusOr<Fd> LockDataFolder(const std::string& path);
+
+// Keeps aside every run of bytes that `catalog` doesn't name. How many bytes.
+absl::StatusOr<uint64_t> KeepUnnamed(Catalog& catalog, BlobStore& blobs, Clock& clock);
+
+// 32 of lower-case hex, for ids and histories.
+absl::StatusOr<std::string> NewStoreId();
+
+}  // namespace gleaner::cloud

@@ -1,0 +1,238 @@
+#include <fmt/format.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <filesystem>
+#include <utility>
+
+#include "cloud/store/backup.h"
+#include "cloud/store/blob_copy.h"
+#include "cloud/store/catalog_copy.h"
+#include "cloud/store/data_folder.h"
+#include "cloud/store/folder_state.h"
+#include "cloud/store/loose_blobs.h"
+#include "cloud/store/sql.h"
+#include "common/crash_point.h"
+#include "common/file.h"
+#include "common/status.h"
+
+namespace gleaner::cloud {
+namespace {
+
+absl::Status Refused(std::string_view what) {
+  return absl::FailedPreconditionError(fmt::format("{} Nothing was changed", what));
+}
+
+bool HasLog(const std::string& catalog) {
+  struct stat info;
+  return ::stat((catalog + "-wal").c_str(), &info) == 0 && info.st_size > 0;
+}
+
+// The backup, if there is one to be had.
+absl::StatusOr<FolderState> FindBackup(const std::string& directory) {
+  ASSIGN_OR_RETURN(FolderState source, InspectFolder(directory));
+  if (source.catalog.schema == 0) {
+    return Refused(fmt::format("{} holds no backup that was finished: there is no {}.", directory,
+                               source.catalog_path));
+  }
+  if (source.catalog.identity.id.empty()) {
+    return Refused(
+        fmt::format("{} doesn't say which store it is the catalogue of: it was not made "
+                    "by `gleaner-cloud backup`.",
+                    source.catalog_path));
+  }
+  if (HasLog(source.catalog_path)) {
+    return Refused(
+        fmt::format("a server has worked in {} and did not end well: start one there, and "
+                    "make a backup of it.",
+                    directory));
+  }
+  return source;
+}
+
+// What lies where the backup is to go. A damaged catalogue is one to be replaced.
+absl::StatusOr<FolderState> FindTarget(const std::string& data_dir) {
+  auto target = InspectFolder(data_dir);
+  if (!absl::IsDataLoss(target.status())) return target;
+  FolderState damaged{.catalog_path = CatalogPath(data_dir), .blobs_path = BlobsPath(data_dir)};
+  damaged.catalog.exists = true;
+  ASSIGN_OR_RETURN(damaged.blobs.mark, ReadStoreMark(damaged.blobs_path));
+  damaged.blobs.has_data = true;
+  return damaged;
+}
+
+absl::Status CheckTarget(const FolderState& target, const StoreIdentity& store) {
+  const auto& mark = target.blobs.mark;
+  if (target.blobs.has_data && !mark) {
+    return Refused(
+        fmt::format("{} holds blobs that don't say which store they belong to: move them "
+                    "away first.",
+                    target.blobs_path));
+  }
+  if (mark && mark->id != store.id) {
+    return Refused(
+        fmt::format("{} holds the blobs of store {}, the backup is of {}: they are two "
+                    "servers'. Restore into another folder.",
+                    target.blobs_path, mark->id, store.id));
+  }
+  const auto admission = Judge(target);
+  if (admission.ok() && *admission == Admission::kOpen) {
+    return Refused(
+        fmt::format("{} is in good order and as young as its blobs, and may know clips "
+                    "that the backup doesn't. To go back to the backup all the same, move "
+                    "it away first.",
+                    target.catalog_path));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckInPlace(const FolderState& here) {
+  if (here.catalog.schema == 0) {
+    return Refused(
+        fmt::format("{} is missing or has nothing in it: bring a backup back, with its "
+                    "folder in place of --in-place.",
+                    here.catalog_path));
+  }
+  if (!here.catalog.finds_any) {
+    return Refused(
+        fmt::format("{} names nothing of what is in {}: it is not the catalogue of these "
+                    "blobs.",
+                    here.catalog_path, here.blobs_path));
+  }
+  const StoreIdentity& identity = here.catalog.identity;
+  if (here.blobs.mark && !identity.id.empty() && identity.id != here.blobs.mark->id) {
+    return Refused(
+        fmt::format("{} is the catalogue of store {}, and {} are the blobs of store {}: "
+                    "the folders of two servers were mixed up.",
+                    here.catalog_path, identity.id, here.blobs_path, here.blobs.mark->id));
+  }
+  const auto admission = Judge(here);
+  if (admission.ok() && *admission == Admission::kOpen) {
+    return Refused(
+        fmt::format("{} is in good order and as young as its blobs: just start the server.",
+                    here.catalog_path));
+  }
+  return absl::OkStatus();
+}
+
+// Step 3: the file `catalog` becomes the catalogue of the store `id` over the blobs that are there.
+absl::StatusOr<StoreIdentity> MakeReady(const std::string& catalog, const FolderState& target,
+                                        const std::string& id, Clock& clock,
+                                        RestoreResult* result) {
+  ASSIGN_OR_RETURN(auto opened, OpenSqliteCatalog(catalog, clock));
+  ASSIGN_OR_RETURN(auto blobs, OpenFileBlobStore(target.blobs_path));
+  RETURN_IF_ERROR(ImportLooseBlobs(target.blobs_path, *opened).status());
+  ASSIGN_OR_RETURN(result->kept_bytes, KeepUnnamed(*opened, *blobs, clock));
+  ASSIGN_OR_RETURN(const v1::GetSummaryResponse summary, opened->GetSummary(clock.WallNs()));
+  result->clips = summary.clips();
+  ASSIGN_OR_RETURN(StoreIdentity identity, opened->GetIdentity());
+  identity.id = id;
+  ASSIGN_OR_RETURN(identity.history, NewStoreId());
+  if (target.blobs.mark) identity.named = std::max(identity.named, target.blobs.mark->named);
+  RETURN_IF_ERROR(opened->SetIdentity(identity));
+  return identity;
+}
+
+// The old catalogue gets a second name, under which its log stays with it: a log that was left
+// would be taken for the new one's. By the mark no server starts with the old one any more.
+absl::StatusOr<std::string> SetAside(const std::string& catalog, Clock& clock) {
+  const std::time_t now = clock.WallNs() / kNanosPerSecond;
+  struct tm utc;
+  std::array<char, 32> when;
+  ::gmtime_r(&now, &utc);
+  ::strftime(when.data(), when.size(), "%Y%m%dT%H%M%SZ", &utc);
+  std::string aside = fmt::format("{}.before-restore-{}", catalog, when.data());
+  bool moved = false;
+  while (!(moved = ::link(catalog.c_str(), aside.c_str()) == 0) && errno == EEXIST) aside += "+";
+  if (!moved && errno != ENOENT) {
+    return ErrnoStatus(errno, fmt::format("link {} to {}", catalog, aside));
+  }
+  if (::rename((catalog + "-wal").c_str(), (aside + "-wal").c_str()) != 0 && errno != ENOENT) {
+    return ErrnoStatus(errno, fmt::format("rename {}-wal to {}-wal", catalog, aside));
+  }
+  ::unlink((catalog + "-shm").c_str());
+  RETURN_IF_ERROR(SyncDirectory(std::filesystem::path(catalog).parent_path().string()));
+  return moved ? aside : "";
+}
+
+// So that a catalogue that is accepted as it is has no log, in which a part of it would be.
+absl::Status BringInLog(const std::string& catalog) {
+  try {
+    Sql(catalog, Sql::Mode::kWrite).Script("PRAGMA wal_checkpoint(TRUNCATE)");
+  } catch (const soci::soci_error& error) {
+    return Annotate(ToStatus(error), catalog);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<RestoreResult> Restore(const std::string& directory, const std::string& data_dir,
+                                      Clock& clock, const OnProgress& on_progress) {
+  std::error_code error;
+  const bool in_place = std::filesystem::equivalent(directory, data_dir, error);
+  FolderState source, target;
+  if (!in_place) {
+    ASSIGN_OR_RETURN(source, FindBackup(directory));
+  }
+  RETURN_IF_ERROR(MakeDirectories(BlobsPath(data_dir)));
+  ASSIGN_OR_RETURN(const Fd lock, LockDataFolder(data_dir));
+  if (in_place) {
+    ASSIGN_OR_RETURN(target, InspectFolder(data_dir));
+    source = target;
+    RETURN_IF_ERROR(CheckInPlace(target));
+    RETURN_IF_ERROR(BringInLog(target.catalog_path));
+  } else {
+    ASSIGN_OR_RETURN(target, FindTarget(data_dir));
+    RETURN_IF_ERROR(CheckTarget(target, source.catalog.identity));
+  }
+  std::string id = target.blobs.mark ? target.blobs.mark->id : source.catalog.identity.id;
+  if (id.empty()) {
+    ASSIGN_OR_RETURN(id, NewStoreId());
+  }
+  RestoreResult result;
+  if (!in_place) {
+    if (!target.blobs.mark) {
+      ASSIGN_OR_RETURN(const std::string history, NewStoreId());
+      RETURN_IF_ERROR(
+          WriteStoreMark(target.blobs_path,
+                         {.id = id, .history = history, .named = source.catalog.identity.named}));
+    }
+    GLEANER_CRASH_POINT("restore.marked");
+    ASSIGN_OR_RETURN(TransferResult brought,
+                     TransferBlobs({.catalog = source.catalog_path,
+                                    .from = source.blobs_path,
+                                    .to = target.blobs_path,
+                                    .is_there = [&](const NamedBlob& blob) -> absl::StatusOr<bool> {
+                                      if (!blob.sha256) return HasBlob(target.blobs_path, blob.id);
+                                      const auto digest = DigestOfBlob(target.blobs_path, blob.id);
+                                      return digest.ok() && *digest == *blob.sha256;
+                                    },
+                                    .on_progress = on_progress}));
+    result.brought_bytes = brought.done.bytes;
+    result.damaged = std::move(brought.damaged);
+  }
+  GLEANER_CRASH_POINT("restore.blobs_copied");
+  const std::string next = target.catalog_path + ".next";
+  for (const char* suffix : {"-wal", "-shm"}) ::unlink((next + suffix).c_str());
+  RETURN_IF_ERROR(CopyCatalog(source.catalog_path, next));
+  ASSIGN_OR_RETURN(const StoreIdentity identity, MakeReady(next, target, id, clock, &result));
+  if (HasLog(next)) return absl::InternalError(fmt::format("{}-wal was left behind", next));
+  GLEANER_CRASH_POINT("restore.catalog_ready");
+  RETURN_IF_ERROR(WriteStoreMark(target.blobs_path, identity));
+  GLEANER_CRASH_POINT("restore.marked_again");
+  ASSIGN_OR_RETURN(result.set_aside, SetAside(target.catalog_path, clock));
+  GLEANER_CRASH_POINT("restore.set_aside");
+  if (::rename(next.c_str(), target.catalog_path.c_str()) != 0) {
+    return ErrnoStatus(errno, fmt::format("rename {} to {}", next, target.catalog_path));
+  }
+  RETURN_IF_ERROR(SyncDirectory(data_dir));
+  return result;
+}
+
+}  // namespace gleaner::cloud

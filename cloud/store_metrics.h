@@ -1,0 +1,14 @@
+// What the blob store holds beyond what is in use, as Prometheus wants it.
+#pragma once
+
+#include <vector>
+
+#include "cloud/store/catalog.h"
+#include "prometheus/metric_family.h"
+
+namespace gleaner::cloud {
+
+// None while the catalogue doesn't answer.
+std::vector<prometheus::MetricFamily> StoreMetrics(Catalog& catalog);
+
+}  // namespace gleaner::cloud

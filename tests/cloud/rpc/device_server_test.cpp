@@ -1,0 +1,205 @@
+#include "cloud/rpc/device_server.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <grpcpp/create_channel.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include <functional>
+#include <thread>
+
+#include "cloud/rpc/identity.h"
+#include "common/status.h"
+#include "gleaner/v1/fleet.grpc.pb.h"
+#include "tests/data/pki.h"
+#include "tests/data/temporary_folder.h"
+
+namespace gleaner::cloud {
+namespace {
+
+using std::chrono::seconds;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+// Greets with what it knows of the caller.
+class Greeter final : public v1::FleetService::CallbackService {
+  grpc::ServerUnaryReactor* Hello(grpc::CallbackServerContext* context, const v1::HelloRequest*,
+                                  v1::HelloResponse* response) override {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    const auto device = DeviceName(*context, /*trust_metadata=*/false);
+    response->mutable_policy()->set_version(device.value_or("nobody") + " " + context->peer());
+    reactor->Finish(grpc::Status::OK);
+    return reactor;
+  }
+};
+
+class DeviceServerTest : public testing::Test {
+ protected:
+  DeviceServerTest() {
+    pki_.Write(folder_.path());
+    options_.listen = {"127.0.0.1", 0};
+    options_.tls.ca = folder_ / "ca.pem";
+    options_.tls.certificate = folder_ / "server.pem";
+    options_.tls.key = folder_ / "server.key";
+  }
+  ~DeviceServerTest() override {
+    if (server_ != nullptr) server_->Stop(seconds(5));
+  }
+
+  void Start() {
+    auto server = DeviceServer::Start(options_, {&greeter_}, clock_);
+    ASSERT_TRUE(server.ok()) << server.status();
+    server_ = *std::move(server);
+  }
+  std::shared_ptr<grpc::Channel> Channel(const TestPki::Identity& device,
+                                         const grpc::ChannelArguments& more = {}) {
+    grpc::ChannelArguments arguments = more;
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    return grpc::CreateCustomChannel(
+        fmt::format("127.0.0.1:{}", server_->port()),
+        grpc::SslCredentials({pki_.ca(), device.key, device.certificate}), arguments);
+  }
+  grpc::Status Hello(const std::shared_ptr<grpc::Channel>& channel,
+                     v1::HelloResponse* response = nullptr,
+                     grpc_compression_algorithm compression = GRPC_COMPRESS_NONE) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + seconds(60));
+    context.set_compression_algorithm(compression);
+    v1::HelloRequest request;
+    request.set_platform(std::string(10'000, 'x'));
+    v1::HelloResponse unused;
+    return v1::FleetService::NewStub(channel)->Hello(&context, request,
+                                                     response != nullptr ? response : &unused);
+  }
+  Fd Connect() {
+    sockaddr_storage to;
+    const socklen_t size = ListenAddress{"127.0.0.1", server_->port()}.Fill(&to);
+    Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    EXPECT_EQ(::connect(socket.get(), reinterpret_cast<sockaddr*>(&to), size), 0);
+    return socket;
+  }
+  static bool IsClosed(const Fd& socket) {
+    pollfd end{.fd = socket.get(), .events = POLLIN, .revents = 0};
+    char bytes[4096];
+    while (::poll(&end, 1, 60'000) == 1) {
+      if (::recv(socket.get(), bytes, sizeof(bytes), 0) <= 0) return true;
+    }
+    return false;
+  }
+  bool Eventually(const std::function<bool(const AcceptorStats&)>& condition) {
+    const auto end = std::chrono::steady_clock::now() + seconds(60);
+    while (!condition(server_->stats())) {
+      if (std::chrono::steady_clock::now() > end) return false;
+      std::this_thread::yield();
+    }
+    return true;
+  }
+
+  TemporaryFolder folder_;
+  TestPki pki_;
+  FakeClock clock_;
+  Greeter greeter_;
+  DeviceServerOptions options_;
+  std::unique_ptr<DeviceServer> server_;
+};
+
+TEST_F(DeviceServerTest, KnowsWhoCallsAndFromWhere) {
+  Start();
+  v1::HelloResponse response;
+  const grpc::Status status = Hello(Channel(pki_.Device("cart-1")), &response);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_THAT(response.policy().version(), StartsWith("cart-1 ipv4:127.0.0.1:"));
+}
+
+TEST_F(DeviceServerTest, AConnectionWithACallIsInUseUntilItIsClosed) {
+  Start();
+  {
+    const auto channel = Channel(pki_.Device("cart-1"));
+    ASSERT_TRUE(Hello(channel).ok());
+    EXPECT_EQ(server_->stats().open.in_use, 1u);
+    clock_.Advance(3600 * kNanosPerSecond);
+    ASSERT_TRUE(Hello(channel).ok());
+    EXPECT_EQ(server_->stats().accepted, 1u);
+  }
+  EXPECT_TRUE(Eventually([](const auto& stats) { return stats.open.in_use == 0; }));
+}
+
+TEST_F(DeviceServerTest, StrangersByTheThousandKeepNoDeviceOutAndCutNoneOff) {
+  options_.connections = {.all = 100, .per_address = 100};
+  Start();
+  const auto before = Channel(pki_.Device("cart-1"));
+  ASSERT_TRUE(Hello(before).ok());
+  std::vector<Fd> bare;
+  for (int i = 0; i < 1500; ++i) bare.push_back(Connect());
+  ASSERT_TRUE(Hello(Channel(pki_.Device("cart-2"))).ok());
+  ASSERT_TRUE(Hello(before).ok());
+  EXPECT_TRUE(server_->Check().ok());
+  EXPECT_GT(server_->stats().displaced, 1400u);
+  EXPECT_EQ(server_->stats().accepted, 1502u) << "the first device kept its connection";
+}
+
+TEST_F(DeviceServerTest, AHandshakeThatStopsHalfwayIsClosed) {
+  Start();
+  const Fd half = Connect();
+  // The head of a TLS record, whose body never comes.
+  ASSERT_EQ(::send(half.get(), "\x16\x03\x01\x02\x00\x01", 6, MSG_NOSIGNAL), 6);
+  ASSERT_TRUE(Eventually([](const auto& stats) { return stats.open.handshake == 1; }));
+  clock_.Advance(options_.connections.first_call_ns);
+  EXPECT_TRUE(IsClosed(half));
+  EXPECT_EQ(server_->stats().no_call, 1u);
+}
+
+TEST_F(DeviceServerTest, ACertificateWithoutACallIsNotEnoughToStay) {
+  Start();
+  const auto channel = Channel(pki_.Device("cart-1"));
+  channel->GetState(/*try_to_connect=*/true);
+  ASSERT_TRUE(channel->WaitForConnected(std::chrono::system_clock::now() + seconds(60)));
+  ASSERT_TRUE(Eventually([](const auto& stats) { return stats.open.handshake == 1; }));
+  clock_.Advance(options_.connections.first_call_ns);
+  EXPECT_TRUE(Eventually([](const auto& stats) { return stats.no_call == 1; }));
+  // It may come again, and then it does.
+  EXPECT_TRUE(Hello(channel).ok() || Hello(channel).ok());
+}
+
+TEST_F(DeviceServerTest, WhoIsNoTlsPeerIsClosedByTheHandshake) {
+  Start();
+  const Fd http = Connect();
+  ASSERT_EQ(::send(http.get(), "GET / HTTP/1.1\r\n\r\n", 18, MSG_NOSIGNAL), 18);
+  EXPECT_TRUE(IsClosed(http));
+  EXPECT_TRUE(Eventually([](const auto& stats) { return stats.open.handshake == 0; }));
+}
+
+TEST_F(DeviceServerTest, CompressedMessagesAreRefusedByName) {
+  Start();
+  const auto channel = Channel(pki_.Device("cart-1"));
+  for (const auto compression : {GRPC_COMPRESS_GZIP, GRPC_COMPRESS_DEFLATE}) {
+    const grpc::Status status = Hello(channel, nullptr, compression);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED) << status.error_message();
+    EXPECT_THAT(status.error_message(), HasSubstr("is disabled"));
+  }
+  EXPECT_TRUE(Hello(channel).ok());
+}
+
+TEST_F(DeviceServerTest, StopsWithStrangersAndDevicesConnected) {
+  Start();
+  const Fd silent = Connect(), half = Connect();
+  ASSERT_EQ(::send(half.get(), "\x16\x03\x01\x02\x00\x01", 6, MSG_NOSIGNAL), 6);
+  const auto channel = Channel(pki_.Device("cart-1"));
+  ASSERT_TRUE(Hello(channel).ok());
+  server_->Stop(std::chrono::milliseconds(0));
+  EXPECT_TRUE(IsClosed(silent) && IsClosed(half));
+  EXPECT_FALSE(server_->Check().ok());
+  server_->Stop(std::chrono::milliseconds(0));
+}
+
+TEST_F(DeviceServerTest, APortInUseIsNamed) {
+  Start();
+  options_.listen.port = server_->port();
+  Greeter other;
+  EXPECT_THAT(DeviceServer::Start(options_, {&other}, clock_).status().ToString(),
+              HasSubstr("Address already in use"));
+}
+
+}  // namespace
+}  // namespace gleaner::cloud
