@@ -17,11 +17,19 @@ class Client;
 
 namespace gleaner::cli {
 
-// Errors are sentences that say what to do next. One thread at a time.
+struct ClientOptions {
+  std::string url;    // "http://127.0.0.1:8080" or https; a path in it is refused
+  std::string token;  // empty for none
+  std::string ca;     // a PEM file of authorities to trust beside the system's; empty for none
+  int connect_timeout_s = 10;
+  int read_timeout_s = 60;  // between two pieces of an answer
+};
+
+// Errors are sentences that say what is wrong and what to do next: each way in which a server can't
+// be reached or doesn't answer has its own. One thread at a time.
 class Client {
  public:
-  // `url`: "http://127.0.0.1:8080" or https; a path in it is refused. `token` may be empty.
-  static absl::StatusOr<Client> Connect(const std::string& url, const std::string& token);
+  static absl::StatusOr<Client> Connect(ClientOptions options);
   Client(Client&&) noexcept;
   ~Client();
 
@@ -32,15 +40,17 @@ class Client {
   absl::StatusOr<std::string> CallJson(std::string_view method,
                                        const google::protobuf::Message& request);
 
-  // GETs `path` and hands the body on piece by piece; false from `take` ends it.
-  absl::Status Get(const std::string& path,
+  // GETs `path` from byte `offset` on and hands the body on piece by piece; false from `take` ends
+  // it with CANCELLED. `path` names something that has more than `offset` bytes.
+  absl::Status Get(const std::string& path, uint64_t offset,
                    const std::function<bool(const char* data, size_t size)>& take);
 
  private:
-  Client(std::string url, std::unique_ptr<httplib::Client> http);
-  absl::Status Unreachable(int error) const;
+  Client(ClientOptions options, std::unique_ptr<httplib::Client> http);
+  absl::Status NoAnswer(int error, int64_t waited_ns) const;
+  absl::Status Refused(int http_status, const std::string& body, const std::string& location) const;
 
-  std::string url_;
+  ClientOptions options_;
   std::unique_ptr<httplib::Client> http_;
 };
 

@@ -1,9 +1,10 @@
 // What `gleaner` can do. Each command prints to standard output and returns an error that is a
-// sentence for people.
+// sentence for people: INVALID_ARGUMENT if what was asked can't be right.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "cli/client.h"
@@ -11,9 +12,11 @@
 namespace gleaner::cli {
 
 absl::Status ShowSummary(Client& client, bool json);
-// All, or the one of that `name` with what is told of devices one by one. NOT_FOUND for an unknown
-// name.
-absl::Status ListDevices(Client& client, const std::string& name, bool json);
+
+// Every device in a line, and what is wrong with it, each fault once.
+absl::Status ListDevices(Client& client, bool json);
+// One device whole. NOT_FOUND for an unknown name.
+absl::Status ShowDevice(Client& client, const std::string& name, bool json);
 
 struct ListClipsOptions {
   std::string filter;
@@ -22,11 +25,22 @@ struct ListClipsOptions {
 };
 absl::Status ListClips(Client& client, const ListClipsOptions& options);
 
+// `id` may be the beginning of one, as in GetClips.
 absl::Status ShowClip(Client& client, const std::string& id, bool json);
 
-// Fetches the manifest and every object of a clip into `directory`/`id`, checks each SHA-256, and
-// names a file only once it is right. `progress`: draw it on standard error.
-absl::Status GetClip(Client& client, const std::string& id, const std::string& directory,
-                     bool progress);
+struct GetClipsOptions {
+  std::vector<std::string> ids;  // or their beginnings
+  std::string filter;            // without ids: all clips that match it
+  uint32_t limit = 0;            // of those, the newest so many; 0 = all
+  std::string directory = ".";
+  bool overwrite = false;  // files that are there and are something else
+  bool progress = false;   // draw it on standard error
+  bool json = false;
+};
+// Fetches clips into `directory`/<clip id>/: each camera's video under the camera's name, preview
+// and samples, and the manifest, as it came (manifest.pb) and as JSON. Each SHA-256 is checked, and
+// a file gets its name only once it is right. What an earlier call has fetched is not fetched
+// again. A clip that can't be had whole doesn't keep the others from being fetched.
+absl::Status GetClips(Client& client, const GetClipsOptions& options);
 
 }  // namespace gleaner::cli

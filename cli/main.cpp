@@ -2,15 +2,31 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
-#include <functional>
 #include <string>
 
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "common/command_line.h"
+#include "common/message_json.h"
 #include "common/status.h"
 #include "common/version.h"
+
+namespace {
+
+constexpr int kExitFailed = 1;
+
+// On standard error, where it doesn't get into the way of what reads the answer.
+void Complain(const absl::Status& status, bool json) {
+  if (json) {
+    fmt::print(stderr, "{}\n", gleaner::ErrorJson(status));
+  } else {
+    fmt::print(stderr, "gleaner: {}\n", gleaner::Message(status));
+  }
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using gleaner::cli::Client;
@@ -20,64 +36,100 @@ int main(int argc, char** argv) {
       "gleaner: devices and clips of a Gleaner server.\n\n"
       "  gleaner devices\n"
       "  gleaner clips list --filter 'device:cart-1 after:2h'\n"
-      "  gleaner clips get 0f3a… -o /tmp/clips\n"};
+      "  gleaner clips get 0f3a 17c9 --out /tmp/clips\n",
+      "gleaner"};
+  app.footer(
+      "Exit status: 0 done; 1 it failed: not found, not reached, refused, damaged; 2 used wrongly: "
+      "an option, a filter, an address that can't be right.\n"
+      "With --json an error is {\"code\", \"message\"} on standard error.");
   app.set_version_flag("--version", std::string(gleaner::Version()));
   app.require_subcommand(1);
   app.fallthrough();
-  std::string server = "http://127.0.0.1:8080", token;
-  app.add_option("--server", server, "The server's address")
+  gleaner::cli::ClientOptions server{.url = "http://127.0.0.1:8080"};
+  app.add_option("--server", server.url, "The server's address")
       ->envname("GLEANER_SERVER")
       ->capture_default_str();
-  app.add_option("--token", token, "Its access token, if it wants one")->envname("GLEANER_TOKEN");
+  app.add_option("--token", server.token, "Its access token, if it wants one")
+      ->envname("GLEANER_TOKEN");
+  app.add_option("--ca", server.ca,
+                 "A PEM file with the authority of its certificate, for https with one of your own")
+      ->envname("GLEANER_CA");
 
   bool json = false;
   const auto with_json = [&json](CLI::App* command) {
-    command->add_flag("--json", json, "Print the server's answer as JSON");
+    command->add_flag("--json", json, "Print JSON, in the API's own style");
     return command;
   };
   CLI::App* summary = with_json(app.add_subcommand("summary", "The fleet in five numbers"));
   std::string device;
-  CLI::App* devices = with_json(app.add_subcommand("devices", "Every device and how it is"));
-  devices->add_option("name", device, "Only this one, with its clips in conflict");
+  CLI::App* devices =
+      with_json(app.add_subcommand("devices", "Every device, and what is wrong with it"));
+  devices->add_option("name", device, "Only this one, whole: cameras, rules, what was lost");
   CLI::App* clips = app.add_subcommand("clips", "Find, look at and fetch clips");
   clips->require_subcommand(1);
 
   gleaner::cli::ListClipsOptions list_options;
+  const std::string filter_help =
+      "Terms that must all hold, for example: device:cart-1,cart-2 -trigger:motion after:2h "
+      "media:ok";
+  const std::string id_help = "The clip's id, or as much of its beginning as no other has";
   CLI::App* list = with_json(clips->add_subcommand("list", "Clips, newest arrival first"));
-  list->add_option("--filter", list_options.filter,
-                   "Terms that must all hold, for example: device:cart-1,cart-2 -trigger:motion "
-                   "after:2h media:ok");
+  list->add_option("--filter", list_options.filter, filter_help);
   list->add_option("--limit", list_options.limit, "How many at most; 0 for all")
       ->capture_default_str();
 
-  std::string id, directory = ".";
+  std::string id;
   CLI::App* show =
       with_json(clips->add_subcommand("show", "One clip: what fired, why, and what it holds"));
-  show->add_option("id", id, "The clip's id")->required();
-  CLI::App* get =
-      clips->add_subcommand("get", "Fetch a clip's manifest and files, and check every SHA-256");
-  get->add_option("id", id, "The clip's id")->required();
-  get->add_option("-o,--output", directory, "The folder to put the clip's folder in")
+  show->add_option("id", id, id_help)->required();
+
+  gleaner::cli::GetClipsOptions get_options;
+  CLI::App* get = with_json(clips->add_subcommand(
+      "get",
+      "Fetch clips, each into a folder of its own that is named after its id: a video for each "
+      "camera, preview, samples and manifest, every SHA-256 checked. What is there already is not "
+      "fetched again."));
+  CLI::Option* ids = get->add_option("id", get_options.ids, id_help + "; several may be given");
+  CLI::Option* filter = get->add_option("--filter", get_options.filter,
+                                        "Instead of ids: all clips that match. " + filter_help);
+  ids->excludes(filter);
+  get->add_option("--limit", get_options.limit, "With --filter: only the newest so many")
+      ->needs(filter);
+  get->add_option("-o,--out,--output", get_options.directory, "The folder to put the clips in")
       ->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
+  get->add_flag("--force", get_options.overwrite,
+                "Overwrite files that are there and are something else");
+
+  // The flag itself may be what couldn't be read.
+  const bool wants_json = std::find(argv, argv + argc, std::string_view("--json")) != argv + argc;
+  const auto complain = [&](const std::string& mistake) {
+    Complain(absl::InvalidArgumentError(mistake), wants_json);
+    if (!wants_json) fmt::print(stderr, "`gleaner --help` says how it is used.\n");
+  };
+  if (const auto end = gleaner::ParseCommandLine(app, argc, argv, complain)) return *end;
 
   const auto run = [&]() -> absl::Status {
-    auto client = Client::Connect(server, token);
+    if (get->parsed() && get_options.ids.empty() && filter->empty()) {
+      return absl::InvalidArgumentError("clips get wants ids, or --filter");
+    }
+    auto client = Client::Connect(server);
     if (!client.ok()) return client.status();
     if (summary->parsed()) return gleaner::cli::ShowSummary(*client, json);
-    if (devices->parsed()) return gleaner::cli::ListDevices(*client, device, json);
+    if (devices->parsed()) {
+      return device.empty() ? gleaner::cli::ListDevices(*client, json)
+                            : gleaner::cli::ShowDevice(*client, device, json);
+    }
     if (list->parsed()) {
       list_options.json = json;
       return gleaner::cli::ListClips(*client, list_options);
     }
     if (show->parsed()) return gleaner::cli::ShowClip(*client, id, json);
-    return gleaner::cli::GetClip(*client, id, directory, ::isatty(STDERR_FILENO) != 0);
+    get_options.json = json;
+    get_options.progress = !json && ::isatty(STDERR_FILENO) != 0;
+    return gleaner::cli::GetClips(*client, get_options);
   };
   const absl::Status status = run();
   if (status.ok()) return 0;
-  fmt::print(stderr, "gleaner: {}\n", gleaner::Message(status));
-  if (absl::IsNotFound(status) && !id.empty()) {
-    fmt::print(stderr, "`gleaner clips list` shows the clips there are.\n");
-  }
-  return 1;
+  Complain(status, json);
+  return absl::IsInvalidArgument(status) ? gleaner::kExitUsage : kExitFailed;
 }

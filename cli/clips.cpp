@@ -1,14 +1,20 @@
-#include "cli/commands.h"
-
 #include <fmt/format.h>
 
-#include <cstdio>
-#include <nlohmann/json.hpp>
+#include <algorithm>
 
-#include "cli/text.h"
-#include "common/clock.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
+#include "cli/clip_id.h"
+#include "cli/commands.h"
+#include "cli/filter.h"
+#include "cli/json.h"
+#include "cli/sparkline.h"
 #include "common/digest.h"
+#include "common/printable.h"
 #include "common/status.h"
+#include "common/table.h"
+#include "common/text.h"
 #include "gleaner/v1/catalog.pb.h"
 
 namespace gleaner::cli {
@@ -17,20 +23,14 @@ namespace {
 constexpr uint32_t kPageSize = 500;
 constexpr size_t kPlotWidth = 60;
 
-std::string StateOf(const v1::Device& device) {
-  switch (device.state()) {
-    case v1::Device::STATE_ONLINE:
-      return "online";
-    case v1::Device::STATE_OFFLINE:
-      return "offline";
-    case v1::Device::STATE_DEGRADED:
-      return "degraded";
-    default:
-      return "unknown";
-  }
-}
-
+// In the words of the filter language: "damaged-frames" for REASON_DAMAGED_FRAMES.
 std::string MediaOf(const v1::MediaCheck& media) {
+  if (media.reason() != v1::MediaCheck::REASON_UNSPECIFIED) {
+    const std::string& name = v1::MediaCheck::Reason_Name(media.reason());
+    const std::string word = absl::StrReplaceAll(
+        absl::AsciiStrToLower(absl::StripPrefix(name, "REASON_")), {{"_", "-"}});
+    if (!word.empty()) return word;
+  }
   switch (media.state()) {
     case v1::MediaCheck::STATE_OK:
       return "ok";
@@ -41,101 +41,7 @@ std::string MediaOf(const v1::MediaCheck& media) {
   }
 }
 
-// The filter with a caret under the column that the server names ("column 8: …").
-absl::Status PointAt(const std::string& filter, const absl::Status& status) {
-  const std::string message(Message(status));
-  const size_t at = message.find("column ");
-  if (!absl::IsInvalidArgument(status) || at == std::string::npos) return status;
-  const int column = std::atoi(message.c_str() + at + 7);
-  if (column < 1 || static_cast<size_t>(column) > filter.size() + 1) return status;
-  return absl::InvalidArgumentError(fmt::format("{}\n  {}\n  {:>{}}", message, Printable(filter),
-                                                "^", static_cast<size_t>(column)));
-}
-
-absl::Status PrintJson(Client& client, std::string_view method,
-                       const google::protobuf::Message& request) {
-  ASSIGN_OR_RETURN(const std::string json, client.CallJson(method, request));
-  fmt::print("{}\n", json);
-  return absl::OkStatus();
-}
-
-// What an offline device last said is no rate of now.
-std::string RateOf(const v1::Device& device) {
-  const uint64_t rate = device.heartbeat().upload().rate_bytes_per_s();
-  if (rate == 0 || device.state() == v1::Device::STATE_OFFLINE) return "-";
-  return HumanBytes(rate) + "/s";
-}
-
 }  // namespace
-
-absl::Status ShowSummary(Client& client, bool json) {
-  const v1::GetSummaryRequest request;
-  if (json) return PrintJson(client, "GetSummary", request);
-  v1::GetSummaryResponse summary;
-  RETURN_IF_ERROR(client.Call("GetSummary", request, &summary));
-  fmt::print("devices      {} ({} online)\n", summary.devices(), summary.devices_online());
-  fmt::print("clips        {} ({})\n", summary.clips(), HumanBytes(summary.bytes()));
-  fmt::print("media        {} ok, {} failed, {} pending\n", summary.media_ok(),
-             summary.media_failed(), summary.clips() - summary.media_ok() - summary.media_failed());
-  fmt::print("ledger gaps  {}{}\n", summary.ledger_gaps(),
-             summary.ledger_gaps() == 0 ? "" : "  (see `gleaner devices`)");
-  fmt::print("server       {}\n", Printable(summary.server_version()));
-  return absl::OkStatus();
-}
-
-absl::Status ListDevices(Client& client, const std::string& name, bool json) {
-  v1::ListDevicesRequest request;
-  request.set_name(name);
-  if (json) return PrintJson(client, "ListDevices", request);
-  v1::ListDevicesResponse response;
-  RETURN_IF_ERROR(client.Call("ListDevices", request, &response));
-  if (response.devices().empty() && !name.empty()) {
-    return absl::NotFoundError(fmt::format(
-        "there is no device \"{}\"; `gleaner devices` shows those there are", Printable(name)));
-  }
-  if (response.devices().empty()) {
-    fmt::print("No device has said hello yet. Start gleaner-edge with this server's address.\n");
-    return absl::OkStatus();
-  }
-  const int64_t now_ns = RealClock().WallNs();
-  Table table({{"DEVICE"},
-               {"SITE"},
-               {"STATE"},
-               {"SEEN"},
-               {"CLIPS", true},
-               {"SIZE", true},
-               {"WAITING", true},
-               {"UPLOAD", true},
-               {"GAPS", true},
-               {"VERSION"}});
-  for (const v1::Device& device : response.devices()) {
-    table.Add({Printable(device.name()), Printable(device.site()), StateOf(device),
-               Ago(device.last_seen_unix_ns(), now_ns), fmt::format("{}", device.clips()),
-               HumanBytes(device.bytes()),
-               fmt::format("{}", device.heartbeat().spool().pending_clips()), RateOf(device),
-               fmt::format("{}", device.ledger().gaps()),
-               Printable(device.hello().software_version())});
-  }
-  fmt::print("{}", table.Render());
-  for (const v1::Device& device : response.devices()) {
-    if (!device.problem().empty()) {
-      fmt::print("\n{}: {}\n", Printable(device.name()), Printable(device.problem()));
-    }
-    if (device.conflict_count() > 0 && name.empty()) {
-      fmt::print("\n{0}: {1} clip{2} in conflict; see `gleaner devices {0}`\n",
-                 Printable(device.name()), device.conflict_count(),
-                 device.conflict_count() == 1 ? "" : "s");
-    }
-    for (const v1::Conflict& conflict : device.conflicts()) {
-      fmt::print(
-          "\n{}: clip {} of boot {} was offered with another manifest than the one taken in, {} "
-          "times, last {}\n",
-          Printable(device.name()), conflict.key().sequence(), Hex(conflict.key().boot_id()),
-          conflict.times(), Ago(conflict.last_unix_ns(), now_ns));
-    }
-  }
-  return absl::OkStatus();
-}
 
 absl::Status ListClips(Client& client, const ListClipsOptions& options) {
   v1::ListClipsRequest request;
@@ -152,7 +58,7 @@ absl::Status ListClips(Client& client, const ListClipsOptions& options) {
                {"SIZE", true},
                {"FRAMES", true},
                {"MEDIA"}});
-  auto all = nlohmann::json::array();
+  auto all = nlohmann::ordered_json::array();
   uint32_t shown = 0;
   do {
     const uint32_t left = options.limit == 0 ? kPageSize : options.limit - shown;
@@ -160,9 +66,9 @@ absl::Status ListClips(Client& client, const ListClipsOptions& options) {
     if (options.json) {
       auto json = client.CallJson("ListClips", request);
       if (!json.ok()) return PointAt(options.filter, json.status());
-      const auto parsed = nlohmann::json::parse(*json, nullptr, false);
+      const auto parsed = nlohmann::ordered_json::parse(*json, nullptr, false);
       if (!parsed.is_object()) return absl::UnavailableError("the server's answer is not JSON");
-      const auto clips = parsed.value("clips", nlohmann::json::array());
+      const auto clips = parsed.value("clips", nlohmann::ordered_json::array());
       for (const auto& clip : clips) all.push_back(clip);
       shown += static_cast<uint32_t>(clips.size());
       request.set_page_token(parsed.value("nextPageToken", std::string()));
@@ -183,7 +89,7 @@ absl::Status ListClips(Client& client, const ListClipsOptions& options) {
     request.set_page_token(page.next_page_token());
   } while (!request.page_token().empty() && (options.limit == 0 || shown < options.limit));
   if (options.json) {
-    fmt::print("{}\n", nlohmann::json{{"clips", all}}.dump(1));
+    PrintJson(nlohmann::ordered_json{{"clips", all}});
     return absl::OkStatus();
   }
   if (shown == 0) {
@@ -198,10 +104,14 @@ absl::Status ListClips(Client& client, const ListClipsOptions& options) {
   return absl::OkStatus();
 }
 
-absl::Status ShowClip(Client& client, const std::string& id, bool json) {
+absl::Status ShowClip(Client& client, const std::string& text, bool json) {
+  ASSIGN_OR_RETURN(const std::string id, FindClipId(client, text));
   v1::GetClipRequest request;
   request.set_id(id);
-  if (json) return PrintJson(client, "GetClip", request);
+  if (json) {
+    ASSIGN_OR_RETURN(const std::string answer, client.CallJson("GetClip", request));
+    return PrintJsonText(answer);
+  }
   v1::GetClipResponse clip;
   RETURN_IF_ERROR(client.Call("GetClip", request, &clip));
   const v1::ClipSummary& summary = clip.summary();
@@ -213,7 +123,8 @@ absl::Status ShowClip(Client& client, const std::string& id, bool json) {
              summary.site().empty() ? "" : " at " + Printable(summary.site()));
   fmt::print("fired     {}", LocalTime(summary.fired_unix_ns()));
   if (trigger.firing_monotonic_ns_size() > 1) {
-    fmt::print(" and {} more times", trigger.firing_monotonic_ns_size() - 1);
+    const auto more = static_cast<uint64_t>(trigger.firing_monotonic_ns_size() - 1);
+    fmt::print(" and {} after that", Count(more, "time"));
   }
   fmt::print("\ntrigger   {} (priority {}): {}\n", Printable(trigger.rule()), trigger.priority(),
              Printable(trigger.expression()));
@@ -221,9 +132,9 @@ absl::Status ShowClip(Client& client, const std::string& id, bool json) {
   if (!manifest.shortfall().empty()) fmt::print("short     {}\n", Printable(manifest.shortfall()));
   if (manifest.truncated()) fmt::print("cut       a restart ended the capture early\n");
   for (const v1::VideoTrack& track : manifest.video()) {
-    fmt::print("video     {}: {} {}×{}, {} frames, {}\n", Printable(track.camera()),
-               Printable(track.codec()), track.width(), track.height(), track.frame_count(),
-               Printable(track.encoder()));
+    fmt::print("video     {}: {} {}×{}, {}, {}\n", Printable(track.camera()),
+               Printable(track.codec()), track.width(), track.height(),
+               Count(track.frame_count(), "frame"), Printable(track.encoder()));
   }
   fmt::print("media     {}{}\n", MediaOf(summary.media()),
              summary.media().problem().empty() ? "" : ": " + Printable(summary.media().problem()));

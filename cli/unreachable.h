@@ -1,0 +1,18 @@
+// Why no connection to a server comes about, which the HTTP library has one word for.
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+
+namespace gleaner::cli {
+
+// Tries once more to connect to the host of `url` ("http://host:port") by itself, for at most
+// `timeout_s`, and says what stands in the way: the name isn't known, nobody listens, no way leads
+// there, no answer. UNAVAILABLE, or DEADLINE_EXCEEDED for the last.
+absl::Status WhyUnreachable(const std::string& url, int timeout_s);
+
+// The sentence for the last.
+absl::Status NoAnswerWithin(const std::string& url, int timeout_s);
+
+}  // namespace gleaner::cli
