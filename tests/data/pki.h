@@ -12,12 +12,14 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <sys/stat.h>
 
 #include <cstdint>
 #include <fstream>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace gleaner {
 
@@ -30,7 +32,7 @@ class TestPki {
   };
 
   explicit TestPki(const std::string& name = "gleaner-test-ca") : ca_key_(NewKey()) {
-    ca_ = NewCertificate(name, ca_key_.get());
+    ca_ = NewCertificate({name}, ca_key_.get());
     Extend(ca_.get(), NID_basic_constraints, "critical,CA:TRUE");
     Extend(ca_.get(), NID_key_usage, "critical,keyCertSign,cRLSign");
     Sign(ca_.get());
@@ -39,12 +41,17 @@ class TestPki {
   // What both sides trust.
   std::string ca() const { return CertificatePem(ca_.get()); }
 
-  Identity Server() { return Issue("localhost", "serverAuth", "DNS:localhost,IP:127.0.0.1", 0); }
+  Identity Server() { return Issue({"localhost"}, "serverAuth", "DNS:localhost,IP:127.0.0.1", 0); }
   // Any text may be the CN, also one that is no device name.
-  Identity Device(const std::string& name) { return Issue(name, "clientAuth", "", 0); }
+  Identity Device(const std::string& name) { return Issue({name}, "clientAuth", "", 0); }
+  // With these common names, one after the other, whatever bytes they hold and however many there
+  // are, and with `alternative` names, as OpenSSL writes them.
+  Identity OddDevice(const std::vector<std::string>& names, const std::string& alternative = "") {
+    return Issue(names, "clientAuth", alternative, 0);
+  }
   // One that ended an hour ago.
   Identity ExpiredDevice(const std::string& name) {
-    return Issue(name, "clientAuth", "", -2 * 3600);
+    return Issue({name}, "clientAuth", "", -2 * 3600);
   }
 
   // ca.pem, server.pem, server.key.
@@ -71,6 +78,8 @@ class TestPki {
     out << text;
     out.close();
     Check(out.good(), path.c_str());
+    // Keys are read by their owner only, or not at all.
+    Check(::chmod(path.c_str(), 0600) == 0, path.c_str());
   }
 
   static Key NewKey() {
@@ -79,7 +88,8 @@ class TestPki {
     return key;
   }
 
-  Certificate NewCertificate(const std::string& name, EVP_PKEY* key, int64_t shift_s = 0) {
+  Certificate NewCertificate(const std::vector<std::string>& names, EVP_PKEY* key,
+                             int64_t shift_s = 0) {
     Certificate made(X509_new(), &X509_free);
     X509* certificate = made.get();
     X509_set_version(certificate, X509_VERSION_3);
@@ -88,10 +98,14 @@ class TestPki {
     X509_gmtime_adj(X509_getm_notAfter(certificate), shift_s + 3600);
     X509_set_pubkey(certificate, key);
     X509_NAME* subject = X509_get_subject_name(certificate);
-    Check(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8,
-                                     reinterpret_cast<const unsigned char*>(name.data()),
-                                     static_cast<int>(name.size()), -1, 0) == 1,
-          "subject");
+    for (const std::string& name : names) {
+      // Given its type, OpenSSL checks neither length nor contents.
+      X509_NAME_ENTRY* entry = X509_NAME_ENTRY_create_by_NID(
+          nullptr, NID_commonName, V_ASN1_UTF8STRING,
+          reinterpret_cast<const unsigned char*>(name.data()), static_cast<int>(name.size()));
+      Check(entry != nullptr && X509_NAME_add_entry(subject, entry, -1, 0) == 1, "subject");
+      X509_NAME_ENTRY_free(entry);
+    }
     X509_set_issuer_name(certificate, ca_ == nullptr ? subject : X509_get_subject_name(ca_.get()));
     return made;
   }
@@ -110,10 +124,10 @@ class TestPki {
     Check(X509_sign(certificate, ca_key_.get(), EVP_sha256()) > 0, "signature");
   }
 
-  Identity Issue(const std::string& name, const std::string& use, const std::string& also,
-                 int64_t shift_s) {
+  Identity Issue(const std::vector<std::string>& names, const std::string& use,
+                 const std::string& also, int64_t shift_s) {
     const Key key = NewKey();
-    const Certificate certificate = NewCertificate(name, key.get(), shift_s);
+    const Certificate certificate = NewCertificate(names, key.get(), shift_s);
     Extend(certificate.get(), NID_basic_constraints, "critical,CA:FALSE");
     Extend(certificate.get(), NID_ext_key_usage, use);
     if (!also.empty()) Extend(certificate.get(), NID_subject_alt_name, also);

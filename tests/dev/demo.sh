@@ -57,7 +57,7 @@ test_once_fails_when_a_clip_fails_its_check() {
   programs
   MEDIA_FAILED=1 run demo --once
   expect "exit status" 1 "$status"
-  expect_in "$err" '1 clips failed the check'
+  expect_in "$err" '1 clip failed the check'
 }
 
 test_once_fails_in_time_with_the_reason() {
@@ -65,7 +65,7 @@ test_once_fails_in_time_with_the_reason() {
   program gleaner-cloud "$(sed 's/clips += 2/clips = 1/' "$bin/gleaner-cloud")"
   GLEANER_DEMO_TIMEOUT_S=6 run demo --once
   expect "exit status" 1 "$status"
-  expect_in "$err" 'after 6 s: 1 clips from 3 devices'
+  expect_in "$err" 'after 6 s: 1 clip from 3 devices'
   expect "stdout" '' "$out"
   expect_no_device_left
 }

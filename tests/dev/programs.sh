@@ -14,6 +14,7 @@ test_the_demo_brings_clips_of_three_devices_without_a_gap() {
 # check_config PROGRAM FILE: with certificates that exist.
 check_config() {
   [ -d "$scratch/tls" ] || "$root/docker/demo/pki.sh" "$scratch/tls" device
+  install -m 600 <(echo secret) "$scratch/tls/front.password"
   sed -e "s|/etc/gleaner/tls/|$scratch/tls/|; s|/etc/gleaner/|$scratch/tls/|" "$2" >"$scratch/config.toml"
   run "$bin/$1" --config "$scratch/config.toml" --check-config
   expect "exit status of $1 with ${2#"$root"/}" 0 "$status"

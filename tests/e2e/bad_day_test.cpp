@@ -130,12 +130,12 @@ TEST(BadDay, ADeviceWithAForeignCertificateIsNotLetInAndLosesNothing) {
                rig.directory() + "/stranger.log");
   ASSERT_TRUE(Eventually([&] {
     return edge.Log().find("watching") != std::string::npos &&
-           Number(elsewhere.Status(device), "pending_clips") > 0;
+           Number(elsewhere.Status(device), "pendingClips") > 0;
   })) << edge.Log();
   EXPECT_EQ(edge.Stop(), 0) << edge.Log();
   EXPECT_TRUE(rig.Device("cart-1").empty());
   EXPECT_THAT(rig.Clips(), IsEmpty());
-  EXPECT_GT(Number(elsewhere.Status(device), "pending_clips"), 0);
+  EXPECT_GT(Number(elsewhere.Status(device), "pendingClips"), 0);
 }
 
 }  // namespace

@@ -65,7 +65,7 @@ void Record(Rig& rig, const DeviceSetup& device, int clips) {
   ASSERT_TRUE(Eventually(
       [&] {
         return edge.Log().find("watching") != std::string::npos &&
-               Number(rig.Status(device), "pending_clips") >= clips;
+               Number(rig.Status(device), "pendingClips") >= clips;
       },
       seconds(120)))
       << edge.Log();

@@ -79,13 +79,13 @@ TEST(Loop, CatchesUpWhenTheServerComesLater) {
   // Clips wait in the spool while there is nobody to send them to.
   ASSERT_TRUE(Eventually([&] {
     return edge.Log().find("watching") != std::string::npos &&
-           Number(rig.Status(device), "pending_clips") > 0;
+           Number(rig.Status(device), "pendingClips") > 0;
   })) << edge.Log();
   EXPECT_TRUE(edge.running()) << edge.Log();
   rig.StartServer();
   EXPECT_EQ(edge.Wait(seconds(60)), 0) << edge.Log();
   EXPECT_FALSE(rig.Clips().empty());
-  EXPECT_EQ(Number(rig.Status(device), "pending_clips"), 0);
+  EXPECT_EQ(Number(rig.Status(device), "pendingClips"), 0);
 }
 
 }  // namespace

@@ -24,6 +24,7 @@ namespace {
 [[noreturn]] void Become(const std::vector<std::string>& argv, int output,
                          const Process::Environment& extra) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  ::setpgid(0, 0);
   ::dup2(output, STDOUT_FILENO);
   ::dup2(output, STDERR_FILENO);
   const int null = ::open("/dev/null", O_RDONLY);
@@ -54,6 +55,7 @@ Process::Process(std::vector<std::string> argv, std::string log, const Environme
   }
   pid_ = ::fork();
   if (pid_ == 0) Become(argv, output, extra);
+  ::setpgid(pid_, pid_);  // whichever of the two comes first
   ::close(output);
 }
 
@@ -88,6 +90,14 @@ void Process::Kill() {
   Reap(true);
 }
 
+void Process::Signal(int number) const {
+  if (pid_ >= 0) ::kill(pid_, number);
+}
+
+void Process::SignalGroup(int number) const {
+  if (pid_ >= 0) ::kill(-pid_, number);
+}
+
 int Process::Stop(std::chrono::milliseconds deadline) {
   if (pid_ >= 0) ::kill(pid_, SIGTERM);
   return Wait(deadline);
@@ -98,6 +108,18 @@ int Process::Wait(std::chrono::milliseconds deadline) {
   Kill();
   return -1;
 }
+
+uint64_t Process::StatusBytes(const std::string& name) const {
+  std::ifstream status("/proc/" + std::to_string(pid_) + "/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with(name)) return std::stoull(line.substr(name.size())) << 10;
+  }
+  ADD_FAILURE() << "no " << name;
+  return 0;
+}
+
+// proc(5), clear_refs.
+void Process::ForgetPeak() { std::ofstream("/proc/" + std::to_string(pid_) + "/clear_refs") << 5; }
 
 std::string Process::Log() const {
   std::ifstream in(log_);

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,8 +16,8 @@ class Process {
  public:
   using Environment = std::vector<std::pair<std::string, std::string>>;
 
-  // Starts `argv` with standard output and error appended to `log`. Aborts the test if it can't be
-  // started.
+  // Starts `argv`, in a process group of its own, with standard output and error appended to `log`.
+  // Aborts the test if it can't be started.
   Process(std::vector<std::string> argv, std::string log, const Environment& extra = {});
   Process(Process&& other) noexcept;
   Process& operator=(Process&& other) noexcept;
@@ -32,11 +33,21 @@ class Process {
   // `deadline`.
   int Wait(std::chrono::milliseconds deadline);
 
+  // To the process, and to all of its group.
+  void Signal(int number) const;
+  void SignalGroup(int number) const;
+
   pid_t pid() const { return pid_; }
+  // What it holds in memory now, and the most it has held since it started or ForgetPeak().
+  uint64_t MemoryBytes() const { return StatusBytes("VmRSS:"); }
+  uint64_t PeakMemoryBytes() const { return StatusBytes("VmHWM:"); }
+  void ForgetPeak();
   std::string Log() const;
 
  private:
   bool Reap(bool block);
+  // A line of /proc/PID/status, which is in KiB.
+  uint64_t StatusBytes(const std::string& name) const;
 
   pid_t pid_ = -1;
   int status_ = 0;

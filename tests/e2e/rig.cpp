@@ -68,8 +68,12 @@ heartbeat_interval_s = 1
 {3})",
                             directory_, grpc_port_, http_port_, server_more_));
   server_.reset();
-  server_.emplace(std::vector<std::string>{Bin("gleaner-cloud"), "--config", config},
-                  directory_ + "/cloud.log", extra);
+  std::vector<std::string> argv = {Bin("gleaner-cloud"), "--config", config};
+  if (server_files_ > 0) {
+    const std::string limit = fmt::format("ulimit -n {} && exec \"$@\"", server_files_);
+    argv.insert(argv.begin(), {"bash", "-c", limit, "bash"});
+  }
+  server_.emplace(argv, directory_ + "/cloud.log", extra);
   if (wait) {
     EXPECT_TRUE(Eventually(
         [&] {
@@ -131,7 +135,8 @@ Process Rig::StartDevice(const DeviceSetup& device, const std::vector<std::strin
 
 nlohmann::json Rig::Status(const DeviceSetup& device) {
   return nlohmann::json::parse(
-      Run({Bin("gleaner-edge"), "--config", Configure(device), "status", "--json"}));
+             Run({Bin("gleaner-edge"), "--config", Configure(device), "status", "--json"}))
+      .value("spool", nlohmann::json::object());
 }
 
 nlohmann::json Rig::Call(const std::string& method, const nlohmann::json& request) {
@@ -275,11 +280,11 @@ std::vector<std::string> Rig::LedgerProblems(const DeviceSetup& device) {
   expect(Number(ledger, "pending") == 0, "still pending" + both);
   expect(Number(ledger, "committed") == clips, "committed is not the number of clips" + both);
   expect(Number(ledger, "fired") == ended, "a number did not end exactly once" + both);
-  expect(Number(status, "last_sequence") == Number(ledger, "fired"),
+  expect(Number(status, "lastSequence") == Number(ledger, "fired"),
          "the device gave out another number of numbers" + both);
-  expect(Number(status, "committed_total") == clips,
+  expect(Number(status, "committedTotal") == clips,
          "the device believes another number of clips committed" + both);
-  expect(Number(status, "used_bytes") == 0, "blocks left behind in the spool" + both);
+  expect(Number(status, "usedBytes") == 0, "blocks left behind in the spool" + both);
   return problems;
 }
 

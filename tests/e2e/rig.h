@@ -44,6 +44,10 @@ class Rig {
   // The configuration's text is made once; `more` is appended to it.
   void AppendServerConfig(const std::string& more) { server_more_ += more; }
   Process& server() { return *server_; }
+  // The server may have so many files open, and can't raise that.
+  void LimitServerFiles(int files) { server_files_ = files; }
+  // Of everybody here.
+  TestPki& pki() { return pki_; }
 
   // Writes the device's configuration and certificate; returns the configuration's path.
   std::string Configure(const DeviceSetup& device);
@@ -51,7 +55,7 @@ class Rig {
   Process StartDevice(const DeviceSetup& device, const std::vector<std::string>& arguments = {},
                       const Process::Environment& extra = {});
   std::string SpoolOf(const std::string& device) const { return directory_ + "/" + device; }
-  // `gleaner-edge --config … status --json`.
+  // What `gleaner-edge --config … status --json` says of the spool.
   nlohmann::json Status(const DeviceSetup& device);
 
   // POST /gleaner.v1.CatalogService/`method`. Fails the test on anything but 200.
@@ -83,6 +87,7 @@ class Rig {
   int http_port_;
   TestPki pki_;
   std::string server_more_;
+  int server_files_ = 0;  // 0: as many as the machine says
   std::optional<Process> server_;
 };
 

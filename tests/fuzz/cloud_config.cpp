@@ -12,7 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace gleaner;  // NOLINT(google-build-using-namespace)
   auto reader = ConfigReader::Parse(fuzz::AsText(data, size), fuzz::kPath);
   if (!reader.ok()) return 0;
-  const auto config = cloud::ReadServerConfig(*reader, "/nowhere", "/usr/bin");
+  const auto config = cloud::ReadServerConfig(*reader, "/usr/bin");
   if (!config.ok()) {
     fuzz::RequireMistakes(config.status());
     return 0;
@@ -24,9 +24,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   REQUIRE(config->token.empty() || config->token.size() >= cloud::kMinTokenBytes);
   REQUIRE(config->ingest.trust_metadata == config->devices.plaintext);
   REQUIRE(config->fleet.trust_metadata == config->devices.plaintext);
-  const auto devices = cloud::ParseListenAddress(config->devices.address);
-  REQUIRE(devices.ok());
-  REQUIRE(!config->devices.plaintext || devices->IsLoopback());
+  REQUIRE(!config->devices.plaintext || config->devices.listen.IsLoopback());
   REQUIRE(config->devices.memory_bytes >= 32 << 20);
   REQUIRE(config->ingest.workers >= 1 && config->media_workers >= 1);
   REQUIRE(config->ingest.reserved_per_device >= 0 && config->ingest.buffered_bytes >= 0 &&

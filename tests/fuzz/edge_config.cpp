@@ -1,8 +1,8 @@
 // gleaner-edge's configuration: what is let through is what the daemon starts with.
 #include <set>
 
-#include "common/clip_key.h"
 #include "common/limits.h"
+#include "common/name.h"
 #include "edge/config.h"
 #include "edge/trigger/expression.h"
 #include "tests/fuzz/config_text.h"

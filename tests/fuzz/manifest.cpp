@@ -8,6 +8,7 @@
 #include "common/clip_key.h"
 #include "common/digest.h"
 #include "common/limits.h"
+#include "common/name.h"
 #include "common/status.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/quiet_protobuf.h"
@@ -43,8 +44,7 @@ void RequireObject(const v1::ClipObject& object) {
 
 void RequireVideo(const v1::VideoTrack& video) {
   REQUIRE(IsName(video.camera()) && !video.codec().empty());
-  REQUIRE(video.width() >= 1 && video.width() <= cloud::kMaxPixelsASide);
-  REQUIRE(video.height() >= 1 && video.height() <= cloud::kMaxPixelsASide);
+  REQUIRE(PictureFits(video.width(), video.height()));
   REQUIRE(video.time_base_numerator() != 0 && video.time_base_denominator() != 0);
   REQUIRE(video.frame_count() >= 1 && video.frame_count() <= kMaxFrames);
   REQUIRE(static_cast<uint32_t>(video.pts_delta_size()) == video.frame_count() - 1);

@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "common/status.h"
 #include "edge/trigger/expression.h"
+#include "edge/trigger/reach.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace gleaner::fuzz {
@@ -71,6 +72,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   ++fuzz::accepted;
   REQUIRE(!fuzz::IsNumber(*expression));
   fuzz::RequireSound(*expression, 0);
+  // What can never be true is told as that alone, and in plain text.
+  const edge::Reach reach = edge::JudgeReach(*expression, [](std::string_view) {
+    return edge::ValueRange{0, 1};
+  });
+  REQUIRE(reach.never.empty() || reach.idle.empty());
+  REQUIRE(fuzz::IsPlain(reach.never));
   const std::string printed = edge::ToText(*expression);
   if (printed.size() > edge::kMaxExpressionBytes) return 0;
   const auto again = edge::ParseExpression(printed);

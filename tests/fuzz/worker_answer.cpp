@@ -25,6 +25,8 @@ std::string Verdict(v1::MediaCheck::State state, uint32_t frames, uint32_t thumb
   verdict.set_decoded_frames(frames);
   verdict.set_thumbnails(thumbnails);
   verdict.set_problem(problem);
+  if (!problem.empty()) verdict.set_reason(v1::MediaCheck::REASON_DAMAGED_FRAMES);
+  if (!problem.empty()) verdict.set_damaged_frames(2);
   return Frame(FrameKind::kVerdict, verdict.SerializeAsString());
 }
 
@@ -48,7 +50,9 @@ std::vector<std::string> Seeds() {
   const std::string one = Frame(FrameKind::kThumbnail, kThumbnail);
   return {"\x01" + one + Verdict(v1::MediaCheck::STATE_OK, kFrames, 1, ""),
           "\x02" + one + one + Verdict(v1::MediaCheck::STATE_OK, kFrames, 2, ""),
-          "\x02" + one + Verdict(v1::MediaCheck::STATE_FAILED, 20, 1, "frame 20 does not decode"),
+          "\x01" + one + Verdict(v1::MediaCheck::STATE_OK, kFrames, 1, "2 frames are damaged"),
+          "\x01" + one + Verdict(v1::MediaCheck::STATE_FAILED, 20, 1, "2 frames are damaged"),
+          "\x02" + Verdict(v1::MediaCheck::STATE_FAILED, 20, 0, "2 frames are damaged"),
           "\x01" + Frame(FrameKind::kTrouble, "setrlimit AS: not permitted")};
 }
 
@@ -70,10 +74,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const v1::MediaCheck& verdict = answer->verdict;
   const bool good = verdict.state() == v1::MediaCheck::STATE_OK;
   REQUIRE(good || verdict.state() == v1::MediaCheck::STATE_FAILED);
-  REQUIRE(verdict.problem().empty() == good);
+  const bool damaged = verdict.reason() == v1::MediaCheck::REASON_DAMAGED_FRAMES;
+  REQUIRE(v1::MediaCheck::Reason_IsValid(verdict.reason()));
+  REQUIRE(!good || damaged || verdict.reason() == v1::MediaCheck::REASON_UNSPECIFIED);
+  REQUIRE(good || verdict.reason() != v1::MediaCheck::REASON_UNSPECIFIED);
+  REQUIRE(verdict.reason() != v1::MediaCheck::REASON_WORKER_DIED);
+  REQUIRE(verdict.problem().empty() == (good && !damaged));
+  REQUIRE(verdict.damaged_frames() <= fuzz::kFrames);
   REQUIRE(verdict.problem().size() <= 300 && fuzz::IsPlain(verdict.problem()));
-  REQUIRE(good ? verdict.decoded_frames() == fuzz::kFrames
-               : verdict.decoded_frames() <= fuzz::kFrames);
+  REQUIRE(verdict.decoded_frames() <= fuzz::kFrames && (!good || verdict.decoded_frames() > 0));
   REQUIRE(answer->thumbnails.size() <= wanted && verdict.thumbnails() == answer->thumbnails.size());
   for (const std::string& thumbnail : answer->thumbnails) fuzz::RequireThumbnail(thumbnail);
   return 0;

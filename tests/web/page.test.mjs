@@ -88,7 +88,7 @@ const cards = (page) => page.locator('[data-clip]');
 const cardIds = (page) => cards(page).evaluateAll((all) => all.map((card) => card.dataset.clip));
 
 /** Waits until `probe` gives something true; the sentence says what was awaited. */
-async function eventually(sentence, probe, timeoutMs = 10_000) {
+async function eventually(sentence, probe, timeoutMs = 90_000) {
   const end = Date.now() + timeoutMs;
   for (;;) {
     const found = await probe();

@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
-#include <grpcpp/server.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -14,13 +13,11 @@
 
 #include "cloud/ingest/allocator.h"
 #include "cloud/ingest/ingest_service.h"
-#include "cloud/ingest/tls.h"
+#include "cloud/rpc/device_server.h"
 #include "common/log.h"
 
 namespace gleaner::bench {
 namespace {
-
-using cloud::DeviceListenerOptions;
 
 // Reads as fast as gRPC can, and keeps nothing.
 class DiscardStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
@@ -47,24 +44,18 @@ class DiscardService final
 
 // The same door for both: whatever helps one helps the other.
 int ServeGrpc(grpc::Service& service, const std::string& folder) {
-  DeviceListenerOptions listener;
-  listener.address = "127.0.0.1:0";
-  listener.ca = folder + "/ca.pem";
-  listener.certificate = folder + "/server.pem";
-  listener.key = folder + "/server.key";
-  const auto credentials = MakeServerCredentials(listener);
-  if (!credentials.ok()) return 3;
-  grpc::ServerBuilder builder;
-  int port = 0;
-  AddDeviceListener(builder, listener, *credentials, &port);
-  builder.RegisterService(&service);
-  const auto server = builder.BuildAndStart();
-  if (server == nullptr) return 4;
-  std::printf("%d\n", port);
+  cloud::DeviceServerOptions door;
+  door.listen = {"127.0.0.1", 0};
+  door.tls.ca = folder + "/ca.pem";
+  door.tls.certificate = folder + "/server.pem";
+  door.tls.key = folder + "/server.key";
+  const auto server = cloud::DeviceServer::Start(door, {&service}, RealClock());
+  if (!server.ok()) return 4;
+  std::printf("%d\n", (*server)->port());
   std::fflush(stdout);
   while (std::fgetc(stdin) != EOF) {
   }
-  server->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(2));
+  (*server)->Stop(std::chrono::seconds(2));
   return 0;
 }
 
