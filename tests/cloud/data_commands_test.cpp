@@ -148,8 +148,11 @@ TEST_P(BackupCrash, LeavesTheStoreAndAWholeBackupOrNone) {
   {
     const auto first = Restore(backup_, restored, clock_);
     // The first may not have come to its end; then it says so.
-    if (first.ok()) EXPECT_EQ(WhatIsWrong(restored, clips), "");
-    if (!first.ok()) EXPECT_TRUE(absl::IsFailedPrecondition(first.status())) << first.status();
+    if (first.ok()) {
+      EXPECT_EQ(WhatIsWrong(restored, clips), "");
+    } else {
+      EXPECT_TRUE(absl::IsFailedPrecondition(first.status())) << first.status();
+    }
   }
   EXPECT_EQ(Run("backup " + backup_).first, 0);
   const auto before = clips;
@@ -214,8 +217,9 @@ TEST_P(RestoreCrash, DestroysNothingAndCanBeDoneAgain) {
     const bool there = harm != std::string("new folder");
     const auto [status, said] = Run(arguments, crash);
     // In place, nothing is copied before the catalogue.
-    if (status != 128 + SIGKILL) EXPECT_EQ(arguments, "restore --in-place") << said;
-    if (status == 128 + SIGKILL) {
+    if (status != 128 + SIGKILL) {
+      EXPECT_EQ(arguments, "restore --in-place") << said;
+    } else {
       EXPECT_EQ(Run("--check-config").first, 1) << "no server starts between the two";
       const auto [again, said_again] = Run(arguments);
       EXPECT_EQ(again, 0) << said_again;

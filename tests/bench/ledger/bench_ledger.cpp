@@ -71,13 +71,19 @@ void Run(Reporter& reporter) {
       Must(catalog.ReportLedger(device, request, &response));
     };
   };
-  const std::vector<std::pair<std::string, std::function<void()>>> asked = {
-      {"summary_ms", [&] { Must(catalog.GetSummary(kNow).status()); }},
-      {"devices_ms", [&] { Must(catalog.ListDevices(kNow).status()); }},
-      {"other_report_ms", report("cart-1", small)},
-      {"own_report_ms", report("cart-0", small)}};
+  struct Asked {
+    const char* figure;
+    std::function<void()> work;
+    const char* goal;
+  };
+  // Its own report lists 1,024 gaps by the contract, and may cost that.
+  const std::vector<Asked> asked = {
+      {"summary_ms", [&] { Must(catalog.GetSummary(kNow).status()); }, "<= 2"},
+      {"devices_ms", [&] { Must(catalog.ListDevices(kNow).status()); }, "<= 2"},
+      {"other_report_ms", report("cart-1", small), "<= 2"},
+      {"own_report_ms", report("cart-0", small), ""}};
   std::vector<double> before;
-  for (const auto& [name, work] : asked) before.push_back(MedianMs(work));
+  for (const Asked& one : asked) before.push_back(MedianMs(one.work));
   for (int first = 0; first < kBoots - 64; first += kBootsAReport) {
     v1::ReportLedgerRequest request;
     for (int boot = first; boot < first + kBootsAReport; ++boot)
@@ -85,8 +91,8 @@ void Run(Reporter& reporter) {
     report("cart-0", request)();
   }
   for (size_t i = 0; i < asked.size(); ++i) {
-    reporter.Add(
-        {"ledger", asked[i].first, MedianMs(asked[i].second), "ms", "before", before[i], "<= 2"});
+    reporter.Add({"ledger", asked[i].figure, MedianMs(asked[i].work), "ms", "before", before[i],
+                  asked[i].goal});
   }
   reporter.Add({"ledger", "large_report_ms", MedianMs(report("cart-2", large)), "ms", "", 0, ""});
 }

@@ -192,8 +192,12 @@ TEST_F(BackupTest, WhatIsKeptAsideCanBeSeenTakenOutAndFreed) {
     const std::string file = *ReadFile(entry.path(), 1 << 20);
     const std::string ending = entry.path().extension();
     endings.push_back(ending);
-    if (ending == ".jpg") EXPECT_EQ(file.substr(0, pictures[0].size()), pictures[0]);
-    if (ending == ".mp4") EXPECT_EQ(file.substr(0, pictures[1].size()), pictures[1]);
+    if (ending == ".jpg") {
+      EXPECT_EQ(file.substr(0, pictures[0].size()), pictures[0]);
+    }
+    if (ending == ".mp4") {
+      EXPECT_EQ(file.substr(0, pictures[1].size()), pictures[1]);
+    }
   }
   EXPECT_THAT(endings, testing::UnorderedElementsAre(".bin", ".jpg", ".mp4"));
   EXPECT_EQ(*FreeKept(data_, clock_), bytes);
