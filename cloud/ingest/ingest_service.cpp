@@ -1,6 +1,7 @@
 #include "cloud/ingest/ingest_service.h"
 
 #include <fmt/format.h>
+#include <grpcpp/support/proto_buffer_reader.h>
 
 #include <functional>
 #include <utility>
@@ -144,6 +145,13 @@ grpc::ServerUnaryReactor* IngestService::ReportLedger(grpc::CallbackServerContex
 
 absl::Status IngestService::TakeLedger(const std::string& device, const grpc::ByteBuffer& request,
                                        grpc::ByteBuffer* response) {
+  {
+    grpc::ByteBuffer shared(request);
+    grpc::ProtoBufferReader bytes(&shared);
+    if (!HasFewLedgerEntries(&bytes)) {
+      return absl::InvalidArgumentError("boots have far more entries than the contract allows");
+    }
+  }
   ASSIGN_OR_RETURN(const auto report,
                    ParseBounded<v1::ReportLedgerRequest>(request, kMaxLedgerBytes));
   RETURN_IF_ERROR(CheckLedgerReport(report));
@@ -152,7 +160,9 @@ absl::Status IngestService::TakeLedger(const std::string& device, const grpc::By
   // While a backup is made, what the device gave up counts on: the next report frees it.
   const absl::Status freed = FreeRubbish(core_.catalog, core_.blobs);
   if (!freed.ok() && !absl::IsUnavailable(freed)) {
-    LOG_WARN("what device {} gave up is not freed yet: {}", device, Message(freed));
+    if (const auto more = core_.log_throttle.Admit("what devices gave up is not freed")) {
+      LOG_WARN("what device {} gave up is not freed yet: {}{}", device, Message(freed), *more);
+    }
   }
   if (answer.gaps_size() > 0) {
     if (const auto more = core_.log_throttle.Admit(fmt::format("device {} has gaps", device))) {

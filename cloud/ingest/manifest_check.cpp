@@ -18,6 +18,9 @@
 namespace gleaner::cloud {
 namespace {
 
+// Twice the ranges that a boot may have.
+constexpr int kMaxLedgerEntries = 131'072;
+
 absl::Status Bad(std::string_view field, std::string_view what) {
   return absl::InvalidArgumentError(fmt::format("{} {}", field, what));
 }
@@ -243,6 +246,30 @@ bool FindKey(std::string_view manifest, v1::ClipKey* key) {
            key->boot_id().size() == 16;
   }
   return false;
+}
+
+bool HasFewLedgerEntries(google::protobuf::io::ZeroCopyInputStream* report) {
+  using google::protobuf::internal::WireFormatLite;
+  google::protobuf::io::CodedInputStream input(report);
+  constexpr uint32_t kBootsTag = WireFormatLite::MakeTag(v1::ReportLedgerRequest::kBootsFieldNumber,
+                                                         WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
+  int entries = 0;
+  while (const uint32_t tag = input.ReadTag()) {
+    if (tag != kBootsTag) {
+      if (!WireFormatLite::SkipField(&input, tag)) return true;
+      continue;
+    }
+    int length = 0;
+    if (++entries > kMaxLedgerEntries) return false;
+    if (!input.ReadVarintSizeAsInt(&length)) return true;
+    const auto outer = input.PushLimit(length);
+    while (const uint32_t inner = input.ReadTag()) {
+      if (++entries > kMaxLedgerEntries) return false;
+      if (!WireFormatLite::SkipField(&input, inner)) return true;
+    }
+    input.PopLimit(outer);
+  }
+  return true;
 }
 
 absl::StatusOr<v1::ClipManifest> CheckOffer(const v1::Offer& offer, std::string_view device) {

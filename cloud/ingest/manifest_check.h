@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "gleaner/v1/clip.pb.h"
 #include "gleaner/v1/ingest.pb.h"
+#include "google/protobuf/io/zero_copy_stream.h"
 
 namespace gleaner::cloud {
 
@@ -23,6 +24,11 @@ bool FindKey(std::string_view manifest, v1::ClipKey* key);
 // The manifest, parsed, if it is one that `device` may offer. INVALID_ARGUMENT names the field and
 // the bound; PERMISSION_DENIED if it names another device.
 absl::StatusOr<v1::ClipManifest> CheckOffer(const v1::Offer& offer, std::string_view device);
+
+// Whether a ledger report that has yet to be parsed has no more boots, ranges and tombstones than
+// an honest one: on the wire an empty one takes two bytes, parsed a hundred. True as well for bytes
+// that are no report: parsing them will say so.
+bool HasFewLedgerEntries(google::protobuf::io::ZeroCopyInputStream* report);
 
 // INVALID_ARGUMENT names the field of a ledger report that breaks a bound.
 absl::Status CheckLedgerReport(const v1::ReportLedgerRequest& report);

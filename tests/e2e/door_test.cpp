@@ -46,6 +46,12 @@ grpc::Status SayHello(const std::shared_ptr<grpc::Channel>& channel) {
   return v1::FleetService::NewStub(channel)->Hello(&context, hello, &response);
 }
 
+void ExpectLittleMemory(const Process& process, uint64_t idle) {
+  const uint64_t above = process.PeakMemoryBytes() - std::min(process.PeakMemoryBytes(), idle);
+  fmt::print("{} MiB above idle\n", above >> 20);
+  EXPECT_LE(above, kMuch);
+}
+
 // While it lives, this process may have many files open.
 bool AllowManyFiles(rlim_t wanted) {
   rlimit limit{};
@@ -115,7 +121,7 @@ TEST(Door, ADevicesBombsTakeNoMemoryOfTheServer) {
       EXPECT_THAT(status.error_message(), HasSubstr("gzip")) << method;
     }
   }
-  EXPECT_LE(server.PeakMemoryBytes(), idle + kMuch);
+  ExpectLittleMemory(server, idle);
   EXPECT_TRUE(SayHello(channel).ok());
 }
 
@@ -144,32 +150,30 @@ TEST(Door, ADevicesLongListsTakeNoMemoryOfTheServer) {
       }
     }
   }
-  // Measured at 210 to 355 MB: what gRPC and the parser hold of eight messages
-  // of 4 MiB. It should be kMuch.
-  constexpr uint64_t kMuchAtOnce = 6 * kMuch;
-  EXPECT_LE(server.PeakMemoryBytes(), idle + kMuchAtOnce);
+  ExpectLittleMemory(server, idle);
 }
 
 TEST(Door, AServersBombsTakeNoMemoryOfTheDaemon) {
-  Rig rig;
-  Process daemon = rig.StartDevice({});
-  ASSERT_TRUE(Eventually([&] { return daemon.Log().find("watching") != std::string::npos; }))
-      << daemon.Log();
   struct Bomb {
     grpc::ByteBuffer bytes;
     bool compressed;
   };
   for (const Bomb& bomb : {Bomb{GzipBomb(400 << 20), true}, Bomb{ListBomb(2, 130'000), false},
                            Bomb{ListBomb(2, 1'900'000), false}}) {
+    Rig rig;
     BombServer server(rig.grpc_port(), rig.pki(), bomb.bytes, bomb.compressed);
+    Process daemon = rig.StartDevice({});
     ASSERT_TRUE(Eventually([&] { return server.thrown() >= 1; })) << daemon.Log();
     daemon.ForgetPeak();
     const uint64_t idle = daemon.MemoryBytes();
-    EXPECT_TRUE(Eventually([&] { return server.thrown() >= 6; }, seconds(120))) << daemon.Log();
-    EXPECT_LE(daemon.PeakMemoryBytes(), idle + kMuch);
+    // Its heartbeats and its ledger come again, each after a longer pause.
+    EXPECT_TRUE(Eventually([&] { return server.thrown() >= 5; }, seconds(120))) << daemon.Log();
+    ExpectLittleMemory(daemon, idle);
+    EXPECT_EQ(daemon.Stop(), 0);
+    if (bomb.compressed) {
+      EXPECT_THAT(daemon.Log(), HasSubstr("Compression algorithm 'gzip' is disabled"));
+    }
   }
-  EXPECT_THAT(daemon.Log(), HasSubstr("Compression algorithm 'gzip' is disabled"));
-  EXPECT_EQ(daemon.Stop(), 0);
 }
 
 TEST(Door, NobodyWritesTheDaemonsLog) {
