@@ -13,6 +13,7 @@
 #include "common/file.h"
 #include "common/version.h"
 #include "tests/cloud/http/service_testing.h"
+#include "tests/data/paths.h"
 
 namespace gleaner::cli {
 namespace {
@@ -282,7 +283,7 @@ class ProgramTest : public CommandsTest {
   Ended Run(const std::string& arguments) {
     const std::string err = folder_ / "stderr";
     const std::string command =
-        fmt::format("GLEANER_SERVER={} {}/gleaner {} 2>{}", Url(), GLEANER_BIN_DIR, arguments, err);
+        fmt::format("GLEANER_SERVER={} {}/gleaner {} 2>{}", Url(), BinDir(), arguments, err);
     FILE* tool = ::popen(command.c_str(), "r");
     std::string out;
     char buffer[4096];

@@ -15,6 +15,7 @@
 #include "cloud/store/data_folder.h"
 #include "cloud/store/folder_state.h"
 #include "tests/cloud/store/store_testing.h"
+#include "tests/data/paths.h"
 #include "tests/data/pki.h"
 
 namespace gleaner::cloud {
@@ -37,8 +38,8 @@ class DataCommandsTest : public testing::Test {
   std::pair<int, std::string> Run(const std::string& arguments,
                                   const std::string& environment = "") {
     const std::string command =
-        fmt::format("{} timeout 60 {}/gleaner-cloud --config {} {} 2>&1", environment,
-                    GLEANER_BIN_DIR, folder_ / "cloud.toml", arguments);
+        fmt::format("{} timeout 60 {}/gleaner-cloud --config {} {} 2>&1", environment, BinDir(),
+                    folder_ / "cloud.toml", arguments);
     FILE* tool = ::popen(command.c_str(), "r");
     std::string said;
     char buffer[4096];

@@ -12,6 +12,7 @@
 #include "common/file.h"
 #include "common/status.h"
 #include "tests/cloud/store/catalog_testing.h"
+#include "tests/data/paths.h"
 #include "tests/data/pki.h"
 
 namespace gleaner::cloud {
@@ -70,7 +71,7 @@ TEST_F(ServerConfigTest, TheLeastGivesSafeDefaults) {
 }
 
 TEST_F(ServerConfigTest, TheExampleIsCompleteAndRight) {
-  std::ifstream example(std::string(GLEANER_SOURCE_DIR) + "/docker/gleaner-cloud.toml");
+  std::ifstream example(SourceDir() + "/docker/gleaner-cloud.toml");
   std::string text((std::istreambuf_iterator<char>(example)), {});
   ASSERT_NE(text, "");
   // Its certificates are not on this machine; with ours, and every commented key switched on, it

@@ -16,6 +16,7 @@
 #include "gleaner/v1/fleet.grpc.pb.h"
 #include "httplib.h"
 #include "tests/cloud/store/catalog_testing.h"
+#include "tests/data/paths.h"
 #include "tests/data/pki.h"
 
 namespace gleaner::cloud {
@@ -38,7 +39,7 @@ class ServerTest : public testing::Test {
         << "[http]\nlisten = \"" << http << "\"\n";
   }
   absl::StatusOr<std::unique_ptr<Server>> Start() {
-    const auto config = LoadServerConfig(folder_ / "cloud.toml", GLEANER_BIN_DIR);
+    const auto config = LoadServerConfig(folder_ / "cloud.toml", BinDir());
     if (!config.ok()) return config.status();
     return Server::Start(*config, RealClock());
   }
@@ -54,7 +55,7 @@ class ServerTest : public testing::Test {
   // The program's exit status and what it said.
   std::pair<int, std::string> RunProgram(const std::string& arguments) {
     const std::string command =
-        fmt::format("timeout 20 {}/gleaner-cloud {} 2>&1", GLEANER_BIN_DIR, arguments);
+        fmt::format("timeout 20 {}/gleaner-cloud {} 2>&1", BinDir(), arguments);
     FILE* tool = ::popen(command.c_str(), "r");
     std::string said;
     char buffer[4096];
@@ -188,7 +189,7 @@ TEST_F(ServerTest, TheProgramStopsOnSigterm) {
   if (child == 0) {
     const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
     ::dup2(out, STDERR_FILENO);
-    const std::string program = std::string(GLEANER_BIN_DIR) + "/gleaner-cloud";
+    const std::string program = BinDir() + "/gleaner-cloud";
     ::execl(program.c_str(), "gleaner-cloud", "--config", config.c_str(), nullptr);
     ::_exit(127);
   }

@@ -16,6 +16,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "tests/data/paths.h"
+
 namespace gleaner {
 
 // The path of a file of the list above. What the package ships compressed is unpacked once, beside
@@ -28,7 +30,7 @@ inline std::string Footage(const std::string& name) {
   if (!fs::exists(packed)) {
     throw std::runtime_error("no footage " + name + ": install the package opencv-doc");
   }
-  const fs::path folder = fs::path(GLEANER_BIN_DIR).parent_path() / "footage";
+  const fs::path folder = fs::path(BinDir()).parent_path() / "footage";
   const fs::path unpacked = folder / name;
   if (fs::exists(unpacked)) return unpacked;
   fs::create_directories(folder);

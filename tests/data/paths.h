@@ -1,12 +1,14 @@
-// Where this build's programs and this checkout's files are. Told when a test is linked, not when
-// it is compiled, so that ccache serves every checkout.
+// Where the tests of this build find programs and data.
 #pragma once
 
 #include <string>
 
 namespace gleaner {
 
-std::string BinDir();     // the folder of the built programs
-std::string SourceDir();  // the root of the checkout
+// The folder of the built programs.
+std::string BinDir();
+
+// The top folder of the sources.
+std::string SourceDir();
 
 }  // namespace gleaner

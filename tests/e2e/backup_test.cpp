@@ -12,6 +12,7 @@
 #include "common/digest.h"
 #include "common/file.h"
 #include "tests/data/footage.h"
+#include "tests/data/paths.h"
 #include "tests/e2e/rig.h"
 
 namespace gleaner::e2e {
@@ -40,7 +41,7 @@ class Backup : public testing::Test {
   }
   std::string Data() const { return rig_.directory() + "/cloud"; }
   std::string Command(const std::string& command, int expected = 0) {
-    std::vector<std::string> argv = {std::string(GLEANER_BIN_DIR) + "/gleaner-cloud", "--config",
+    std::vector<std::string> argv = {BinDir() + "/gleaner-cloud", "--config",
                                      rig_.directory() + "/cloud.toml"};
     std::istringstream words(command);
     for (std::string word; words >> word;) argv.push_back(word);

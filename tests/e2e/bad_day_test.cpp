@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "tests/data/footage.h"
+#include "tests/data/paths.h"
 #include "tests/e2e/rig.h"
 
 namespace gleaner::e2e {
@@ -97,7 +98,7 @@ TEST(BadDay, APortInUseIsNamed) {
   std::string text(std::istreambuf_iterator<char>(first), {});
   text.replace(text.find("/cloud\""), 7, "/second\"");
   Append(config, text);
-  Process second({std::string(GLEANER_BIN_DIR) + "/gleaner-cloud", "--config", config},
+  Process second({BinDir() + "/gleaner-cloud", "--config", config},
                  rig.directory() + "/second.log");
   EXPECT_EQ(second.Wait(seconds(20)), 1);
   EXPECT_THAT(second.Log(), HasSubstr("in use"));
@@ -126,8 +127,7 @@ TEST(BadDay, ADeviceWithAForeignCertificateIsNotLetInAndLosesNothing) {
   text.replace(text.find(theirs), theirs.size(), fmt::format("127.0.0.1:{}", rig.grpc_port()));
   const std::string path = rig.directory() + "/stranger.toml";
   Append(path, text);
-  Process edge({std::string(GLEANER_BIN_DIR) + "/gleaner-edge", "--config", path},
-               rig.directory() + "/stranger.log");
+  Process edge({BinDir() + "/gleaner-edge", "--config", path}, rig.directory() + "/stranger.log");
   ASSERT_TRUE(Eventually([&] {
     return edge.Log().find("watching") != std::string::npos &&
            Number(elsewhere.Status(device), "pendingClips") > 0;

@@ -15,6 +15,7 @@
 
 #include "common/file.h"
 #include "gleaner/v1/fleet.grpc.pb.h"
+#include "tests/data/paths.h"
 #include "tests/e2e/bombs.h"
 #include "tests/e2e/raw_http2.h"
 #include "tests/e2e/rig.h"
@@ -188,8 +189,7 @@ TEST(Door, NobodyWritesTheDaemonsLog) {
   const std::string path = rig.directory() + "/plain.toml";
   std::ofstream(path) << text;
   RawHttp2Server server(rig.grpc_port(), "200\n<3>forged\x1b[2J\xff");
-  Process daemon({std::string(GLEANER_BIN_DIR) + "/gleaner-edge", "--config", path},
-                 rig.directory() + "/plain.log");
+  Process daemon({BinDir() + "/gleaner-edge", "--config", path}, rig.directory() + "/plain.log");
   EXPECT_TRUE(Eventually([&] { return server.answers() >= 3; })) << daemon.Log();
   EXPECT_TRUE(Eventually([&] { return daemon.Log().find("forged") != std::string::npos; }))
       << daemon.Log();
@@ -240,7 +240,7 @@ TEST(Door, AKeyThatAllMayReadIsRefusedByBothPrograms) {
   const std::string key = rig.directory() + "/server.key";
   ASSERT_EQ(::chmod(key.c_str(), 0644), 0);
   for (const bool check_only : {true, false}) {
-    std::vector<std::string> argv = {std::string(GLEANER_BIN_DIR) + "/gleaner-cloud", "--config",
+    std::vector<std::string> argv = {BinDir() + "/gleaner-cloud", "--config",
                                      rig.directory() + "/cloud.toml"};
     if (check_only) argv.emplace_back("--check-config");
     Process server(argv, rig.directory() + "/refused.log");

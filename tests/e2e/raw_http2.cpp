@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <cerrno>
 #include <cstdint>
 #include <stdexcept>
 
@@ -45,9 +46,9 @@ std::string Frame(uint8_t type, uint8_t flags, uint32_t stream, const std::strin
 Fd ConnectTo(int port) {
   const sockaddr_in to = Loopback(port);
   Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&to), sizeof(to)) != 0) {
-    socket.Reset();
-  }
+  const int connected = ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&to), sizeof(to));
+  // A server that closes at once what it accepts may be quicker than connect() is to return.
+  if (connected != 0 && errno != ECONNRESET) socket.Reset();
   return socket;
 }
 

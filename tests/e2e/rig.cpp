@@ -14,13 +14,14 @@
 #include "absl/strings/escaping.h"
 #include "common/digest.h"
 #include "gleaner/v1/clip.pb.h"
+#include "tests/data/paths.h"
 
 namespace gleaner::e2e {
 namespace {
 
 constexpr auto kStartDeadline = std::chrono::seconds(20);
 
-std::string Bin(const std::string& name) { return std::string(GLEANER_BIN_DIR) + "/" + name; }
+std::string Bin(const std::string& name) { return BinDir() + "/" + name; }
 
 void Write(const std::string& path, const std::string& text) {
   std::ofstream(path, std::ios::trunc) << text;

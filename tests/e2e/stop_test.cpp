@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "tests/data/footage.h"
+#include "tests/data/paths.h"
 #include "tests/e2e/rig.h"
 
 namespace gleaner::e2e {
@@ -86,8 +87,7 @@ TEST(Stop, MoreSignalsAndOnesToEveryProcessCostAServerNoCheck) {
   Rig rig;
   // A check that stands still in its middle, so that the stop finds it there.
   const std::string worker = rig.directory() + "/standing-worker";
-  std::ofstream(worker) << "#!/bin/sh\nkill -STOP $$\nexec " << GLEANER_BIN_DIR
-                        << "/gleaner-media\n";
+  std::ofstream(worker) << "#!/bin/sh\nkill -STOP $$\nexec " << BinDir() << "/gleaner-media\n";
   ASSERT_EQ(::chmod(worker.c_str(), 0755), 0);
   rig.AppendServerConfig(fmt::format("[media]\nworker = \"{}\"\n", worker));
   Process& standing = rig.StartServer();
@@ -109,7 +109,7 @@ TEST(Stop, MoreSignalsAndOnesToEveryProcessCostAServerNoCheck) {
   EXPECT_THAT(standing.Log(), HasSubstr("again: still stopping"));
 
   ASSERT_EQ(::truncate(worker.c_str(), 0), 0);
-  std::ofstream(worker) << "#!/bin/sh\nexec " << GLEANER_BIN_DIR << "/gleaner-media\n";
+  std::ofstream(worker) << "#!/bin/sh\nexec " << BinDir() << "/gleaner-media\n";
   rig.StartServer();
   const auto checked = [&] {
     const nlohmann::json summary = rig.Call("GetSummary");

@@ -16,6 +16,7 @@
 #include <iterator>
 #include <random>
 
+#include "tests/data/paths.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace gleaner::fuzz {
@@ -82,7 +83,7 @@ std::string Mutate(std::string text, const std::vector<std::string>& seeds,
 void RunAll(const std::string& name, Current& current) {
   std::vector<std::string> seeds = Seeds();
   std::vector<std::filesystem::path> files;
-  const auto corpus = std::filesystem::path(GLEANER_SOURCE_DIR) / "tests/fuzz/corpus" / name;
+  const auto corpus = std::filesystem::path(SourceDir()) / "tests/fuzz/corpus" / name;
   if (std::filesystem::exists(corpus)) {
     for (const auto& entry : std::filesystem::directory_iterator(corpus)) files.push_back(entry);
   }

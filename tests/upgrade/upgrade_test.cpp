@@ -20,6 +20,7 @@
 #include "common/status.h"
 #include "edge/spool/fsck.h"
 #include "edge/spool/spool.h"
+#include "tests/data/paths.h"
 #include "tests/data/pki.h"
 #include "tests/data/temporary_folder.h"
 
@@ -31,7 +32,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-const std::string kData = std::string(GLEANER_SOURCE_DIR) + "/tests/upgrade/data";
+const std::string kData = SourceDir() + "/tests/upgrade/data";
 
 int64_t Number(const nlohmann::json& object, const std::string& field) {
   const auto at = object.find(field);
@@ -69,7 +70,7 @@ class Upgrade : public testing::TestWithParam<std::string> {
                                         const std::string& crash_at = "") {
     const std::string command =
         fmt::format("GLEANER_CRASH_AT={} timeout 60 {}/gleaner-cloud --config {} {} 2>&1", crash_at,
-                    GLEANER_BIN_DIR, folder_ / "cloud.toml", arguments);
+                    BinDir(), folder_ / "cloud.toml", arguments);
     FILE* tool = ::popen(command.c_str(), "r");
     std::string said;
     char buffer[4096];

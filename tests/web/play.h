@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/data/paths.h"
+
 namespace gleaner {
 
 struct Played {
@@ -24,7 +26,7 @@ struct Played {
 // `pixels`: "x,y;x,y…" in shares of the picture. Throws when there is no browser.
 inline std::vector<Played> PlayInChromium(const std::vector<std::string>& files,
                                           const std::string& pixels = "") {
-  std::string command = fmt::format("node '{}/tests/web/play.mjs'", GLEANER_SOURCE_DIR);
+  std::string command = fmt::format("node '{}/tests/web/play.mjs'", SourceDir());
   if (!pixels.empty()) command += fmt::format(" --pixels '{}'", pixels);
   for (const std::string& file : files) command += fmt::format(" '{}'", file);
   std::string text;

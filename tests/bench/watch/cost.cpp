@@ -24,6 +24,7 @@ extern "C" {
 #include <vector>
 
 #include "common/file.h"
+#include "tests/data/paths.h"
 #include "tests/edge/trigger/video_file.h"
 
 namespace gleaner::bench {
@@ -209,7 +210,7 @@ Cost MeasureDaemon(const std::string& stream) {
       WriteConfig(folder.path / "edge.toml", DaemonConfig(stream, folder.path));
   Cost cost;
   const auto begin = SteadyClock::now();
-  const Child child({GLEANER_BIN_DIR "/gleaner-edge", "--config", config}, notify.path());
+  const Child child({BinDir() + "/gleaner-edge", "--config", config}, notify.path());
   notify.AwaitReady();
   cost.start_s = SecondsSince(begin);
   MeasureRunning(child, cost);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "tests/cloud/ingest/ingest_testing.h"
+#include "tests/data/paths.h"
 
 namespace gleaner::cloud {
 namespace {
@@ -21,7 +22,7 @@ class Child {
     if (pid_ == 0) {
       ::dup2(ends[1], STDOUT_FILENO);
       if (!crash_at.empty()) ::setenv("GLEANER_CRASH_AT", crash_at.c_str(), 1);
-      ::execl(GLEANER_BIN_DIR "/ingest_server", "ingest_server", folder.c_str(), acknowledge,
+      ::execl((BinDir() + "/ingest_server").c_str(), "ingest_server", folder.c_str(), acknowledge,
               nullptr);
       ::_exit(127);
     }

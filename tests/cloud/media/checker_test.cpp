@@ -13,6 +13,7 @@
 #include "common/file.h"
 #include "common/status.h"
 #include "tests/cloud/store/catalog_testing.h"
+#include "tests/data/paths.h"
 
 namespace gleaner::cloud {
 namespace {
@@ -32,8 +33,7 @@ class CheckerTest : public testing::Test {
   }
   ~CheckerTest() override { Stop(); }
 
-  void Start(const std::string& program = std::string(GLEANER_BIN_DIR) + "/gleaner-media",
-             size_t workers = 2) {
+  void Start(const std::string& program = BinDir() + "/gleaner-media", size_t workers = 2) {
     MediaChecker::Options options;
     options.program = program;
     options.workers = workers;
@@ -160,7 +160,7 @@ TEST_F(CheckerTest, TroubleThatIsNotTheClipsIsTriedAgainUntilItPasses) {
   const std::string count = folder_ / "count";
   const std::string trouble = "'\\x03\\0\\0\\0\\x05\\0\\0\\0later'";
   Start(Impostor("echo x >> " + count + "; if [ $(wc -l < " + count + ") -le 2 ]; then printf " +
-                 trouble + "; exit 1; fi; exec " + GLEANER_BIN_DIR + "/gleaner-media"));
+                 trouble + "; exit 1; fi; exec " + BinDir() + "/gleaner-media"));
   WaitFor(1);
   EXPECT_EQ(MediaOf(id).state(), v1::MediaCheck::STATE_OK) << MediaOf(id).problem();
   EXPECT_EQ(ReadFile(count, 1000).value(), "x\nx\nx\n");
@@ -170,7 +170,7 @@ TEST_F(CheckerTest, AClipWhoseWorkerWasKilledFromOutsideIsTriedAgain) {
   const std::string id = AddClip(1, video_);
   const std::string count = folder_ / "count";
   Start(Impostor("echo x >> " + count + "; [ $(wc -l < " + count + ") -gt 2 ] || kill -KILL $$\n" +
-                 "exec " + GLEANER_BIN_DIR + "/gleaner-media"));
+                 "exec " + BinDir() + "/gleaner-media"));
   WaitFor(1);
   EXPECT_EQ(MediaOf(id).state(), v1::MediaCheck::STATE_OK) << MediaOf(id).problem();
 }

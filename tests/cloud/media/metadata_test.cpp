@@ -13,6 +13,7 @@
 #include "common/file.h"
 #include "tests/cloud/store/catalog_testing.h"
 #include "tests/data/film.h"
+#include "tests/data/paths.h"
 #include "tests/data/seed.h"
 
 namespace gleaner::cloud::media {
@@ -20,7 +21,7 @@ namespace {
 
 using testing::HasSubstr;
 
-const std::string kWorker = std::string(GLEANER_BIN_DIR) + "/gleaner-media";
+const std::string kWorker = BinDir() + "/gleaner-media";
 
 struct Metadata {
   const char* name;

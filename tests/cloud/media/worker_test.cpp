@@ -17,6 +17,7 @@
 #include "common/status.h"
 #include "tests/cloud/store/catalog_testing.h"
 #include "tests/data/film.h"
+#include "tests/data/paths.h"
 
 namespace gleaner::cloud::media {
 namespace {
@@ -24,7 +25,7 @@ namespace {
 using testing::AnyOf;
 using testing::HasSubstr;
 
-const std::string kWorker = std::string(GLEANER_BIN_DIR) + "/gleaner-media";
+const std::string kWorker = BinDir() + "/gleaner-media";
 
 class WorkerTest : public testing::Test {
  protected:

@@ -15,6 +15,7 @@
 
 #include "common/status.h"
 #include "tests/cloud/store/catalog_testing.h"
+#include "tests/data/paths.h"
 
 namespace gleaner::cloud {
 namespace {
@@ -387,7 +388,7 @@ size_t CountLostAfterAKill(const char* when, int announcements) {
   const pid_t child = ::fork();
   if (child == 0) {
     ::dup2(ends[1], STDOUT_FILENO);
-    ::execl(GLEANER_BIN_DIR "/catalog_writer", "catalog_writer", path.c_str(), when, nullptr);
+    ::execl((BinDir() + "/catalog_writer").c_str(), "catalog_writer", path.c_str(), when, nullptr);
     ::_exit(127);
   }
   ::close(ends[1]);

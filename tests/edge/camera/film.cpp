@@ -10,6 +10,7 @@
 
 #include "common/digest.h"
 #include "fmt/format.h"
+#include "tests/data/paths.h"
 
 extern "C" {
 #include <libavutil/imgutils.h>
@@ -108,7 +109,7 @@ std::string MakeFilm(const FilmOptions& o) {
       o.width, o.height, source, o.height / 3, kBits * cell_width, cell_height, cell_width,
       o.width / 2, o.height / 2, o.moves_from_s, o.moves_to_s,
       o.filter.empty() ? "" : "," + o.filter, o.encode);
-  const fs::path folder = fs::path(GLEANER_BIN_DIR).parent_path() / "films";
+  const fs::path folder = fs::path(BinDir()).parent_path() / "films";
   const fs::path film =
       folder / fmt::format("{:016x}.{}", std::hash<std::string>()(arguments), o.extension);
   if (fs::exists(film)) return film;

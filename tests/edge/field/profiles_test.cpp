@@ -10,6 +10,7 @@
 #include <map>
 #include <set>
 
+#include "tests/data/paths.h"
 #include "tests/edge/field/device.h"
 
 namespace gleaner::edge {
@@ -194,7 +195,7 @@ class FieldProfiles : public FieldDevice, public ::testing::WithParamInterface<P
 
 TEST_P(FieldProfiles, TenMinutesBesideAPlainCamera) {
   const Profile& profile = GetParam();
-  left_ = std::filesystem::path(GLEANER_BIN_DIR).parent_path() / "field" / profile.name;
+  left_ = std::filesystem::path(BinDir()).parent_path() / "field" / profile.name;
   std::filesystem::remove_all(left_);
   std::filesystem::create_directories(left_);
   const Source source = Open(profile.film);

@@ -9,6 +9,7 @@
 #include <regex>
 #include <set>
 
+#include "tests/data/paths.h"
 #include "tests/edge/spool/spool_testing.h"
 
 extern char** environ;
@@ -35,7 +36,7 @@ constexpr const char* kPoints[] = {
 
 // True if the child was killed, false if it came to its end.
 bool RunChild(const std::vector<std::string>& arguments, const std::string& crash_at) {
-  std::vector<std::string> words = {std::string(GLEANER_BIN_DIR) + "/spool_crash_child"};
+  std::vector<std::string> words = {BinDir() + "/spool_crash_child"};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv, env;
   for (std::string& word : words) argv.push_back(word.data());
@@ -106,8 +107,7 @@ TEST_F(SpoolCrash, IsSeenWhenANumberIsLost) {
 TEST(SpoolCrashPoints, AreAllTested) {
   std::set<std::string> in_source;
   const std::regex point("GLEANER_CRASH_POINT\\(\"([^\"]+)\"\\)");
-  for (const auto& file :
-       std::filesystem::directory_iterator(std::string(GLEANER_SOURCE_DIR) + "/edge/spool")) {
+  for (const auto& file : std::filesystem::directory_iterator(SourceDir() + "/edge/spool")) {
     if (file.path().extension() != ".cpp") continue;
     std::ifstream in(file.path());
     const std::string text((std::istreambuf_iterator<char>(in)), {});

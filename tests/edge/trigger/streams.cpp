@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/data/footage.h"
+#include "tests/data/paths.h"
 
 namespace gleaner::edge {
 namespace {
@@ -96,7 +97,7 @@ std::string Recipe(const std::string& name) {
 
 std::string Stream(const std::string& name) {
   namespace fs = std::filesystem;
-  const fs::path folder = fs::path(GLEANER_BIN_DIR).parent_path() / "streams";
+  const fs::path folder = fs::path(BinDir()).parent_path() / "streams";
   const fs::path made = folder / (name + ".mp4");
   if (fs::exists(made)) return made;
   fs::create_directories(folder);
