@@ -17,13 +17,26 @@
 namespace gleaner::edge {
 namespace {
 
-constexpr int kKeepaliveMs = 30'000;
-constexpr int kKeepaliveTimeoutMs = 20'000;
-// The next attempt is normally made by a caller with a fresh channel; these bound a channel that
-// nobody replaces.
-constexpr int kReconnectFirstMs = 1'000;
-constexpr int kReconnectMaxMs = 30'000;
-constexpr int kConnectTimeoutMs = 10'000;
+// What every connection has, in milliseconds where a name ends in _MS.
+constexpr std::pair<const char*, int> kChannelArguments[] = {
+    {GRPC_ARG_KEEPALIVE_TIME_MS, 30'000},
+    {GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000},
+    {GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1},
+    {GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0},
+    // The next attempt is normally made by a caller with a fresh channel; these bound a channel
+    // that nobody replaces.
+    {GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 1'000},
+    {GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 30'000},
+    {GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 10'000},  // how long an attempt may take, in fact
+    // A fresh channel must not inherit the old one's connection or its back-off.
+    {GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1},
+    {GRPC_ARG_ENABLE_RETRIES, 0},
+    {GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1},
+    // The bound on messages is on what comes, not on what that unpacks to: see
+    // cloud/rpc/device_server.h, which says the same of what we send.
+    {GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1 << GRPC_COMPRESS_NONE},
+    {GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0},
+};
 // A chunk or an offer is a little over 256 KiB, a ledger report may be longer. What comes back is
 // small, two thousand keys at the most; parsed, a message may take forty times its size.
 constexpr int kMaxSendBytes = 2 << 20;
@@ -133,24 +146,10 @@ std::string Link::FilesStamp() const {
 
 std::shared_ptr<grpc::Channel> Link::NewChannel() const {
   grpc::ChannelArguments arguments;
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectFirstMs);
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectMaxMs);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectTimeoutMs);
-  // A fresh channel must not inherit the old one's connection or its back-off.
-  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
-  arguments.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
+  for (const auto& [name, value] : kChannelArguments) arguments.SetInt(name, value);
   if (IsLoopback(options_.server)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetMaxSendMessageSize(kMaxSendBytes);
   arguments.SetMaxReceiveMessageSize(kMaxReceiveBytes);
-  // The bound on messages is on what comes, not on what that unpacks to: see
-  // cloud/rpc/device_server.h, which says the same of what we send.
-  arguments.SetInt(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1 << GRPC_COMPRESS_NONE);
-  arguments.SetInt(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
   arguments.SetUserAgentPrefix(fmt::format("gleaner-edge/{}", Version()));
 
   if (options_.plaintext) {

@@ -12,10 +12,14 @@ namespace gleaner::edge {
 
 namespace {
 
-std::string DeviceOf(const grpc::ServerContext& context) {
-  const auto found = context.client_metadata().find("x-gleaner-device");
+std::string Metadata(const grpc::ServerContext& context, const char* name) {
+  const auto found = context.client_metadata().find(name);
   if (found == context.client_metadata().end()) return "";
   return {found->second.data(), found->second.size()};
+}
+
+std::string DeviceOf(const grpc::ServerContext& context) {
+  return Metadata(context, "x-gleaner-device");
 }
 
 }  // namespace
@@ -260,6 +264,7 @@ grpc::Status FakeCloud::Hello(grpc::ServerContext* context, const v1::HelloReque
                               v1::HelloResponse* response) {
   std::lock_guard lock(mutex_);
   hellos.push_back(*request);
+  agents.push_back(Metadata(*context, "user-agent"));
   context->set_compression_algorithm(compression);
   devices.push_back(DeviceOf(*context));
   changed_.notify_all();

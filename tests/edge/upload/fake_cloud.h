@@ -86,6 +86,7 @@ class FakeCloud : public v1::IngestService::Service, public v1::FleetService::Se
   std::vector<std::string> log;       // "offer 1", "chunk 1/0@0", "receipt 1"
   int streams = 0;
   std::vector<std::string> devices;  // as each call's metadata named it; "" without
+  std::vector<std::string> agents;   // what each Hello's caller says it is
   int unasked_sent = 0;
   int chunks = 0;
   int cuts = 0;

@@ -1,11 +1,14 @@
 #include "edge/upload/ledger_reporter.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <future>
 #include <thread>
 
+#include "common/backoff.h"
+#include "tests/data/log_lines.h"
 #include "tests/edge/upload/fake_cloud.h"
 #include "tests/edge/upload/fixtures.h"
 
@@ -16,7 +19,8 @@ using testing::HasSubstr;
 
 class LedgerReporterTest : public testing::Test {
  protected:
-  ~LedgerReporterTest() override {
+  ~LedgerReporterTest() override { Stop(); }
+  void Stop() {
     thread_.request_stop();
     if (thread_.joinable()) thread_.join();
   }
@@ -104,17 +108,156 @@ TEST_F(LedgerReporterTest, ReportsAtTheStartThenEveryFiveMinutesAndSoonAfterACha
   EXPECT_LT(changed, 60 * kNanosPerSecond);
 }
 
-TEST_F(LedgerReporterTest, NamesEveryGap) {
-  cloud_.on_ledger = [&](const v1::ReportLedgerRequest&, v1::ReportLedgerResponse* response) {
-    v1::ClipKey* gap = response->add_gaps();
-    gap->set_boot_id(std::string(16, '\x12'));
-    gap->set_sequence(17);
+TEST_F(LedgerReporterTest, TriesAgainAfterABackOffThatGrowsUntilAReportIsTaken) {
+  // Whether each report is taken, and when it came.
+  const std::vector<bool> taken = {false, false, false, false, false, true, false, false, true};
+  std::vector<int64_t> times;
+  cloud_.on_ledger = [&](const v1::ReportLedgerRequest&, v1::ReportLedgerResponse*) {
+    times.push_back(clock_.MonotonicNs());
+    return times.size() > taken.size() || taken[times.size() - 1]
+               ? grpc::Status::OK
+               : grpc::Status(grpc::StatusCode::UNAVAILABLE, "later");
+  };
+  clock_.AutoAdvance(true);
+  Start();
+  ASSERT_TRUE(cloud_.Await([&] { return times.size() > taken.size(); }));
+  Stop();
+  Backoff expected(options_.backoff_base_ns, options_.backoff_cap_ns, options_.seed);
+  for (size_t i = 0; i < taken.size(); ++i) {
+    if (taken[i]) expected.Reset();
+    EXPECT_EQ(times[i + 1] - times[i], taken[i] ? options_.interval_ns : expected.NextNs())
+        << "after report " << i + 1;
+  }
+}
+
+TEST_F(LedgerReporterTest, ConnectsAnewWhenTheServerDoesNotAnswer) {
+  options_.deadline_ns = 50 * kNanosPerMilli;
+  const auto release = std::make_shared<std::promise<void>>();
+  cloud_.on_ledger = [release](const v1::ReportLedgerRequest&, v1::ReportLedgerResponse*) {
+    release->get_future().wait();
+    return grpc::Status::OK;
+  };
+  Start();
+  const auto before = link_->Channel();
+  EXPECT_TRUE(Eventually([&] { return !reporter_->stats().problem.empty(); }));
+  EXPECT_NE(link_->Channel(), before);
+  release->set_value();
+}
+
+TEST_F(LedgerReporterTest, KeepsTheConnectionOfAServerThatSaysNo) {
+  cloud_.on_ledger = [](const v1::ReportLedgerRequest&, v1::ReportLedgerResponse*) {
+    return grpc::Status(grpc::StatusCode::UNAVAILABLE, "later");
+  };
+  Start();
+  const auto before = link_->Channel();
+  EXPECT_TRUE(Eventually([&] { return !reporter_->stats().problem.empty(); }));
+  EXPECT_EQ(link_->Channel(), before);
+}
+
+TEST_F(LedgerReporterTest, SaysWhatIsWrongWhileItIsAndLogsItOnce) {
+  cloud_.on_ledger = [&](const v1::ReportLedgerRequest&, v1::ReportLedgerResponse*) {
+    return cloud_.ledgers.size() <= 3 ? grpc::Status(grpc::StatusCode::UNAVAILABLE, "come later")
+                                      : grpc::Status::OK;
+  };
+  LogLines lines;
+  Start();
+  ASSERT_TRUE(Eventually([&] { return !reporter_->stats().problem.empty(); }));
+  EXPECT_THAT(reporter_->stats().problem, HasSubstr("ledger report: UNAVAILABLE: come later"));
+  EXPECT_EQ(reporter_->stats().reports, 0u) << "none that the cloud took";
+  NsUntilReports(4);
+  ASSERT_TRUE(Reports(4 - 3));
+  EXPECT_EQ(reporter_->stats().problem, "");
+  Stop();
+  const std::string text = lines.text();
+  EXPECT_EQ(text.find("come later"), text.rfind("come later")) << text;
+}
+
+// What the reporter says of so many gaps.
+class LedgerGaps : public LedgerReporterTest {
+ protected:
+  std::string Problem(uint64_t gaps) {
+    cloud_.on_ledger = [gaps](const v1::ReportLedgerRequest&, v1::ReportLedgerResponse* response) {
+      for (uint64_t sequence = 1; sequence <= gaps; ++sequence) {
+        v1::ClipKey* gap = response->add_gaps();
+        gap->set_boot_id(std::string(16, '\x12'));
+        gap->set_sequence(sequence);
+      }
+      return grpc::Status::OK;
+    };
+    Start();
+    EXPECT_TRUE(Reports(1));
+    EXPECT_EQ(reporter_->stats().gaps, gaps);
+    return reporter_->stats().problem;
+  }
+};
+
+TEST_F(LedgerGaps, AreNamed) { EXPECT_EQ(Problem(1), "1 clip nobody can account for: 12121212/1"); }
+
+TEST_F(LedgerGaps, AreNamedUpToEight) {
+  EXPECT_EQ(Problem(8),
+            "8 clips nobody can account for: 12121212/1, 12121212/2, 12121212/3, 12121212/4, "
+            "12121212/5, 12121212/6, 12121212/7, 12121212/8");
+}
+
+TEST_F(LedgerGaps, AreCountedBeyondThat) {
+  EXPECT_EQ(Problem(9),
+            "9 clips nobody can account for: 12121212/1, 12121212/2, 12121212/3, 12121212/4, "
+            "12121212/5, 12121212/6, 12121212/7, 12121212/8, …");
+}
+
+TEST_F(LedgerGaps, ThatHaveNoKeyAreCountedAllTheSame) {
+  cloud_.on_ledger = [](const v1::ReportLedgerRequest&, v1::ReportLedgerResponse* response) {
+    response->add_gaps()->set_boot_id("short");
     return grpc::Status::OK;
   };
   Start();
   ASSERT_TRUE(Reports(1));
-  EXPECT_EQ(reporter_->stats().gaps, 1u);
-  EXPECT_THAT(reporter_->stats().problem, HasSubstr("12121212/17"));
+  EXPECT_EQ(reporter_->stats().problem, "1 clip nobody can account for: ?");
+}
+
+TEST_F(LedgerGaps, AreAnAlarmOnceAndGoneWhenTheCloudHasTheClips) {
+  LogLines lines;
+  EXPECT_NE(Problem(2), "");
+  NsUntilReports(2);
+  ASSERT_TRUE(Reports(2));
+  const std::string text = lines.text();
+  EXPECT_THAT(text, HasSubstr("LEDGER GAP: 2 clips"));
+  EXPECT_EQ(text.find("LEDGER GAP"), text.rfind("LEDGER GAP")) << text;
+  cloud_.Locked([&] { cloud_.on_ledger = nullptr; });
+  NsUntilReports(3);
+  ASSERT_TRUE(Reports(3));
+  EXPECT_EQ(reporter_->stats().gaps, 0u);
+  EXPECT_EQ(reporter_->stats().problem, "");
+  Stop();
+  EXPECT_EQ(lines.text(), text) << "no alarm that there is none";
+}
+
+TEST_F(LedgerReporterTest, TellsSoonOfTombstonesThatHadNoRoomInTheReport) {
+  for (int i = 0; i < 1'030; ++i) {
+    ASSERT_TRUE(spool_->TakeSuppressed("rule", "paused").ok());
+  }
+  std::vector<std::pair<int64_t, int>> reports;  // when, and of how many
+  cloud_.on_ledger = [&](const v1::ReportLedgerRequest& request,
+                         v1::ReportLedgerResponse* response) {
+    int tombstones = 0;
+    for (const v1::BootLedger& boot : request.boots()) {
+      for (const v1::Tombstone& tombstone : boot.tombstones()) {
+        *response->add_acknowledged() = tombstone.key();
+        ++tombstones;
+      }
+    }
+    reports.emplace_back(clock_.MonotonicNs(), tombstones);
+    return grpc::Status::OK;
+  };
+  clock_.AutoAdvance(true);
+  Start();
+  ASSERT_TRUE(cloud_.Await([&] { return reports.size() >= 3; }));
+  Stop();
+  EXPECT_EQ(reports[0].second, 1'024);
+  EXPECT_EQ(reports[1].second, 6);
+  EXPECT_EQ(reports[1].first - reports[0].first, options_.debounce_ns);
+  EXPECT_EQ(reports[2].second, 0);
+  EXPECT_EQ(reports[2].first - reports[1].first, options_.interval_ns);
 }
 
 TEST_F(LedgerReporterTest, StopsAtOnceWhenTheServerHangs) {
@@ -129,8 +272,7 @@ TEST_F(LedgerReporterTest, StopsAtOnceWhenTheServerHangs) {
   Start();
   entered->get_future().wait();
   const int64_t start = RealClock().MonotonicNs();
-  thread_.request_stop();
-  thread_.join();
+  Stop();
   EXPECT_LT(RealClock().MonotonicNs() - start, kNanosPerSecond);
   release->set_value();
 }

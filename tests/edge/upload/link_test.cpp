@@ -1,5 +1,6 @@
 #include "edge/upload/link.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <grpcpp/security/server_credentials.h>
 #include <gtest/gtest.h>
@@ -9,8 +10,10 @@
 
 #include "common/file.h"
 #include "common/status.h"
+#include "common/version.h"
 #include "edge/upload/unary.h"
 #include "gleaner/v1/fleet.grpc.pb.h"
+#include "tests/data/log_lines.h"
 #include "tests/data/pki.h"
 #include "tests/edge/upload/fake_cloud.h"
 #include "tests/edge/upload/fixtures.h"
@@ -241,22 +244,94 @@ TEST_F(MutualTls, BecomesNoOtherDeviceWhileItRuns) {
   EXPECT_EQ((*link)->certificate_name(), "cart-1");
 }
 
-TEST(Link, ConnectsAtOnceAfterTheServerCameBack) {
-  FakeCloud cloud;
-  cloud.Stop();
-  auto link = PlainLink(cloud.address(), RealClock());
-  const auto hello = [&] {
+TEST_F(MutualTls, WarnsOfDatesOnlyWhenFilesAreRenewedForThoseOfTheFirstTheConfigurationTold) {
+  FakeClock long_after;
+  long_after.StepWall(RealClock().WallNs() - long_after.WallNs() + 60 * 86'400 * kNanosPerSecond);
+  LogLines lines;
+  auto link = Link::Open(authority_.Options("localhost:1", "cart-1"), long_after);
+  ASSERT_TRUE(link.ok()) << link.status();
+  (*link)->Channel();
+  EXPECT_EQ(lines.text(), "");
+  authority_.Issue("cart-1");
+  (*link)->Channel();
+  EXPECT_THAT(lines.text(), HasSubstr("cart-1.pem: the certificate expired at"));
+}
+
+TEST_F(MutualTls, LooksAtFilesAgainOnlyWhenTheyHaveChanged) {
+  auto link = Link::Open(authority_.Options("localhost:1", "cart-1"), RealClock());
+  ASSERT_TRUE(link.ok()) << link.status();
+  const auto first = (*link)->Channel();
+  EXPECT_EQ((*link)->Channel(), first);
+  LogLines lines;
+  std::filesystem::remove(authority_.path("cart-1.key"));
+  for (int i = 0; i < 3; ++i) EXPECT_EQ((*link)->Channel(), first) << "goes on with what it has";
+  const std::string text = lines.text();
+  EXPECT_THAT(text, HasSubstr("can't be used"));
+  EXPECT_EQ(text.find("can't be used"), text.rfind("can't be used")) << text;
+  authority_.Issue("cart-1");
+  const auto renewed = (*link)->Channel();
+  EXPECT_NE(renewed, first);
+  EXPECT_EQ((*link)->Channel(), renewed);
+}
+
+TEST(Link, ReplacesAConnectionThatWasForgottenAndNoOther) {
+  auto link = PlainLink("localhost:1", RealClock());
+  const auto first = link->Channel();
+  EXPECT_EQ(link->Channel(), first);
+  link->Forget();
+  const auto second = link->Channel();
+  EXPECT_NE(second, first);
+  EXPECT_EQ(link->Channel(), second);
+}
+
+// One call to a server on this machine.
+class HelloTest : public testing::Test {
+ protected:
+  absl::Status Hello() {
     v1::HelloResponse response;
-    const auto stub = v1::FleetService::NewStub(link->Channel());
-    return CallUnary(*link, {}, 10 * kNanosPerSecond, [&](grpc::ClientContext* context) {
+    const auto stub = v1::FleetService::NewStub(link_->Channel());
+    return CallUnary(*link_, {}, 10 * kNanosPerSecond, [&](grpc::ClientContext* context) {
       return stub->Hello(context, v1::HelloRequest(), &response);
     });
-  };
+  }
+
+  FakeCloud cloud_;
+  std::unique_ptr<Link> link_ = PlainLink(cloud_.address(), RealClock());
+};
+
+TEST_F(HelloTest, ReachesAServerThatCameBackAtOnce) {
+  cloud_.Stop();
   // gRPC's own back-off would have grown to many seconds by now.
-  for (int i = 0; i < 8; ++i) EXPECT_TRUE(absl::IsUnavailable(hello()));
-  cloud.Start();
-  EXPECT_TRUE(hello().ok());
-  EXPECT_THAT(cloud.devices, testing::ElementsAre("test-device"));
+  for (int i = 0; i < 8; ++i) EXPECT_TRUE(absl::IsUnavailable(Hello()));
+  cloud_.Start();
+  EXPECT_TRUE(Hello().ok());
+  EXPECT_THAT(cloud_.devices, testing::ElementsAre("test-device"));
+}
+
+TEST_F(HelloTest, TellsWhichReleaseTheDeviceRuns) {
+  ASSERT_TRUE(Hello().ok());
+  EXPECT_THAT(cloud_.agents,
+              testing::ElementsAre(testing::StartsWith(fmt::format("gleaner-edge/{}", Version()))));
+}
+
+TEST_F(HelloTest, GoesThroughNoProxyToAServerOnThisMachine) {
+  ASSERT_EQ(setenv("http_proxy", "http://127.0.0.1:1", 1), 0);
+  link_ = PlainLink(cloud_.address(), RealClock());
+  const absl::Status status = Hello();
+  unsetenv("http_proxy");
+  EXPECT_TRUE(status.ok()) << status;
+}
+
+TEST_F(HelloTest, TakesNoAnswerOfMoreThanAQuarterOfAMebibyte) {
+  size_t bytes = 0;
+  cloud_.on_hello = [&](const v1::HelloRequest&, v1::HelloResponse* response) {
+    response->mutable_policy()->set_version(std::string(bytes, 'x'));
+    return grpc::Status::OK;
+  };
+  bytes = 255 << 10;
+  EXPECT_TRUE(Hello().ok());
+  bytes = 256 << 10;
+  EXPECT_TRUE(absl::IsResourceExhausted(Hello()));
 }
 
 }  // namespace
