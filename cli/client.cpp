@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/numbers.h"
 #include "cli/unreachable.h"
 #include "common/clock.h"
 #include "common/file.h"
@@ -32,6 +33,12 @@ absl::StatusCode CodeOf(std::string_view connect_code) {
   return absl::StatusCode::kUnavailable;
 }
 
+bool NamesHostAndPort(const std::string& url) {
+  const auto [host, port] = HostAndPort(url);
+  uint32_t number = 0;
+  return !host.empty() && absl::SimpleAtoi(port, &number) && number >= 1 && number <= 65535;
+}
+
 // OpenSSL reads it later, and says nothing of it.
 absl::Status CheckCa(const std::string& path) {
   const auto file = OpenFile(path, O_RDONLY);
@@ -52,7 +59,7 @@ absl::StatusOr<Client> Client::Connect(ClientOptions options) {
   if (url.ends_with('/')) url.pop_back();
   const size_t scheme = url.find("://");
   const bool known = url.starts_with("http://") || url.starts_with("https://");
-  if (!known || url.size() == scheme + 3 || url.find('/', scheme + 3) != std::string::npos) {
+  if (!known || url.find('/', scheme + 3) != std::string::npos || !NamesHostAndPort(url)) {
     return absl::InvalidArgumentError(fmt::format(
         "\"{}\" is not a server's address; write it as http://127.0.0.1:8080", Printable(given)));
   }

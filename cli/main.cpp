@@ -30,7 +30,7 @@ void Complain(const absl::Status& status, bool json) {
 
 int main(int argc, char** argv) {
   using gleaner::cli::Client;
-  std::signal(SIGPIPE, SIG_DFL);
+  std::signal(SIGPIPE, SIG_IGN);  // a server that hangs up is told of, and ends nothing
 
   CLI::App app{
       "gleaner: devices and clips of a Gleaner server.\n\n"
@@ -104,7 +104,7 @@ int main(int argc, char** argv) {
   const bool wants_json = std::find(argv, argv + argc, std::string_view("--json")) != argv + argc;
   const auto complain = [&](const std::string& mistake) {
     Complain(absl::InvalidArgumentError(mistake), wants_json);
-    if (!wants_json) fmt::print(stderr, "`gleaner --help` says how it is used.\n");
+    return !wants_json;
   };
   if (const auto end = gleaner::ParseCommandLine(app, argc, argv, complain)) return *end;
 
@@ -128,8 +128,10 @@ int main(int argc, char** argv) {
     get_options.progress = !json && ::isatty(STDERR_FILENO) != 0;
     return gleaner::cli::GetClips(*client, get_options);
   };
-  const absl::Status status = run();
-  if (status.ok()) return 0;
-  Complain(status, json);
-  return absl::IsInvalidArgument(status) ? gleaner::kExitUsage : kExitFailed;
+  return gleaner::WithOutput("gleaner", kExitFailed, [&] {
+    const absl::Status status = run();
+    if (status.ok()) return 0;
+    Complain(status, json);
+    return absl::IsInvalidArgument(status) ? gleaner::kExitUsage : kExitFailed;
+  });
 }

@@ -8,23 +8,11 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
-#include <utility>
 
 #include "common/file.h"
 
 namespace gleaner::cli {
 namespace {
-
-// "http://[::1]:8080" → "::1", "8080".
-std::pair<std::string, std::string> HostAndPort(const std::string& url) {
-  const std::string rest = url.substr(url.find("://") + 3);
-  const size_t bracket = rest.find(']');
-  const size_t colon = rest.find(':', bracket == std::string::npos ? 0 : bracket);
-  std::string host = rest.substr(0, colon);
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  if (colon != std::string::npos) return {host, rest.substr(colon + 1)};
-  return {host, url.starts_with("https") ? "443" : "80"};
-}
 
 // 0, or the errno that says why there is no connection to `address`.
 int TryConnect(const addrinfo& address, int timeout_ms) {
@@ -40,6 +28,16 @@ int TryConnect(const addrinfo& address, int timeout_ms) {
 }
 
 }  // namespace
+
+std::pair<std::string, std::string> HostAndPort(const std::string& url) {
+  const std::string rest = url.substr(url.find("://") + 3);
+  const size_t bracket = rest.find(']');
+  const size_t colon = rest.find(':', bracket == std::string::npos ? 0 : bracket);
+  std::string host = rest.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  if (colon != std::string::npos) return {host, rest.substr(colon + 1)};
+  return {host, url.starts_with("https") ? "443" : "80"};
+}
 
 absl::Status NoAnswerWithin(const std::string& url, int timeout_s) {
   return absl::DeadlineExceededError(

@@ -2,10 +2,14 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 
 namespace gleaner::cli {
+
+// "http://[::1]:8080" → "::1", "8080"; without a port the scheme's.
+std::pair<std::string, std::string> HostAndPort(const std::string& url);
 
 // Tries once more to connect to the host of `url` ("http://host:port") by itself, for at most
 // `timeout_s`, and says what stands in the way: the name isn't known, nobody listens, no way leads

@@ -64,12 +64,12 @@ int main(int argc, char** argv) {
       "at once.",
       "gleaner-cloud"};
   app.footer(
-      "Exit status: 0 it was stopped; 1 it could not start; 2 the configuration or the command "
-      "line is wrong.");
+      "Exit status: 0 it was told to stop, or did what it was asked for; 1 it could not, or found "
+      "something damaged; 2 the configuration or the command line is wrong.");
   app.set_version_flag("--version", std::string(gleaner::Version()));
-  std::string path;
+  std::string path = "/etc/gleaner/cloud.toml";
   bool check_only = false;
-  app.add_option("--config", path, "The configuration file (TOML)")->required();
+  app.add_option("--config", path, "The configuration file (TOML)")->capture_default_str();
   app.add_flag("--check-config", check_only,
                "Read the configuration and what it names, look at the data folder without changing "
                "anything, say what is wrong, and exit; what works but looks wrong is a warning");
@@ -99,21 +99,22 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "{}\n", gleaner::Message(config.status()));
     return gleaner::kExitUsage;
   }
-  if (check_only) {
-    if (const absl::Status data = gleaner::cloud::CheckDataFolder(config->data_dir); !data.ok()) {
-      fmt::print(stderr, "server.data_dir: {}\n", gleaner::Message(data));
-      return kExitFailed;
-    }
-    for (const std::string& warning : config->warnings) {
-      fmt::print(stderr, "{}\n", warning);
-    }
-    fmt::print("{}: ok{}; data in {}\n", path,
-               config->warnings.empty()
-                   ? ""
-                   : ", with " + gleaner::Count(config->warnings.size(), "warning"),
-               config->data_dir);
-    return 0;
-  }
+  if (check_only)
+    return gleaner::WithOutput("gleaner-cloud", kExitFailed, [&] {
+      if (const absl::Status data = gleaner::cloud::CheckDataFolder(config->data_dir); !data.ok()) {
+        fmt::print(stderr, "server.data_dir: {}\n", gleaner::Message(data));
+        return kExitFailed;
+      }
+      for (const std::string& warning : config->warnings) {
+        fmt::print(stderr, "{}\n", warning);
+      }
+      fmt::print("{}: ok{}; data in {}\n", path,
+                 config->warnings.empty()
+                     ? ""
+                     : ", with " + gleaner::Count(config->warnings.size(), "warning"),
+                 config->data_dir);
+      return 0;
+    });
   // A command may be killed at any time, as the server may.
   const bool serves = app.get_subcommands().empty();
   const std::stop_token stop = serves ? gleaner::StopOnSignals() : std::stop_token();
@@ -124,14 +125,16 @@ int main(int argc, char** argv) {
   }
   gleaner::Clock& clock = gleaner::RealClock();
   const std::string& data_dir = config->data_dir;
-  if (backup->parsed()) return gleaner::cloud::BackupCommand(data_dir, directory, clock);
-  if (kept->parsed()) return gleaner::cloud::KeptCommand(data_dir, kept_options, clock);
-  if (restore->parsed()) {
-    if (directory.empty() && !in_place) {
-      fmt::print(stderr, "gleaner-cloud restore: give the backup's folder, or --in-place\n");
-      return gleaner::kExitUsage;
-    }
-    return gleaner::cloud::RestoreCommand(in_place ? data_dir : directory, data_dir, clock);
+  if (restore->parsed() && directory.empty() && !in_place) {
+    fmt::print(stderr, "gleaner-cloud restore: give the backup's folder, or --in-place\n");
+    return gleaner::kExitUsage;
+  }
+  if (!serves) {
+    return gleaner::WithOutput("gleaner-cloud", kExitFailed, [&] {
+      if (backup->parsed()) return gleaner::cloud::BackupCommand(data_dir, directory, clock);
+      if (kept->parsed()) return gleaner::cloud::KeptCommand(data_dir, kept_options, clock);
+      return gleaner::cloud::RestoreCommand(in_place ? data_dir : directory, data_dir, clock);
+    });
   }
   gleaner::RouteRpcLogs();
   if (const absl::Status raised = gleaner::cloud::RaiseDescriptorLimit(); !raised.ok()) {

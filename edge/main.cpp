@@ -34,13 +34,28 @@ int Complain(const absl::Status& status, int code, bool json = false) {
 }
 
 // What --check-config says of a configuration that the daemon starts with.
-void PrintCheck(const std::string& path, const gleaner::edge::Config& config) {
+int Check(const std::string& path, const gleaner::edge::Config& config) {
   using gleaner::Count;
   for (const std::string& warning : config.warnings) fmt::print(stderr, "{}\n", warning);
   fmt::print("{}: ok{}; device {}, {}, {}, spool in {}\n", path,
              config.warnings.empty() ? "" : ", with " + Count(config.warnings.size(), "warning"),
              config.device, Count(config.cameras.size(), "camera"),
              Count(config.rules.size(), "rule"), config.spool.directory);
+  return 0;
+}
+
+int Status(const gleaner::edge::Config& config, bool json) {
+  const auto report = gleaner::edge::ReadDeviceStatus(config, gleaner::RealClock());
+  if (!report.ok()) return Complain(report.status(), kExitFailed, json);
+  fmt::print("{}\n", json ? gleaner::ToJson(*report) : gleaner::edge::ToText(*report));
+  return 0;
+}
+
+int Fsck(const gleaner::edge::Config& config, bool repair, bool json) {
+  const auto report = gleaner::edge::Fsck(config.spool.directory, repair);
+  if (!report.ok()) return Complain(report.status(), kExitFailed, json);
+  fmt::print("{}\n", json ? report->ToJson() : report->ToText());
+  return report->ok() ? 0 : kExitSpoolDamaged;
 }
 
 }  // namespace
@@ -88,26 +103,19 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "{}\n", Message(config.status()));
     return kExitUsage;
   }
-  if (check_config) {
-    PrintCheck(config_path, *config);
-    return 0;
-  }
-  if (status->parsed()) {
-    const auto report = edge::ReadDeviceStatus(*config, RealClock());
-    if (!report.ok()) return Complain(report.status(), kExitFailed, json);
-    fmt::print("{}\n", json ? ToJson(*report) : edge::ToText(*report));
-    return 0;
-  }
-  if (fsck->parsed()) {
-    auto report = edge::Fsck(config->spool.directory, repair);
-    if (!report.ok()) return Complain(report.status(), kExitFailed, json);
-    fmt::print("{}\n", json ? report->ToJson() : report->ToText());
-    return report->ok() ? 0 : kExitSpoolDamaged;
-  }
-
-  const std::stop_token stop = StopOnSignals();
+  // A command may be killed at any time, as the daemon may.
+  const bool serves = !check_config && app.get_subcommands().empty();
+  const std::stop_token stop = serves ? StopOnSignals() : std::stop_token();
+  // Of the commands as well: what is told on the way is no part of their answer.
   if (absl::Status logging = InitLogging("gleaner-edge", config->log_level); !logging.ok()) {
     return Complain(logging, kExitUsage);
+  }
+  if (!serves) {
+    return WithOutput("gleaner-edge", kExitFailed, [&] {
+      if (check_config) return Check(config_path, *config);
+      if (status->parsed()) return Status(*config, json);
+      return Fsck(*config, repair, json);
+    });
   }
   RouteRpcLogs();
   options.config = *std::move(config);

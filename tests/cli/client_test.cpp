@@ -97,10 +97,14 @@ std::string SaidOf(int status, const std::string& body, const httplib::Headers& 
 
 TEST(Client, TakesAddressesOnly) {
   for (const char* url :
-       {"", "localhost:8080", "ftp://x", "http://", "http://x/path", "https:///"}) {
+       {"", "localhost:8080", "ftp://x", "http://", "http://x/path", "https:///", "http://:8080",
+        "http://x:", "http://x:0", "http://x:65536", "http://x:http"}) {
     EXPECT_TRUE(absl::IsInvalidArgument(Client::Connect({.url = url}).status())) << url;
   }
-  EXPECT_TRUE(Client::Connect({.url = "http://gleaner.example:8080/"}).ok());
+  for (const char* url : {"http://gleaner.example:8080/", "http://gleaner.example", "https://[::1]",
+                          "http://[::1]:65535"}) {
+    EXPECT_TRUE(Client::Connect({.url = url}).ok()) << url;
+  }
 }
 
 TEST(Client, NobodyAnswersOnlyWhereNobodyDoes) {

@@ -52,6 +52,76 @@ test_every_program_explains_itself_and_says_its_version() {
   done
 }
 
+# wrong WANTED COMMAND…: told as a sentence, with where to read on, and ends with 2.
+wrong() {
+  run "$bin/$2" "${@:3}"
+  expect "exit status of ${*:2}" 2 "$status"
+  expect "answer of ${*:2}" '' "$out"
+  expect "complaint of ${*:2}" "$1" "$err"
+}
+
+test_what_is_typed_wrongly_is_named() {
+  wrong 'gleaner: there is no command "frob"; there is summary, devices or clips
+`gleaner --help` says how it is used.' gleaner frob
+  wrong 'gleaner: say what to do: list, show or get
+`gleaner clips --help` says how it is used.' gleaner clips
+  wrong 'gleaner: there is no option --frob
+`gleaner clips list --help` says how it is used.' gleaner clips list --frob
+  wrong 'gleaner: --limit can'"'"'t be "-1": it is a whole number, 0 or more
+`gleaner clips list --help` says how it is used.' gleaner clips list --limit -1
+  wrong 'gleaner: "cart-2" is one argument too many
+`gleaner devices --help` says how it is used.' gleaner devices cart-1 cart-2
+  wrong 'gleaner: id is missing
+`gleaner clips show --help` says how it is used.' gleaner clips show
+  wrong 'gleaner-cloud: DIR is missing
+`gleaner-cloud backup --help` says how it is used.' gleaner-cloud backup
+  wrong 'gleaner-edge: there is no option --conf
+`gleaner-edge --help` says how it is used.' gleaner-edge --conf edge.toml
+  wrong 'gleaner-edge: there is no command "start"; there is status or fsck
+`gleaner-edge --help` says how it is used.' gleaner-edge start
+  wrong '{
+ "code": "invalid_argument",
+ "message": "there is no option --frob"
+}' gleaner devices --json --frob
+}
+
+# A spool of a daemon that has never run, and the configuration that names it.
+lay_spool() {
+  cat >"$scratch/edge.toml" <<END
+device = "cart-1"
+[server]
+address = "localhost:9"
+plaintext = true
+[spool]
+directory = "$scratch/spool"
+quota = "16 MiB"
+[[camera]]
+name = "film"
+url = "$scratch/no.mp4"
+[[rule]]
+name = "moves"
+when = "motion > 0.1"
+END
+  "$bin/gleaner-edge" --config "$scratch/edge.toml" >"$scratch/edge.log" 2>&1 &
+  local daemon=$!
+  for _ in $(seq 300); do
+    ! grep -q watching: "$scratch/edge.log" || break
+    sleep 0.1
+  done
+  kill "$daemon"
+  wait "$daemon"
+}
+
+test_an_answer_is_on_standard_output_alone_and_told_where_it_did_not_get_out() {
+  lay_spool
+  run "$bin/gleaner-edge" --config "$scratch/edge.toml" fsck --repair --json
+  expect "exit status of fsck --repair" 0 "$status"
+  jq -e '.ok' <<<"$out" >/dev/null || fail "not JSON: $out"
+  run bash -c "'$bin/gleaner-edge' --config '$scratch/edge.toml' status --json >/dev/full"
+  expect "exit status with a full disk" 1 "$status"
+  expect "what is said of it" 'gleaner-edge: writing to standard output: No space left on device' "$err"
+}
+
 test_manual_pages_name_every_option_and_command_there_is() {
   local page program help word unnamed
   while read -r page program; do
