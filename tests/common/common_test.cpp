@@ -7,12 +7,15 @@
 #endif
 
 #include <atomic>
+#include <csignal>
+#include <filesystem>
 #include <set>
 #include <thread>
 
 #include "common/backoff.h"
 #include "common/clip_key.h"
 #include "common/clock.h"
+#include "common/crash_point.h"
 #include "common/digest.h"
 #include "common/file.h"
 #include "common/status.h"
@@ -34,6 +37,27 @@ TEST(Digest, IsTheSameInPiecesAndStartsAnewAfterFinish) {
   EXPECT_EQ(hash.Finish(), Sha256::Of("abc"));
   hash.Update("abc");
   EXPECT_EQ(hash.Finish(), Sha256::Of("abc"));
+}
+
+TEST(Digest, OfPiecesOfMemoryIsThatOfTheWhole) {
+  std::string whole(300'000, '\0');
+  for (size_t i = 0; i < whole.size(); ++i) whole[i] = static_cast<char>(i * 7 / 3);
+  for (const size_t cut : {size_t{0}, size_t{1}, size_t{100'001}, whole.size()}) {
+    const struct iovec parts[] = {{whole.data(), cut}, {whole.data() + cut, whole.size() - cut}};
+    EXPECT_EQ(Xxh3(parts), Xxh3(whole)) << cut;
+  }
+  const struct iovec one[] = {{whole.data(), whole.size()}};
+  EXPECT_EQ(Xxh3(one), Xxh3(whole));
+}
+
+TEST(Digest, MovesWithWhatItHasSeen) {
+  Sha256 first;
+  first.Update("a");
+  Sha256 second(std::move(first));
+  Sha256 third;
+  third = std::move(second);
+  third.Update("bc");
+  EXPECT_EQ(third.Finish(), Sha256::Of("abc"));
 }
 
 #if defined(__x86_64__)
@@ -64,6 +88,38 @@ TEST(Digest, LeavesNoVectorRegisterInAStateThatSlowsSha256) {
                                 {const_cast<char*>(block.data()), 100'000}};
   Xxh3(parts);
   EXPECT_FALSE(UpperHalvesInUse());
+}
+#endif
+
+#if GLEANER_CRASH_POINTS
+TEST(CrashPoint, EndsTheProcessAtItsNameTheTimeThatWasAskedFor) {
+  EXPECT_EXIT(
+      {
+        setenv("GLEANER_CRASH_AT", "commit:2", 1);
+        CrashPoint("write");
+        CrashPoint("write");
+        CrashPoint("commit");
+        fputs("once is not enough", stderr);
+        CrashPoint("commit");
+        exit(0);
+      },
+      testing::KilledBySignal(SIGKILL), "once is not enough");
+  EXPECT_EXIT(
+      {
+        setenv("GLEANER_CRASH_AT", "commit", 1);
+        CrashPoint("commit");
+        exit(0);
+      },
+      testing::KilledBySignal(SIGKILL), "");
+}
+
+TEST(CrashPoint, AFaultIsTheOneThatWasAskedFor) {
+  EXPECT_EXIT(
+      {
+        setenv("GLEANER_FAULT", "lie", 1);
+        exit(Fault("lie") && !Fault("li") && !Fault("lied") ? 0 : 1);
+      },
+      testing::ExitedWithCode(0), "");
 }
 #endif
 
@@ -141,6 +197,21 @@ TEST(FakeClock, StepsWallTimeAlone) {
   EXPECT_EQ(clock.WallNs(), wall - kNanosPerSecond);
 }
 
+TEST(FakeClock, MovesItselfWhereItIsTold) {
+  FakeClock clock;
+  const int64_t monotonic = clock.MonotonicNs(), wall = clock.WallNs();
+  clock.AutoAdvance(true);
+  EXPECT_TRUE(clock.Sleep({}, kNanosPerSecond));
+  EXPECT_TRUE(clock.Sleep({}, 0));
+  EXPECT_EQ(clock.MonotonicNs(), monotonic + kNanosPerSecond);
+  EXPECT_EQ(clock.WallNs(), wall + kNanosPerSecond);
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_FALSE(clock.Sleep(stop.get_token(), kNanosPerSecond));
+  clock.SetWallUncertainty(7);
+  EXPECT_EQ(clock.WallUncertaintyNs(), 7);
+}
+
 TEST(RealClock, MovesForwardAndStopsSleepingWhenAsked) {
   const int64_t before = RealClock().MonotonicNs();
   EXPECT_TRUE(RealClock().Sleep({}, kNanosPerMilli));
@@ -171,6 +242,33 @@ TEST(File, ReplacesAFileWholeAndNamesItInErrors) {
   EXPECT_EQ(missing.code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(std::string(Message(missing)), testing::HasSubstr(directory + "/none"));
   EXPECT_NE(::access((path + ".new").c_str(), F_OK), 0);
+  EXPECT_EQ(*ReadFile(path, 3), "two") << "as long as it may be";
+}
+
+TEST(File, SaysWhyAFileOrFolderCannotBeMade) {
+  const std::string directory = testing::TempDir() + "/gleaner_not_made";
+  ASSERT_TRUE(MakeDirectories(directory).ok());
+  ASSERT_TRUE(MakeDirectories(directory).ok()) << "it is there already";
+  const std::string file = directory + "/file";
+  ASSERT_TRUE(WriteFileDurably(file, "x").ok());
+  EXPECT_EQ(Message(MakeDirectories(file)), file + " is not a directory");
+  EXPECT_FALSE(MakeDirectories(file + "/below").ok());
+  const absl::Status nowhere = WriteFileDurably(directory + "/none/file", "x");
+  EXPECT_TRUE(absl::IsNotFound(nowhere)) << nowhere;
+  EXPECT_THAT(std::string(Message(nowhere)), testing::HasSubstr(directory + "/none/file"));
+}
+
+TEST(File, TakesAPathThatCountsFromTheFolderOneIsIn) {
+  const std::string directory = testing::TempDir() + "/gleaner_relative";
+  ASSERT_TRUE(MakeDirectories(directory).ok());
+  const auto before = std::filesystem::current_path();
+  std::filesystem::current_path(directory);
+  EXPECT_TRUE(WriteFileDurably("file", "x").ok());
+  EXPECT_TRUE(MakeDirectories("a/b").ok());
+  EXPECT_TRUE(SpaceAt("a/b/c").ok());
+  std::filesystem::current_path(before);
+  EXPECT_EQ(*ReadFile(directory + "/file", 1), "x");
+  EXPECT_TRUE(std::filesystem::is_directory(directory + "/a/b"));
 }
 
 TEST(File, ReadsASecretOnlyWhereItIsOne) {

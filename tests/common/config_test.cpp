@@ -146,6 +146,117 @@ TEST(Config, MistakesAndWarningsAreToldAtOnce) {
             "edge.toml:2:5: warning: a: is small");
 }
 
+TEST(Config, KnowsEveryUnitOfSizesAndTimes) {
+  const std::pair<const char*, int64_t> sizes[] = {{"5", 5},
+                                                   {"5 B", 5},
+                                                   {"5KB", 5'000},
+                                                   {"5 kB", 5'000},
+                                                   {"5 MB", 5'000'000},
+                                                   {"5 GB", 5'000'000'000},
+                                                   {"5 TB", 5'000'000'000'000},
+                                                   {"5 KiB", int64_t{5} << 10},
+                                                   {"5 MiB", int64_t{5} << 20},
+                                                   {"5 GiB", int64_t{5} << 30},
+                                                   {"5 TiB", int64_t{5} << 40}};
+  for (const auto& [text, bytes] : sizes) {
+    EXPECT_EQ(Parse(fmt::format("a = \"{}\"", text)).Bytes("a", 0), bytes) << text;
+  }
+  const std::pair<const char*, int64_t> times[] = {{"5us", 5'000},
+                                                   {"5ms", 5'000'000},
+                                                   {"5 s", 5'000'000'000},
+                                                   {"5min", 300'000'000'000},
+                                                   {"5h", 18'000'000'000'000},
+                                                   {"5 d", 432'000'000'000'000}};
+  for (const auto& [text, ns] : times) {
+    EXPECT_EQ(Parse(fmt::format("a = \"{}\"", text)).DurationNs("a", 0), ns) << text;
+  }
+  for (const char* none : {"", "MiB", " 5", "5 mib", "5 MiB x", "1.2.3 s", "s", "-5 s"}) {
+    ConfigReader reader = Parse(fmt::format("a = \"{}\"", none));
+    EXPECT_EQ(reader.Bytes("a", 7), 7) << none;
+    EXPECT_EQ(reader.DurationNs("a", 8), 8) << none;
+    EXPECT_THAT(std::string(Message(reader.Finish())),
+                AllOf(HasSubstr("a: must be a size such as"),
+                      HasSubstr("a: must be a length of time such as")));
+  }
+}
+
+TEST(Config, AValueOfAnotherKindIsAMistakeAndCountsAsAbsent) {
+  ConfigReader reader = Parse(R"(
+a = "seven"
+b = 1
+c = "yes"
+d = "x"
+e = [1]
+f = 10
+g = true
+h = "list"
+i = ["one", 2, "three"]
+j = 5
+k = 6
+l = [7]
+)");
+  EXPECT_EQ(reader.Int("a", 7), 7);
+  EXPECT_EQ(reader.String("b", "one"), "one");
+  EXPECT_TRUE(reader.Bool("c", true));
+  EXPECT_EQ(reader.Number("d", 2.5), 2.5);
+  EXPECT_EQ(reader.Bytes("e", 4096), 4096);
+  EXPECT_EQ(reader.DurationNs("f", 10), 10);
+  EXPECT_EQ(reader.RequiredString("g"), "");
+  EXPECT_THAT(reader.Strings("h"), ElementsAre());
+  EXPECT_THAT(reader.Strings("i"), ElementsAre("one", "three"));
+  EXPECT_EQ(reader.Table("j").Int("x", 3), 3);
+  EXPECT_TRUE(reader.Tables("k").empty());
+  EXPECT_TRUE(reader.Tables("l").empty());
+  EXPECT_EQ(Message(reader.Finish()),
+            "edge.toml:2:5: a: must be a whole number\n"
+            "edge.toml:3:5: b: must be a string\n"
+            "edge.toml:4:5: c: must be true or false\n"
+            "edge.toml:5:5: d: must be a number\n"
+            "edge.toml:6:5: e: must be a size such as 536870912, \"512 MiB\" or \"2 GB\"\n"
+            "edge.toml:7:5: f: must be a length of time such as \"250ms\", \"10s\", \"5min\" or "
+            "\"2h\"\n"
+            "edge.toml:8:5: g: must be a string\n"
+            "edge.toml:9:5: h: must be a list of strings\n"
+            "edge.toml:10:13: i: must be a list of strings\n"
+            "edge.toml:11:5: j: must be a table\n"
+            "edge.toml:12:5: k: must be a list of tables, written [[k]]\n"
+            "edge.toml:13:6: l: must be a list of tables, written [[l]]");
+}
+
+TEST(Config, ARangeHoldsItsEnds) {
+  for (const int value : {0, 1, 9, 10}) {
+    ConfigReader reader =
+        Parse(fmt::format("i = {0}\nn = {0}.0\nb = \"{0} B\"\nd = \"{0}s\"", value));
+    const bool in = value >= 1 && value <= 9;
+    EXPECT_EQ(reader.Int("i", -1, {1, 9}), in ? value : -1);
+    EXPECT_EQ(reader.Number("n", -1, {1, 9}), in ? value : -1);
+    EXPECT_EQ(reader.Bytes("b", -1, {1, 9}), in ? value : -1);
+    EXPECT_EQ(reader.DurationNs("d", -1, {1'000'000'000, 9'000'000'000}),
+              in ? value * int64_t{1'000'000'000} : -1);
+    const absl::Status status = reader.Finish();
+    EXPECT_EQ(status.ok(), in);
+    if (in) continue;
+    EXPECT_EQ(Message(status), fmt::format("edge.toml:1:5: i: is {0}, must be 1 to 9\n"
+                                           "edge.toml:2:5: n: is {0}, must be 1 to 9\n"
+                                           "edge.toml:3:5: b: is {0} bytes, must be 1 to 9\n"
+                                           "edge.toml:4:5: d: is {0} s, must be 1 s to 9 s",
+                                           value));
+  }
+}
+
+TEST(Config, AMistakeInATableIsNamedByItsPlace) {
+  ConfigReader reader = Parse("[[camera]]\nurl = 1\n[[camera]]\nurl = 2\n[a.b]\nc = 3\nd = 4\n");
+  for (ConfigReader& camera : reader.Tables("camera")) camera.String("url", "");
+  EXPECT_TRUE(reader.Has("a"));
+  EXPECT_FALSE(reader.Has("b"));
+  reader.Table("a").Table("b").String("c", "");
+  EXPECT_EQ(Message(reader.Finish()),
+            "edge.toml:2:7: camera[1].url: must be a string\n"
+            "edge.toml:4:7: camera[2].url: must be a string\n"
+            "edge.toml:6:5: a.b.c: must be a string\n"
+            "edge.toml:7:5: a.b.d: is not a known setting");
+}
+
 TEST(Config, RefusesAFileOfUnreasonableSize) {
   EXPECT_EQ(ConfigReader::Load("/dev/zero").status().code(), absl::StatusCode::kResourceExhausted);
 }

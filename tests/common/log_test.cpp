@@ -43,6 +43,19 @@ TEST(Printable, WritesOutWhatWouldHideOrTurnItsNeighbours) {
   EXPECT_EQ(Printable("\U000e0041"), "\\ue0041");
 }
 
+TEST(Printable, KnowsWhereWhatIsHiddenBeginsAndEnds) {
+  for (const char* shown : {" ", "~", "\u00a0", "\u00ac", "\u00ae", "\u061b", "\u061d", "\u200a",
+                            "\u2010", "\u2027", "\u202f", "\u205f", "\u2070", "\ufefe", "\uff00",
+                            "\ufff8", "\ufffc", "\U000dffff", "\U000e1000"}) {
+    EXPECT_EQ(Printable(shown), shown);
+  }
+  for (const char* hidden : {"\x01", "\x1f", "\x7f", "\u0080", "\u009f", "\u00ad", "\u061c",
+                             "\u200b", "\u200f", "\u2028", "\u202e", "\u2060", "\u206f", "\ufeff",
+                             "\ufff9", "\ufffb", "\U000e0000", "\U000e0fff"}) {
+    EXPECT_EQ(Printable(hidden)[0], '\\') << hidden;
+  }
+}
+
 TEST(Printable, WritesOutBytesThatAreNoUtf8) {
   EXPECT_EQ(Printable("a\xff\xfe"), "a\\xff\\xfe");
   EXPECT_EQ(Printable("\xc0\x8a"), "\\xc0\\x8a");           // overlong line feed
@@ -65,6 +78,27 @@ TEST(Log, AMessageIsOneLineWhateverItQuotes) {
   EXPECT_THAT(people.text(), EndsWith(" refused: x\\n<3>device cart-1 is fine\\x1b[1A\n"));
 }
 
+TEST(Log, IsOfTheLevelThatWasAskedFor) {
+  const auto before = spdlog::default_logger();
+  for (const auto& [name, level] : {std::pair{"trace", spdlog::level::trace},
+                                    {"debug", spdlog::level::debug},
+                                    {"info", spdlog::level::info},
+                                    {"warn", spdlog::level::warn},
+                                    {"warning", spdlog::level::warn},
+                                    {"error", spdlog::level::err},
+                                    {"off", spdlog::level::off}}) {
+    const std::string program = std::string("test-of-") + name;
+    EXPECT_TRUE(InitLogging(program, name).ok()) << name;
+    EXPECT_EQ(spdlog::get_level(), level) << name;
+    EXPECT_EQ(spdlog::default_logger()->name(), program);
+  }
+  const absl::Status unknown = InitLogging("test", "loud");
+  EXPECT_EQ(unknown.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(unknown.message()), HasSubstr("\"loud\" is not one of trace, debug"));
+  spdlog::set_default_logger(before);
+  spdlog::set_level(spdlog::level::info);
+}
+
 TEST(Log, GrpcAndProtobufSpeakThroughIt) {
   gpr_log_verbosity_init();
   RouteRpcLogs();
@@ -73,6 +107,10 @@ TEST(Log, GrpcAndProtobufSpeakThroughIt) {
   EXPECT_EQ(lines.text(), "<4>grpc: :status 200\\n<3>forged\n");
   GOOGLE_LOG(ERROR) << "bad\nfield";
   EXPECT_THAT(lines.text(), EndsWith("<4>protobuf: bad\\nfield\n"));
+  const std::string before = lines.text();
+  gpr_log(GPR_INFO, "chatter");
+  GOOGLE_LOG(INFO) << "chatter";
+  EXPECT_EQ(lines.text(), before) << "what they say besides is for debugging";
 }
 
 TEST(Log, AFloodFromOnePlaceInGrpcIsCounted) {
