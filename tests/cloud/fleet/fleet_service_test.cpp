@@ -149,6 +149,104 @@ TEST_F(FleetTest, AMessageThatGrowsInMemoryIsRefusedBeforeItDoes) {
   EXPECT_THAT(status.error_message(), HasSubstr("65536"));
 }
 
+TEST(FleetCheck, TakesEachTextUpToItsBoundAndNamesTheOneThatIsLonger) {
+  // A field, its bound in bytes, and a message whose field has so many.
+  struct Hello {
+    const char* field;
+    size_t most;
+    std::function<void(v1::HelloRequest&, std::string)> set;
+  };
+  const Hello hellos[] = {
+      {"software_version", 4096,
+       [](auto& h, std::string text) { h.set_software_version(std::move(text)); }},
+      {"platform", 4096, [](auto& h, std::string text) { h.set_platform(std::move(text)); }},
+      {"cameras.source", 4096,
+       [](auto& h, std::string text) { h.mutable_cameras(0)->set_source(std::move(text)); }},
+      {"cameras.codec", 4096,
+       [](auto& h, std::string text) { h.mutable_cameras(0)->set_codec(std::move(text)); }},
+      {"cameras.encoder", 4096,
+       [](auto& h, std::string text) { h.mutable_cameras(0)->set_encoder(std::move(text)); }},
+      {"rules.expression", 4096,
+       [](auto& h, std::string text) { h.mutable_rules(0)->set_expression(std::move(text)); }}};
+  for (const Hello& hello : hellos) {
+    v1::HelloRequest request;
+    request.set_boot_id(std::string(16, 'b'));
+    request.add_cameras()->set_name("front");
+    request.add_rules()->set_name("hand");
+    hello.set(request, std::string(hello.most, 'x'));
+    EXPECT_TRUE(CheckHello(request).ok()) << hello.field;
+    hello.set(request, std::string(hello.most + 1, 'x'));
+    EXPECT_EQ(Message(CheckHello(request)), fmt::format("{} has {} bytes, at most {} are allowed",
+                                                        hello.field, hello.most + 1, hello.most));
+  }
+  struct Beat {
+    const char* field;
+    size_t most;
+    std::function<void(v1::HeartbeatRequest&, std::string)> set;
+  };
+  const Beat beats[] = {
+      {"policy_version", 64,
+       [](auto& h, std::string text) { h.set_policy_version(std::move(text)); }},
+      {"upload.state", 64,
+       [](auto& h, std::string text) { h.mutable_upload()->set_state(std::move(text)); }},
+      {"problem", 512, [](auto& h, std::string text) { h.set_problem(std::move(text)); }},
+      {"problems.part", 96,
+       [](auto& h, std::string text) { h.mutable_problems(0)->set_part(std::move(text)); }},
+      {"problems.text", 512,
+       [](auto& h, std::string text) { h.mutable_problems(0)->set_text(std::move(text)); }},
+      {"cameras.problem", 4096,
+       [](auto& h, std::string text) { h.mutable_cameras(0)->set_problem(std::move(text)); }}};
+  for (const Beat& beat : beats) {
+    v1::HeartbeatRequest request;
+    request.set_boot_id(std::string(16, 'b'));
+    request.add_problems()->set_text("x");
+    request.add_cameras()->set_name("front");
+    beat.set(request, std::string(beat.most, 'x'));
+    EXPECT_TRUE(CheckHeartbeat(request).ok()) << beat.field;
+    beat.set(request, std::string(beat.most + 1, 'x'));
+    EXPECT_EQ(Message(CheckHeartbeat(request)),
+              fmt::format("{} has {} bytes, at most {} are allowed", beat.field, beat.most + 1,
+                          beat.most));
+  }
+}
+
+TEST(FleetCheck, TakesAsManyOfAKindAsThereMayBe) {
+  v1::HelloRequest hello;
+  hello.set_boot_id(std::string(16, 'b'));
+  for (int i = 0; i < 8; ++i) hello.add_cameras()->set_name("c");
+  for (int i = 0; i < 64; ++i) hello.add_rules()->set_name("r");
+  EXPECT_TRUE(CheckHello(hello).ok());
+  hello.add_rules()->set_name("r");
+  EXPECT_EQ(Message(CheckHello(hello)), "rules has 65 entries, at most 64 are allowed");
+  hello.mutable_rules()->RemoveLast();
+  hello.mutable_rules(63)->set_name("no name");
+  EXPECT_THAT(std::string(Message(CheckHello(hello))), HasSubstr("rules.name"));
+  v1::HeartbeatRequest beat;
+  beat.set_boot_id(std::string(16, 'b'));
+  for (int i = 0; i < 8; ++i) beat.add_cameras()->set_name("c");
+  for (int i = 0; i < 16; ++i) beat.add_problems()->set_text("x");
+  EXPECT_TRUE(CheckHeartbeat(beat).ok());
+  beat.add_cameras()->set_name("c");
+  EXPECT_EQ(Message(CheckHeartbeat(beat)), "cameras has 9 entries, at most 8 are allowed");
+  beat.mutable_cameras()->RemoveLast();
+  beat.mutable_cameras(7)->set_name("no name");
+  EXPECT_THAT(std::string(Message(CheckHeartbeat(beat))), HasSubstr("cameras.name"));
+}
+
+TEST(FleetPolicy, IsCalledByItsContents) {
+  v1::Policy policy = FleetOptions().policy;
+  const std::string version = policy.version();
+  EXPECT_EQ(version.size(), 16u);
+  NameVersion(&policy);
+  EXPECT_EQ(policy.version(), version) << "whatever it was called before";
+  policy.set_heartbeat_interval_s(11);
+  NameVersion(&policy);
+  EXPECT_NE(policy.version(), version);
+  policy.set_heartbeat_interval_s(10);
+  NameVersion(&policy);
+  EXPECT_EQ(policy.version(), version);
+}
+
 TEST(FleetCheck, NamesTheFieldThatBreaksARule) {
   const auto hello = [](const std::function<void(v1::HelloRequest*)>& how) {
     v1::HelloRequest request;

@@ -47,6 +47,41 @@ TEST(Filter, ADayIsItsStartInUtcAndASpanNeverGoesBelowZero) {
   EXPECT_EQ(ParseFilter("after:9999w", kNow)->terms[0].unix_ns, 0);
 }
 
+TEST(Filter, ASpanCountsBackFromNowInEachUnit) {
+  for (const auto& [span, seconds] : {std::pair{"7s", 7},
+                                      {"7m", 420},
+                                      {"7h", 25'200},
+                                      {"7d", 604'800},
+                                      {"7w", 4'233'600},
+                                      {"999999s", 999'999},
+                                      {"0s", 0}}) {
+    EXPECT_EQ(ParseFilter(fmt::format("after:{}", span), kNow)->terms[0].unix_ns,
+              kNow - seconds * kNanosPerSecond)
+        << span;
+  }
+  for (const char* none : {"1000000s", "h", "7", "7hh", "7 h", "999999w"}) {
+    EXPECT_FALSE(ParseFilter(fmt::format("after:\"{}\"", none), kNow).ok()) << none;
+  }
+}
+
+TEST(Filter, ATimeMayBeOfAnyZoneFrom1970To2262) {
+  const auto ns = [](const char* text) {
+    return ParseFilter(fmt::format("before:{}", text), kNow)->terms[0].unix_ns;
+  };
+  EXPECT_EQ(ns("2026-11-22T10:00:00.25+02:00"), kNow + kNanosPerSecond / 4);
+  EXPECT_EQ(ns("1970-01-01"), 0);
+  EXPECT_EQ(ns("2262-04-11T23:47:16Z"), 9'223'372'036 * kNanosPerSecond);
+  EXPECT_FALSE(ParseFilter("before:2262-04-11T23:47:17Z", kNow).ok());
+  EXPECT_FALSE(ParseFilter("before:1969-12-31T23:59:59Z", kNow).ok());
+}
+
+TEST(Filter, ANameOfACodecHasUpTo32Letters) {
+  const std::string longest(32, 'h');
+  EXPECT_TRUE(ParseFilter("codec:" + longest, kNow).ok());
+  EXPECT_FALSE(ParseFilter("codec:h" + longest, kNow).ok());
+  EXPECT_FALSE(ParseFilter("codec:\"\"", kNow).ok());
+}
+
 struct Bad {
   const char* text;
   int column;
@@ -91,12 +126,23 @@ TEST(Filter, SaysTheColumnAndWhatWouldBeRight) {
 }
 
 TEST(Filter, RefusesWhatIsTooLong) {
-  EXPECT_FALSE(ParseFilter(std::string(kMaxFilterBytes + 1, ' '), kNow).ok());
+  const auto error = [](const std::string& text) {
+    return std::string(Message(ParseFilter(text, kNow).status()));
+  };
+  EXPECT_EQ(error(std::string(kMaxFilterBytes, ' ')), "");
+  EXPECT_EQ(error(std::string(kMaxFilterBytes + 1, ' ')),
+            fmt::format("filter, column {}: a filter has at most {} bytes", kMaxFilterBytes + 1,
+                        kMaxFilterBytes));
   std::string terms, values = "device:a";
-  for (size_t i = 0; i <= kMaxFilterTerms; ++i) terms += "device:a ";
-  for (size_t i = 0; i < kMaxFilterValues; ++i) values += ",a";
-  EXPECT_FALSE(ParseFilter(terms, kNow).ok());
-  EXPECT_FALSE(ParseFilter(values, kNow).ok());
+  for (size_t i = 0; i < kMaxFilterTerms; ++i) terms += "device:a ";
+  for (size_t i = 1; i < kMaxFilterValues; ++i) values += ",a";
+  EXPECT_EQ(error(terms), "");
+  EXPECT_EQ(error(values), "");
+  EXPECT_EQ(error(terms + "device:a"),
+            fmt::format("filter, column {}: a filter has at most {} terms", terms.size() + 1,
+                        kMaxFilterTerms));
+  EXPECT_EQ(error(values + ",a"), fmt::format("filter, column {}: more than {} values in one term",
+                                              values.size() + 2, kMaxFilterValues));
 }
 
 // Filters made at random are read back as they were made; the same with one byte changed is read or
