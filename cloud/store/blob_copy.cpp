@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 #include <vector>
 
 #include "cloud/store/blob_place.h"
@@ -75,13 +76,12 @@ absl::Status BlobCopy::Copy(const BlobId& id) {
 }
 
 absl::Status BlobCopy::Sync() {
-  for (const std::string& segment : touched_) {
+  for (const std::string& segment : std::exchange(touched_, {})) {
     const std::string path = fmt::format("{}/{}", to_, segment);
     ASSIGN_OR_RETURN(const Fd file, OpenFile(path, O_RDWR));
     if (::fsync(file.get()) != 0) return DiskError(errno, fmt::format("fsync {}", path));
     (void)::posix_fadvise(file.get(), 0, 0, POSIX_FADV_DONTNEED);
   }
-  touched_.clear();
   return SyncDirectory(to_);
 }
 

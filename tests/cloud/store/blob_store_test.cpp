@@ -340,6 +340,26 @@ TEST_F(BlobStoreTest, SweepsNothingWhereSomebodyStillWrites) {
   EXPECT_EQ(Read(writer->id()), "later");
 }
 
+TEST_F(BlobStoreTest, SweepsNothingOfAFileWhoseSyncFailedWhileSomebodyWritesThere) {
+  auto failing = *store_->Create(100), other = *store_->Create(100);
+  ASSERT_EQ(PathOf(failing->id()), PathOf(other->id()));
+  ASSERT_TRUE(Write(*failing, 0, "x").ok());
+  fail_next_sync_ = true;
+  ASSERT_FALSE(failing->Sync().ok());
+  failing.reset();
+  const BlobId named = Make("elsewhere");
+  ASSERT_NE(PathOf(named), PathOf(other->id()));
+  MakeOld();
+  const auto reserved = FileOf(other->id()).st_blocks;
+  ASSERT_GT(reserved, 0);
+  ASSERT_TRUE(store_->Sweep(Naming({named}), {}).ok());
+  EXPECT_EQ(FileOf(other->id()).st_blocks, reserved);
+  const std::string path = PathOf(other->id());
+  other.reset();
+  ASSERT_TRUE(store_->Sweep(Naming({named}), {}).ok());
+  EXPECT_FALSE(std::filesystem::exists(path));
+}
+
 TEST_F(BlobStoreTest, FilesWithoutAnyBytesAreSweptWhateverTheCatalogueKnows) {
   const BlobId probe = Make("x");
   ASSERT_TRUE(store_->Remove(probe).ok());
