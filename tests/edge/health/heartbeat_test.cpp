@@ -9,7 +9,9 @@
 #include <limits>
 #include <thread>
 
+#include "common/backoff.h"
 #include "common/version.h"
+#include "tests/data/log_lines.h"
 #include "tests/edge/upload/fake_cloud.h"
 #include "tests/edge/upload/fixtures.h"
 
@@ -17,6 +19,12 @@ namespace gleaner::edge {
 namespace {
 
 using testing::HasSubstr;
+
+size_t CountOf(const std::string& text, std::string_view what) {
+  size_t count = 0;
+  for (size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++count;
+  return count;
+}
 
 class HeartbeatTest : public testing::Test {
  protected:
@@ -122,6 +130,152 @@ TEST_F(HeartbeatTest, SaysHelloOnceAndThenHowItIs) {
   EXPECT_EQ(beat.problem(), beat.problems(0).text());
 }
 
+TEST_F(HeartbeatTest, PutsEveryFigureInItsField) {
+  sources_.spool = [] {
+    return SpoolStats{.quota_bytes = 100,
+                      .used_bytes = 40,
+                      .pending_clips = 3,
+                      .pending_bytes = 30,
+                      .oldest_pending_s = 7,
+                      .committed_total = 11,
+                      .evicted_total = 12,
+                      .expired_total = 13,
+                      .suppressed_total = 14,
+                      .failed_total = 15,
+                      .quarantined = 2};
+  };
+  sources_.upload = [] {
+    return UploadStats{.state = "backing-off",
+                       .sent_bytes = 900,
+                       .resent_bytes = 100,
+                       .cuts = 5,
+                       .cap_bytes_per_s = 77};
+  };
+  Start();
+  ASSERT_TRUE(Heartbeats(1));
+  Stop();
+  const v1::HeartbeatRequest& beat = cloud_.heartbeats[0];
+  EXPECT_EQ(beat.spool().ShortDebugString(),
+            "quota_bytes: 100 used_bytes: 40 pending_clips: 3 pending_bytes: 30 oldest_pending_s: "
+            "7 committed_total: 11 evicted_total: 12 expired_total: 13 suppressed_total: 14 "
+            "failed_total: 15 quarantined: 2");
+  EXPECT_EQ(beat.upload().ShortDebugString(),
+            "state: \"backing-off\" sent_bytes_total: 900 resent_bytes_total: 100 cuts_total: 5 "
+            "cap_bytes_per_s: 77")
+      << "and no rate before there is a second look";
+  EXPECT_EQ(beat.now().monotonic_ns(), clock_.MonotonicNs());
+  EXPECT_EQ(beat.now().wall_unix_ns(), clock_.WallNs());
+  EXPECT_EQ(beat.now().wall_uncertainty_ns(), clock_.WallUncertaintyNs());
+}
+
+TEST_F(HeartbeatTest, TriesAgainAfterABackOffThatGrowsUntilOneIsAnswered) {
+  // Whether each heartbeat is answered, and when its hello or itself came.
+  const std::vector<bool> answered = {false, false, false, false, true, false, false, true};
+  std::vector<int64_t> times;
+  cloud_.on_heartbeat = [&](const v1::HeartbeatRequest&, v1::HeartbeatResponse*) {
+    times.push_back(clock_.MonotonicNs());
+    return times.size() > answered.size() || answered[times.size() - 1]
+               ? grpc::Status::OK
+               : grpc::Status(grpc::StatusCode::UNAVAILABLE, "later");
+  };
+  clock_.AutoAdvance(true);
+  LogLines lines;
+  Start();
+  ASSERT_TRUE(cloud_.Await([&] { return times.size() > answered.size(); }));
+  Stop();
+  Backoff expected(options_.backoff_base_ns, options_.backoff_cap_ns, options_.seed);
+  for (size_t i = 0; i < answered.size(); ++i) {
+    if (answered[i]) expected.Reset();
+    EXPECT_EQ(times[i + 1] - times[i], answered[i] ? options_.interval_ns : expected.NextNs())
+        << "after heartbeat " << i + 1;
+  }
+  EXPECT_GE(cloud_.hellos.size(), 6u) << "one after each that failed";
+  // Each change is a line, and nothing else is.
+  const std::string text = lines.text();
+  EXPECT_EQ(CountOf(text, "heartbeat: later"), 2u) << text;
+  EXPECT_EQ(CountOf(text, "connected to the server"), 2u) << text;
+}
+
+TEST_F(HeartbeatTest, HasNoRateOfUploadsWhileItIsNotConnected) {
+  std::atomic<bool> away{false};
+  cloud_.on_heartbeat = [&](const v1::HeartbeatRequest&, v1::HeartbeatResponse*) {
+    return away ? grpc::Status(grpc::StatusCode::UNAVAILABLE, "later") : grpc::Status::OK;
+  };
+  Start();
+  ASSERT_TRUE(Heartbeats(1));
+  sent_bytes_ = 5'000'000;
+  NsUntilHeartbeats(2);
+  EXPECT_GT(heartbeat_->stats().upload_rate_bytes_per_s, 0u);
+  away = true;
+  sent_bytes_ = 50'000'000;
+  ASSERT_TRUE(Eventually([&] {
+    clock_.Advance(kNanosPerSecond);
+    return !heartbeat_->stats().connected;
+  }));
+  EXPECT_EQ(heartbeat_->stats().upload_rate_bytes_per_s, 0u);
+}
+
+TEST_F(HeartbeatTest, ConnectsAnewWhenTheServerDoesNotAnswer) {
+  options_.deadline_ns = 50 * kNanosPerMilli;
+  const auto release = std::make_shared<std::promise<void>>();
+  cloud_.on_hello = [release](const v1::HelloRequest&, v1::HelloResponse*) {
+    release->get_future().wait();
+    return grpc::Status::OK;
+  };
+  Start();
+  const auto before = link_->Channel();
+  EXPECT_TRUE(Eventually([&] { return !heartbeat_->stats().problem.empty(); }));
+  EXPECT_TRUE(Eventually([&] { return link_->Channel() != before; }));
+  release->set_value();
+}
+
+TEST_F(HeartbeatTest, AppliesAPolicyWhenItChangesAndNotEachTimeItIsTold) {
+  std::vector<v1::Policy> told(6);
+  for (size_t i = 0; i < told.size(); ++i) {
+    told[i].set_version(i < 2 ? std::string(64, 'v') : i < 4 ? "p2" : std::string(64, 'v'));
+    told[i].set_heartbeat_interval_s(3600);
+  }
+  size_t next = 0;
+  cloud_.on_heartbeat = [&](const v1::HeartbeatRequest&, v1::HeartbeatResponse* response) {
+    *response->mutable_policy() = told[std::min(next++, told.size() - 1)];
+    return grpc::Status::OK;
+  };
+  Start();
+  for (size_t i = 1; i <= told.size(); ++i) {
+    ASSERT_TRUE(Heartbeats(i));
+    heartbeat_->Poke();
+  }
+  ASSERT_TRUE(Heartbeats(told.size() + 1));
+  const auto applied = policies();
+  ASSERT_EQ(applied.size(), 3u);
+  EXPECT_EQ(applied[0].version().size(), 64u) << "as long as it may be";
+  EXPECT_EQ(applied[1].version(), "p2");
+  EXPECT_EQ(heartbeat_->stats().policy_version, applied[2].version());
+}
+
+TEST_F(HeartbeatTest, SaysOnceThatItsClockIsOffAndAgainWhenItIsOffAgain) {
+  std::atomic<int64_t> ahead_s{0};
+  cloud_.on_heartbeat = [&](const v1::HeartbeatRequest&, v1::HeartbeatResponse* response) {
+    response->set_server_unix_ns(clock_.WallNs() + ahead_s * kNanosPerSecond);
+    return grpc::Status::OK;
+  };
+  LogLines lines;
+  Start();
+  uint64_t beats = 0;
+  for (const int64_t ahead : {5, -5, 6, 7, 0, -6}) {
+    ahead_s = ahead;
+    if (beats > 0) heartbeat_->Poke();
+    ASSERT_TRUE(Heartbeats(++beats));
+    ASSERT_TRUE(
+        Eventually([&] { return heartbeat_->stats().server_ahead_ns == ahead * kNanosPerSecond; }));
+  }
+  Stop();
+  const std::string text = lines.text();
+  EXPECT_EQ(CountOf(text, "this device's clock is"), 2u) << text;
+  EXPECT_EQ(CountOf(text, "this device's clock is 6.0 s behind the server's"), 1u) << text;
+  EXPECT_EQ(CountOf(text, "this device's clock is 6.0 s ahead of the server's"), 1u) << text;
+}
+
 TEST_F(HeartbeatTest, BringsHomeThePolicyAndFollowsItsInterval) {
   cloud_.on_hello = [](const v1::HelloRequest&, v1::HelloResponse* response) {
     response->mutable_policy()->set_version("p1");
@@ -208,7 +362,12 @@ TEST_F(HeartbeatTest, KeepsItsOwnIntervalUnderAPolicyWithout) {
 TEST_F(HeartbeatTest, BelievesNoTimeThatCannotBe) {
   std::atomic<int> told{0};
   sources_.server_time = [&](int64_t, int64_t, int64_t) { ++told; };
-  static constexpr int64_t kOdd[] = {std::numeric_limits<int64_t>::min(), -1, 1,
+  // From 2020 to 2200 it may be.
+  static constexpr int64_t kOdd[] = {std::numeric_limits<int64_t>::min(),
+                                     -1,
+                                     1,
+                                     1'577'836'800 * kNanosPerSecond - 1,
+                                     7'258'118'400 * kNanosPerSecond + 1,
                                      std::numeric_limits<int64_t>::max()};
   size_t next = 0;
   cloud_.on_heartbeat = [&](const v1::HeartbeatRequest&, v1::HeartbeatResponse* response) {
@@ -315,6 +474,18 @@ TEST_F(HeartbeatTest, StopsAtOnceWhenTheServerHangs) {
   Stop();
   EXPECT_LT(RealClock().MonotonicNs() - start, kNanosPerSecond);
   release->set_value();
+}
+
+TEST(HeartbeatOptions, TakesAnIntervalOfASecondToAnHour) {
+  for (const auto& [text, seconds] : {std::pair{"1s", 1}, {"1h", 3600}}) {
+    auto reader = ConfigReader::Parse(std::string("interval = \"") + text + "\"", "test.toml");
+    ASSERT_TRUE(reader.ok());
+    EXPECT_EQ(HeartbeatOptions::Read(*reader).interval_ns, seconds * kNanosPerSecond);
+    EXPECT_TRUE(reader->Finish().ok());
+  }
+  auto reader = ConfigReader::Parse("interval = \"999ms\"", "test.toml");
+  HeartbeatOptions::Read(*reader);
+  EXPECT_FALSE(reader->Finish().ok());
 }
 
 TEST(HeartbeatOptions, KeepsTheIntervalWithinTheContract) {
