@@ -24,6 +24,10 @@ using testing::Not;
 
 class CommandsTest : public cloud::ServiceTest {
  protected:
+  CommandsTest() {
+    setenv("TZ", "UTC0", 1);  // times are told in the reader's zone
+    tzset();
+  }
   Client Connect(const std::string& token = "") {
     return Client::Connect({.url = Url(), .token = token}).value();
   }
@@ -54,16 +58,33 @@ TEST_F(CommandsTest, ListsClipsInATable) {
               HasSubstr("No clips match"));
 }
 
+TEST_F(CommandsTest, ATableOfClipsHasALineEach) {
+  Start();
+  cloud::TestClip clip = cloud::MakeTestClip({.sequence = 9});
+  ASSERT_TRUE(CommitTestClip(*catalog_, clip).ok());
+  Client client = Connect();
+  EXPECT_EQ(Output([&] { return ListClips(client, {}); }),
+            "ID                    FIRED                DEVICE  SITE     CAMERA  TRIGGER  LENGTH   "
+            "    SIZE  FRAMES  MEDIA\n"
+            "90d806535e50da66b4b0  2023-11-14 22:13:20  cart-1  store-7  front   motion    4.0 s  "
+            "996.1 KiB     120  pending\n");
+}
+
 TEST_F(CommandsTest, ReadsAsManyPagesAsTheLimitWants) {
   Start();
   for (uint64_t i = 1; i <= 30; ++i) AddClip(i);
   Client client = Connect();
+  const std::string as_many = Output([&] { return ListClips(client, {.limit = 30}); });
+  EXPECT_EQ(std::count(as_many.begin(), as_many.end(), '\n'), 1 + 30) << "no word of more";
   const std::string few = Output([&] { return ListClips(client, {.limit = 7}); });
   EXPECT_EQ(std::count(few.begin(), few.end(), '\n'), 1 + 7 + 2);
   EXPECT_THAT(few, HasSubstr("7 of 30; --limit shows more."));
   const auto json =
       nlohmann::json::parse(Output([&] { return ListClips(client, {.limit = 0, .json = true}); }));
   EXPECT_EQ(json["clips"].size(), 30);
+  const auto some =
+      nlohmann::json::parse(Output([&] { return ListClips(client, {.limit = 7, .json = true}); }));
+  EXPECT_EQ(some["clips"].size(), 7);
 }
 
 TEST_F(CommandsTest, PointsAtTheMistakeInAFilter) {
@@ -79,6 +100,7 @@ TEST_F(CommandsTest, ShowsAClipWithItsEvidence) {
   cloud::TestClip clip = cloud::MakeTestClip({.sequence = 9});
   v1::TriggerEvidence* trigger = clip.manifest.mutable_trigger();
   trigger->set_expression("motion > 0.02");
+  clip.manifest.mutable_video(0)->set_encoder("remux");
   trigger->add_firing_monotonic_ns(clip.manifest.delivered().start_monotonic_ns() +
                                    2 * kNanosPerSecond);
   v1::SignalTrace* signal = trigger->add_signals();
@@ -96,6 +118,21 @@ TEST_F(CommandsTest, ShowsAClipWithItsEvidence) {
   const std::string shown = Output([&] { return ShowClip(client, id, false); });
   EXPECT_THAT(shown, AllOf(HasSubstr("cart-1 at store-7"), HasSubstr("motion > 0.02"),
                            HasSubstr("█"), HasSubstr("0 to 0.5")));
+  EXPECT_EQ(shown,
+            "clip      " + id +
+                "\n"
+                "device    cart-1 at store-7\n"
+                "fired     2023-11-14 22:13:20\n"
+                "trigger   motion (priority 5): motion > 0.02\n"
+                "length    4.00 s, 996.1 KiB\n"
+                "video     front: h264 1280×720, 120 frames, remux\n"
+                "media     pending\n"
+                "manifest  sha256 " +
+                Hex(AsBytes(clip.upload.manifest_sha256)) +
+                "\n"
+                "\n"
+                "motion  ▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁███████████████▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁  0 to 0.5\n"
+                "                                      ^                               fired\n");
   // The mark of the firing stands under the third quarter, where the signal rose.
   const size_t marks = shown.rfind('\n', shown.find("^  ")) + 1;
   EXPECT_EQ(shown.find('^', marks) - marks, std::string("motion  ").size() + 30);
@@ -203,8 +240,12 @@ TEST_F(CommandsTest, SaysEachFaultOfADeviceOnce) {
 TEST_F(CommandsTest, ShowsADeviceWhole) {
   Start();
   Client client = Connect();
+  // The tool tells ages by the time of the machine that it runs on.
+  const int64_t now = RealClock().WallNs() + 3600 * kNanosPerSecond;
+  clock_.StepWall(now - clock_.WallNs());
   v1::HelloRequest hello;
   hello.set_site("store-7");
+  hello.set_software_version("0.1.0");
   hello.set_platform("Linux 6.1 x86_64");
   v1::CameraDescription* camera = hello.add_cameras();
   camera->set_name("back");
@@ -217,12 +258,71 @@ TEST_F(CommandsTest, ShowsADeviceWhole) {
   rule->set_name("hand");
   rule->set_expression("motion > 0.02");
   rule->set_priority(5);
-  ASSERT_TRUE(catalog_->RecordHello("cart-1", hello, clock_.WallNs()).ok());
-  ASSERT_TRUE(catalog_->RecordHeartbeat("cart-1", Troubled(), clock_.WallNs()).ok());
-  const std::string shown = Output([&] { return ShowDevice(client, "cart-1", false); });
-  EXPECT_THAT(shown, AllOf(HasSubstr("cart-1 at store-7"), HasSubstr("Linux 6.1 x86_64"),
-                           HasSubstr("back    streaming  rtsp h264 1280×720  30.0/s  remux"),
-                           HasSubstr("hand         5  motion > 0.02")));
+  v1::CameraDescription* side = hello.add_cameras();
+  side->set_name("side");
+  side->set_source("v4l2");
+  ASSERT_TRUE(catalog_->RecordHello("cart-1", hello, now).ok());
+  v1::HeartbeatRequest heartbeat = Troubled();
+  heartbeat.mutable_process()->set_uptime_s(7200);
+  heartbeat.mutable_process()->set_cpu_percent(4.25);
+  heartbeat.mutable_process()->set_rss_bytes(52 << 20);
+  heartbeat.mutable_spool()->set_used_bytes(300 << 20);
+  heartbeat.mutable_spool()->set_quota_bytes(1 << 30);
+  heartbeat.mutable_spool()->set_pending_clips(1);
+  heartbeat.mutable_upload()->set_state("sending");
+  heartbeat.mutable_upload()->set_rate_bytes_per_s(5 << 20);
+  ASSERT_TRUE(catalog_->RecordHeartbeat("cart-1", heartbeat, now).ok());
+  v1::ReportLedgerRequest report;
+  v1::BootLedger* boot = report.add_boots();
+  boot->set_boot_id(std::string(16, 'b'));
+  boot->set_last_sequence(5);
+  v1::SequenceRange* pending = boot->add_pending();
+  pending->set_first(5);
+  pending->set_last(5);
+  for (int state = v1::Tombstone::STATE_EVICTED; state <= v1::Tombstone::STATE_FAILED; ++state) {
+    v1::Tombstone* tombstone = boot->add_tombstones();
+    tombstone->mutable_key()->set_boot_id(boot->boot_id());
+    tombstone->mutable_key()->set_sequence(static_cast<uint64_t>(state));
+    tombstone->set_state(static_cast<v1::Tombstone::State>(state));
+    tombstone->set_rule("hand");
+    tombstone->set_reason("because");
+    tombstone->mutable_at()->set_wall_unix_ns(now - 1);
+  }
+  v1::ReportLedgerResponse response;
+  ASSERT_TRUE(catalog_->ReportLedger("cart-1", report, &response).ok());
+  EXPECT_EQ(
+      Output([&] { return ShowDevice(client, "cart-1", false); }),
+      "device    cart-1 at store-7\n"
+      "state     degraded, seen just now\n"
+      "software  gleaner-edge 0.1.0 on Linux 6.1 x86_64\n"
+      "process   up 2 h, 4.2 % of a core, 52.0 MiB\n"
+      "spool     300.0 MiB of 1.0 GiB, 1 clip waiting\n"
+      "upload    sending, 5.0 MiB/s\n"
+      "clips     0, 0 B\n"
+      "ledger    5 fired: 0 committed, 1 pending, 1 evicted, 1 expired, 1 suppressed, 1 failed\n"
+      "\n"
+      "problems\n"
+      "  capture: the disk is full\n"
+      "  camera front: reconnecting: no route to host\n"
+      "\n"
+      "CAMERA  STATE      SENDS                 RATE  ENCODER\n"
+      "back    streaming  rtsp h264 1280×720  30.0/s  remux\n"
+      "side    unknown    v4l2                     -\n"
+      "\n"
+      "RULE  PRIORITY  WHEN\n"
+      "hand         5  motion > 0.02\n"
+      "\n"
+      "ENDED WITHOUT A CLIP  RULE  WHEN      WHY\n"
+      "4 failed              hand  just now  because\n"
+      "3 suppressed          hand  just now  because\n"
+      "2 expired             hand  just now  because\n"
+      "1 evicted             hand  just now  because\n");
+  EXPECT_EQ(Output([&] { return ListDevices(client, false); }),
+            "DEVICE  SITE     STATE     SEEN      CLIPS  SIZE  WAITING     UPLOAD  VERSION\n"
+            "cart-1  store-7  degraded  just now      0   0 B        1  5.0 MiB/s  0.1.0\n"
+            "\n"
+            "cart-1: capture: the disk is full\n"
+            "cart-1: camera front: reconnecting: no route to host\n");
 }
 
 TEST_F(CommandsTest, TakesTheBeginningOfAnIdWhereAnIdIsTaken) {
