@@ -36,6 +36,10 @@ class HttpServerTest : public testing::Test {
     HttpServer::Handlers handlers;
     handlers.get = [this](const httplib::Request& request, httplib::Response& response) {
       if (request.path == "/throw") throw std::runtime_error("on purpose");
+      if (request.path == "/wait") {
+        ++waiting_;
+        go_on_.wait(false);
+      }
       if (request.path == "/endless") {
         response.set_content_provider(size_t{1} << 40, "application/octet-stream",
                                       [this](size_t, size_t, httplib::DataSink& sink) {
@@ -69,6 +73,8 @@ class HttpServerTest : public testing::Test {
   std::unique_ptr<HttpServer> server_;
   std::atomic<int> last_status_{0};
   std::atomic<bool> sending_{false};
+  std::atomic<int> waiting_{0};     // so many /wait are being answered
+  std::atomic<bool> go_on_{false};  // and may be
 };
 
 TEST_F(HttpServerTest, AnswersSeveralRequestsOverOneConnection) {
@@ -102,6 +108,20 @@ TEST_F(HttpServerTest, ABodyThatAGetBringsIsNeverReadAsTheNextRequest) {
   EXPECT_THAT(all, AllOf(HasSubstr("path /outer"), HasSubstr("Connection: close"),
                          Not(HasSubstr("Keep-Alive")), Not(HasSubstr("smuggled"))));
   EXPECT_TRUE(client.ended());
+}
+
+TEST_F(HttpServerTest, SaysOnceWhetherTheConnectionGoesOn) {
+  Start();
+  // A method that nobody answers ends it; the library would have said otherwise beside that.
+  RawClient client = Connect();
+  client.Send("DELETE /x HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\n\r\n");
+  const std::string& all = client.ReadToEnd();
+  EXPECT_THAT(all, AllOf(StartsWith("HTTP/1.1 405 "), HasSubstr("Allow: GET, HEAD, POST\r\n"),
+                         HasSubstr("Connection: close\r\n"), Not(HasSubstr("Keep-Alive"))));
+  EXPECT_EQ(CountOf(all, "Connection: "), 1) << all;
+  RawClient last = Connect();
+  last.Send("GET /x HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nConnection: close\r\n\r\n1");
+  EXPECT_EQ(CountOf(last.ReadToEnd(), "Connection: "), 1) << last.ReadToEnd();
 }
 
 TEST_F(HttpServerTest, RefusesARequestThatSaysItsLengthTwice) {
@@ -298,6 +318,26 @@ TEST_F(HttpServerTest, BeyondTheConnectionLimitTheLongestIdleOneGoes) {
   EXPECT_THAT(one_more.ReadUntil("path /more"), HasSubstr("path /more"));
   idle.front()->ReadToEnd();
   EXPECT_TRUE(idle.front()->ended());
+}
+
+TEST_F(HttpServerTest, BeyondTheConnectionLimitWithNoneIdleTheNewOneIsRefused) {
+  Start(512);
+  std::vector<std::unique_ptr<RawClient>> busy;
+  for (int i = 0; i < 512; ++i) {
+    busy.push_back(std::make_unique<RawClient>(server_->port()));
+    busy.back()->Send("GET /wait HTTP/1.1\r\nHost: x\r\n\r\n");
+  }
+  while (waiting_ < 512) std::this_thread::yield();
+  RawClient one_more = Connect();
+  EXPECT_THAT(one_more.ReadToEnd(),
+              AllOf(StartsWith("HTTP/1.1 503 "), HasSubstr("Retry-After: 1\r\n"),
+                    HasSubstr("Connection: close\r\n")));
+  EXPECT_TRUE(one_more.ended());
+  go_on_ = true;
+  go_on_.notify_all();
+  for (auto& client : busy) {
+    ASSERT_THAT(client->ReadUntil("path /wait"), StartsWith("HTTP/1.1 200"));
+  }
 }
 
 TEST_F(HttpServerTest, StopsInTimeWhileSomeoneDownloadsWithoutReading) {
