@@ -35,6 +35,9 @@ std::map<int64_t, std::string> PicturesOf(const std::string& path) {
       avcodec_alloc_context3(avcodec_find_decoder(parameters.codec_id)));
   avcodec_parameters_to_context(decoder.get(), &parameters);
   decoder->thread_count = 1;
+  // As strict as browsers: FFmpeg would go on where a slice tells what to do with a picture that is
+  // not there.
+  decoder->err_recognition = AV_EF_EXPLODE;
   EXPECT_EQ(avcodec_open2(decoder.get(), nullptr, nullptr), 0);
   const auto packet = NewPacket();
   const auto frame = NewFrame();
