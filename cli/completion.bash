@@ -8,7 +8,7 @@ _gleaner() {
     case ${COMP_WORDS[i]} in -*) ;; *) [[ ${COMP_WORDS[i - 1]} == --* ]] || so_far+=("${COMP_WORDS[i]}") ;; esac
   done
   case $before in
-    --config | --ca | -o | --out | --output)
+    --config | --ca | --export | -o | --out | --output)
       mapfile -t COMPREPLY < <(compgen -f -- "$word")
       return
       ;;
@@ -16,7 +16,13 @@ _gleaner() {
   words=$("${COMP_WORDS[0]}" "${so_far[@]}" --help 2>/dev/null </dev/null | awk -v word="$word" '
     /^[A-Z][A-Za-z]*:/ { part = $1; next }
     word !~ /^-/ && part == "Subcommands:" && /^  [a-z]/ { print $1 }
+    word !~ /^-/ && part == "Positionals:" && /^  DIR / { print "\001" }
     word ~ /^-/ && part == "Options:" && /^  -/ { gsub(",", " "); for (i = 1; i <= NF && $i ~ /^-/; i++) print $i }')
+  # A folder is what it takes.
+  if [ "$words" = $'\001' ]; then
+    mapfile -t COMPREPLY < <(compgen -d -- "$word")
+    return
+  fi
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 }
 complete -F _gleaner gleaner gleaner-edge gleaner-cloud

@@ -35,6 +35,16 @@ working() {
 The smallest one: apt-get install buildah"
 }
 
+# fetched IMAGE: whether the engine has it now.
+fetched() {
+  local said has=("$engine" image inspect)
+  if [ "$engine" = buildah ]; then has=(buildah inspect --type image); fi
+  if "${has[@]}" "$1" >/dev/null 2>&1 || said=$("$engine" pull "$1" 2>&1 >/dev/null); then return; fi
+  die "the image that it builds upon can't be had: $1
+  $engine: $(tail -n 1 <<<"$said")
+Where no registry can be reached, a Debian in a folder does as well: ./dev image --base FOLDER; ./dev image --help says how it is made"
+}
+
 # bring_in FROM: makes an image of a tarball or a folder, and prints its name.
 bring_in() {
   local name=localhost/gleaner-base tarball=$1 container
@@ -56,17 +66,25 @@ bring_in() {
 
 if [ -z "$engine" ]; then engine=$(working docker podman buildah); else engine=$(working "$engine"); fi
 options=(--file docker/Containerfile.cloud --tag "$tag" --build-arg "VERSION=$version")
-if [ -n "$base" ]; then
-  if [ -e "$base" ]; then
-    base=$(bring_in "$base")
-    if [ "$engine" != docker ]; then options+=(--pull=never); fi
-  fi
-  options+=(--build-arg "BASE=$base")
+if [ -n "$packages" ]; then
+  for name in gleaner-cloud gleaner-cli; do
+    compgen -G "$packages/${name}_*.deb" >/dev/null || die "there is no ${name}_*.deb in '$packages'; ./dev package makes it"
+  done
 fi
+case $base in
+  /* | ./* | ../*) [ -e "$base" ] || die "there is no folder or tarball '$base'" ;;
+esac
+if [ -n "$base" ] && [ -e "$base" ]; then
+  base=$(bring_in "$base")
+  if [ "$engine" != docker ]; then options+=(--pull=never); fi
+else
+  fetched "${base:-$(sed -n 's/^ARG BASE=//p' docker/Containerfile.cloud)}"
+fi
+if [ -n "$base" ]; then options+=(--build-arg "BASE=$base"); fi
 if [ -n "$packages" ]; then
   rm -rf build/image
   mkdir -p build/image
-  cp "$packages"/gleaner-{cloud,cli}_*.deb build/image || die "'$packages' lacks the server's packages or the command's"
+  cp "$packages"/gleaner-{cloud,cli}_*.deb build/image
   options+=(--build-arg PACKAGES=build/image)
 fi
 # How this machine's npm reaches its registry is lent to the build, and stays out of the image.

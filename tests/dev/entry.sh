@@ -25,7 +25,7 @@ test_a_mistyped_command_or_option_is_answered_with_what_there_is() {
   expect "exit status" 2 "$status"
   expect_in "$err" "no command 'tets'"
   expect_in "$err" "  test "
-  for command in build test bench fuzz lint package image; do
+  for command in build demo test bench fuzz lint package image; do
     run "$root/dev" "$command" --bogus
     expect "exit status of $command --bogus" 2 "$status"
     expect_in "$err" "./dev $command --help"
@@ -42,6 +42,27 @@ test_a_mistyped_command_or_option_is_answered_with_what_there_is() {
   expect_in "$err" "--suite wants bookworm (Debian 12) or trixie (Debian 13)"
   run "$root/dev" fuzz --seconds soon
   expect_in "$err" "--seconds wants a whole number"
+  expect "exit status" 2 "$status"
+}
+
+test_an_image_whose_parts_are_not_there_says_which() {
+  stub podman '
+    case $1 in
+      info) ;;
+      pull) echo "Error: no such host" >&2; exit 125 ;;
+      build) echo "$@" >"$SCRATCH/built" ;;
+      *) exit 1 ;;
+    esac'
+  run stubbed "$root/dev" image --engine podman
+  expect "exit status" 1 "$status"
+  expect_in "$err" "can't be had: docker.io/library/debian:bookworm-slim"
+  expect_in "$err" "podman: Error: no such host"
+  expect_in "$err" "./dev image --base FOLDER"
+  run stubbed "$root/dev" image --engine podman --base /nowhere/debian
+  expect_in "$err" "there is no folder or tarball '/nowhere/debian'"
+  run stubbed "$root/dev" image --engine podman --packages "$scratch"
+  expect_in "$err" "there is no gleaner-cloud_*.deb in '$scratch'"
+  [ ! -e "$scratch/built" ] || fail "it went on to build"
 }
 
 test_fuzz_knows_every_target_there_is() {
@@ -155,7 +176,7 @@ test_image_takes_the_engine_that_works_and_a_base_without_a_registry() {
   expect_in "$(<"$scratch/built")" 'PACKAGES=build/image'
   run stubbed "$root/dev" image --packages "$base"
   expect "exit status without the server's packages" 1 "$status"
-  expect_in "$err" "lacks the server's packages"
+  expect_in "$err" "there is no gleaner-cloud_*.deb in"
 }
 
 test_shell_scripts_are_clean() {

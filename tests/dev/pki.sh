@@ -39,6 +39,7 @@ test_nothing_is_replaced_unasked_and_the_authority_never() {
   expect_in "$err" '--renew'
   run pki ca "$folder"
   expect "exit status" 1 "$status"
+  expect_in "$err" 'an authority is never replaced'
   run pki ca "$folder" --renew
   expect "exit status" 1 "$status"
   expect_in "$err" 'shuts all its devices out'

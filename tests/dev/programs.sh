@@ -60,6 +60,7 @@ wrong() {
   expect "complaint of ${*:2}" "$1" "$err"
 }
 
+# shellcheck disable=SC2016 # the backquotes are text
 test_what_is_typed_wrongly_is_named() {
   wrong 'gleaner: there is no command "frob"; there is summary, devices or clips
 `gleaner --help` says how it is used.' gleaner frob
@@ -159,6 +160,9 @@ test_completion_knows_what_the_program_knows() {
   expect "commands of gleaner clips" 'list show get' "$(completed gleaner clips '')"
   expect "options of a command" '--filter' "$(completed gleaner clips list --fi)"
   expect "options of gleaner-edge" '--check-config --config' "$(completed gleaner-edge --c | tr ' ' '\n' | sort | xargs)"
+  mkdir "$scratch/backups"
+  expect "the folder of a backup" "$scratch/backups" "$(completed gleaner-cloud backup "$scratch/b")"
+  expect "the folder of an export" "$scratch/backups" "$(completed gleaner-cloud kept --export "$scratch/b")"
   expect "options behind an option's value" '--repair' "$(completed gleaner-edge --config /etc/edge.toml fsck --r)"
 }
 
