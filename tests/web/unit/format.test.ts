@@ -9,11 +9,12 @@ test('sizes have three significant digits and never 1000 of a unit', () => {
   const cases: [number | bigint, string][] = [
     [0, '0 B'],
     [999, '999 B'],
-    [1000, '1.00 kB'],
-    [9_996, '10.0 kB'],
-    [38_600_000n, '38.6 MB'],
-    [268_435_456, '268 MB'],
-    [999_600, '1.00 MB'],
+    [1000, '0.98 KiB'],
+    [1024, '1 KiB'],
+    [10_236, '10.0 KiB'],
+    [40_475_034n, '38.6 MiB'],
+    [268_435_456, '256 MiB'],
+    [1_023_600, '0.98 MiB'],
   ];
   for (const [n, text] of cases) assert.equal(plain(format.bytes(n)), text);
 });

@@ -1,4 +1,5 @@
-// Numbers and times as people read them. Sizes are SI (1 kB = 1,000 B); every number keeps its unit.
+// Numbers and times as people read them. Sizes are in the units of configurations and commands
+// (1 KiB = 1,024 B); every number keeps its unit.
 
 const THIN = '\u202f';
 const grouped = new Intl.NumberFormat('en');
@@ -7,15 +8,16 @@ export function count(n: number | bigint): string {
   return grouped.format(n);
 }
 
-/** Three significant digits at most: "0 B", "4.21 kB", "38.6 MB", "268 MB". */
+/** Three significant digits at most: "0 B", "4.21 KiB", "38.6 MiB", "256 MiB"; a round one as round as it is. */
 export function bytes(n: number | bigint): string {
   let value = Number(n);
-  const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
   let unit = 0;
   while (value >= 999.5 && unit < units.length - 1) {
-    value /= 1000;
+    value /= 1024;
     unit++;
   }
+  if (Number.isInteger(value)) return `${value}${THIN}${units[unit]}`;
   const digits = unit === 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
   return `${value.toFixed(digits)}${THIN}${units[unit]}`;
 }
