@@ -9,6 +9,7 @@
 
 #include "common/backoff.h"
 #include "common/log.h"
+#include "common/log_throttle.h"
 #include "common/status.h"
 #include "edge/camera/arrival_clock.h"
 #include "edge/camera/camera_notes.h"
@@ -100,6 +101,7 @@ class Camera::Impl {
   const CameraOptions options_;
   Clock& clock_;
   PacketSink& sink_;
+  LogThrottle log_throttle_{clock_};
   const SourceKind kind_;
   LoginGuard own_guard_;  // where cameras don't share one
   CameraOpener opener_;
@@ -289,9 +291,11 @@ void Camera::Impl::Begin(const VideoFormat& format, size_t depth, int64_t after_
 void Camera::Impl::Announce(const VideoFormat& format) {
   if (format_.parameters == nullptr || !SameFormat(format_, format)) {
     format_ = format;
-    LOG_INFO("camera {}: {} {}×{}, {:.4g} frames/s, time base {}/{}", options_.name, format.codec,
-             format.width, format.height, format.frames_per_s, format.time_base.numerator,
-             format.time_base.denominator);
+    if (const auto more = log_throttle_.Admit(fmt::format("formats of camera {}", options_.name))) {
+      LOG_INFO("camera {}: {} {}×{}, {:.4g} frames/s, time base {}/{}{}", options_.name,
+               format.codec, format.width, format.height, format.frames_per_s,
+               format.time_base.numerator, format.time_base.denominator, *more);
+    }
     sink_.OnFormat(format_);
   }
   std::lock_guard lock(mutex_);

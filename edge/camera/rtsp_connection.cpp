@@ -176,6 +176,8 @@ absl::Status RtspConnection::Await(short events, std::span<const int> others) {
 }
 
 absl::StatusOr<size_t> RtspConnection::Read(char* data, size_t size, std::span<const int> others) {
+  // Waiting asks this itself, but a camera may talk without a pause.
+  if (interrupted_()) return absl::CancelledError("interrupted");
   for (bool waited = false;; waited = true) {
     short wants = 0;
     if (tls_ != nullptr) {

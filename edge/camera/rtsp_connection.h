@@ -1,5 +1,5 @@
 // The byte stream to a camera: TCP, or TLS over it for rtsps://. Every wait ends when `interrupted`
-// says so, within a twentieth of a second.
+// says so, within a twentieth of a second, and so does every read, however much there is to read.
 //
 // TLS keeps others from reading along; it doesn't prove which camera this is, for cameras' own
 // certificates are signed by nobody.

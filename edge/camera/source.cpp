@@ -44,6 +44,9 @@ constexpr size_t kMaxUnshown = 1024;
 // A file in which that much is damaged in one piece is given up.
 constexpr int kMaxDamagedRun = 10'000;
 constexpr int kMaxRtcpBytes = 4 << 10;
+// Of RTP, for one picture. FFmpeg gathers what belongs to a picture for as long as no other one
+// begins.
+constexpr size_t kMaxPictureBytes = 32 << 20;
 // How often a V4L2 device is asked for its next frame; it keeps those that come meanwhile.
 constexpr unsigned kPollUs = 4'000;
 
@@ -229,9 +232,15 @@ AvPtr<AVIOContext> Source::PacketIo() {
 }
 
 int Source::ReadRtp(uint8_t* data, int size) {
+  if (!lost_.ok()) return AVERROR(EIO);
   const auto got = session_->Receive({reinterpret_cast<char*>(data), static_cast<size_t>(size)});
-  if (got.ok()) return *got > 0 ? static_cast<int>(*got) : AVERROR(EAGAIN);
-  lost_ = got.status();
+  if (got.ok() && (picture_bytes_ += *got) <= kMaxPictureBytes) {
+    return *got > 0 ? static_cast<int>(*got) : AVERROR(EAGAIN);
+  }
+  lost_ = got.ok()
+              ? absl::DataLossError(fmt::format("{} sends more than {} MiB without a picture's end",
+                                                name_, kMaxPictureBytes >> 20))
+              : got.status();
   was_interrupted_ = absl::IsCancelled(lost_);
   return was_interrupted_ ? AVERROR_EXIT : AVERROR(EIO);
 }
@@ -338,6 +347,7 @@ absl::StatusOr<AvPtr<AVPacket>> Source::Read() {
     if (keyframe_ != nullptr) return std::move(keyframe_);
     AvPtr<AVPacket> packet = NewPacket();
     const int error = av_read_frame(context_, packet.get());
+    if (error >= 0) picture_bytes_ = 0;
     if (error < 0 && was_interrupted_) return absl::CancelledError(name_);
     if (error == AVERROR_EOF) {
       if (kind_ == SourceKind::kFile && context_->pb != nullptr && context_->pb->error < 0) {

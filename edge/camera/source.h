@@ -91,7 +91,8 @@ class Source {
   AvPtr<AVIOContext> packet_io_;       // RTSP: reads and writes the session's packets
   SourceHooks hooks_;
   bool was_interrupted_ = false;
-  absl::Status lost_;  // RTSP: why there is nothing more from the session
+  absl::Status lost_;         // RTSP: why there is nothing more from the session
+  size_t picture_bytes_ = 0;  // RTSP: that came since FFmpeg handed out a packet
   AVFormatContext* context_ = nullptr;
   int stream_ = -1;
   VideoFormat format_;

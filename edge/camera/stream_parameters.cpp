@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "common/limits.h"
+
 namespace gleaner::edge {
 
 std::string ParameterSets(const AVCodecParameters& parameters, const AVPacket& keyframe) {
@@ -43,6 +45,12 @@ bool LearnFromKeyframe(const AVPacket& keyframe, AVCodecParameters* parameters,
     return false;
   }
   decoder->thread_count = 1;
+  // One that is too large to be watched only tells its size.
+  decoder->get_buffer2 = [](AVCodecContext* context, AVFrame* picture, int flags) {
+    return PictureFits(picture->width, picture->height)
+               ? avcodec_default_get_buffer2(context, picture, flags)
+               : AVERROR(EINVAL);
+  };
   if (avcodec_open2(decoder.get(), nullptr, nullptr) < 0) return false;
   // A damaged picture still says how large it is.
   avcodec_send_packet(decoder.get(), &keyframe);

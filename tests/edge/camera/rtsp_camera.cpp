@@ -222,6 +222,7 @@ class RtspCamera::Connection {
     std::string status = "200 OK", headers, body;
     bool plays = false;
     const auto refused = behavior_->door ? behavior_->door(request) : std::nullopt;
+    while (refused.has_value() && !refused->flood.empty() && !stopped_) Send(refused->flood);
     if (refused.has_value() && refused->status.empty()) {
       shutdown(socket_.get(), SHUT_RDWR);
       return;

@@ -79,6 +79,7 @@ struct RtspBehavior {
   struct Answer {
     std::string status;
     std::string headers;
+    std::string flood = {};  // in place of both: sent again and again, until the client hangs up
   };
   std::function<std::optional<Answer>(const RtspRequest&)> door;
 };

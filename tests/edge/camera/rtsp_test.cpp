@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <filesystem>
@@ -9,6 +10,7 @@
 
 #include "common/status.h"
 #include "edge/camera/camera.h"
+#include "tests/data/log_lines.h"
 #include "tests/edge/camera/camera_rig.h"
 #include "tests/edge/camera/rtsp_camera.h"
 
@@ -55,6 +57,51 @@ TEST(RtspCamera, StopsAtOnceWhileAServerNeverAnswers) {
   thread.request_stop();
   thread.join();
   EXPECT_LT(std::chrono::steady_clock::now() - asked, std::chrono::seconds(2));
+}
+
+// Lines without end, answers to nothing that was asked, and questions.
+TEST(RtspCamera, StopsAtOnceAndGivesUpInTimeWhileACameraTalksWithoutAPauseAndNeverAnswers) {
+  for (const char* unit :
+       {"\r\n", "RTSP/1.0 100 Continue\r\nCSeq: 1\r\n\r\n", "RTSP/1.0 200 OK\r\nCSeq: 77\r\n\r\n",
+        "OPTIONS rtsp://camera/ RTSP/1.0\r\nCSeq: 1\r\n\r\n"}) {
+    std::string flood;
+    while (flood.size() < 64 << 10) flood += unit;
+    RtspCamera server(ShortFilm(), RtspBehavior{.door = [flood](const RtspRequest&) {
+                        return RtspBehavior::Answer{.status = "", .headers = "", .flood = flood};
+                      }});
+    FakeClock clock;
+    Collector collector;
+    Camera camera(RtspOptions(server.url()), clock, collector);
+    std::jthread thread([&](std::stop_token stop) { EXPECT_TRUE(camera.Run(stop).ok()); });
+    ASSERT_TRUE(Eventually([&] { return server.connections() == 1; }));
+    clock.Advance(11 * kS);
+    ASSERT_TRUE(Eventually([&] { return camera.status().state == CameraState::kReconnecting; }))
+        << unit;
+    EXPECT_THAT(camera.status().problem, HasSubstr("gave no answer for 10 s"));
+    clock.Advance(1 * kS);
+    ASSERT_TRUE(Eventually([&] { return server.connections() == 2; }));
+    const auto asked = std::chrono::steady_clock::now();
+    thread.request_stop();
+    thread.join();
+    EXPECT_LT(std::chrono::steady_clock::now() - asked, std::chrono::seconds(20)) << unit;
+  }
+}
+
+// One picture in fragments that never end, and one that ends later than any picture does.
+TEST(RtspCamera, APictureWithoutEndIsNotGatheredForEver) {
+  Film film = ShortFilm();
+  film.pictures.resize(10);
+  film.pictures.back().nals = {"\x41" + std::string(40 << 20, '\xaa')};
+  RtspCamera server(film, RtspBehavior{});
+  FakeClock clock;
+  Collector collector;
+  Camera camera(RtspOptions(server.url()), clock, collector);
+  std::jthread thread([&](std::stop_token stop) { EXPECT_TRUE(camera.Run(stop).ok()); });
+  ASSERT_TRUE(Eventually([&] { return camera.status().state == CameraState::kReconnecting; }));
+  EXPECT_THAT(camera.status().problem, HasSubstr("sends more than 32 MiB without a picture's end"));
+  thread.request_stop();
+  thread.join();
+  for (const Packet& packet : collector.packets) EXPECT_LT(packet.data->size, 40 << 20);
 }
 
 TEST(RtspCamera, TriesAgainWhenAServerNeverAnswersAndSaysSoWithoutThePassword) {
@@ -184,6 +231,28 @@ TEST(RtspCamera, TellsOfAnotherSizeFromTheFirstKeyframeThatHasIt) {
   EXPECT_EQ(collector.formats.back().parameters->width, 240);
   EXPECT_GT(collector.formats.back().parameters->extradata_size, 0);
   EXPECT_EQ(camera.status().format.width, 240);
+}
+
+TEST(RtspCamera, FillsNoLogByChangingItsSizeWithEachPicture) {
+  constexpr char kKeyframesAlone[] = "-c:v libx264 -preset ultrafast -bf 0 -g 1 -pix_fmt yuv420p";
+  Film film = Film::Load(MakeFilm({.seconds = 3, .encode = kKeyframesAlone}));
+  const Film other =
+      Film::Load(MakeFilm({.seconds = 3, .width = 240, .height = 136, .encode = kKeyframesAlone}));
+  for (size_t i = 0; i < film.pictures.size(); ++i) {
+    const Film& from = i % 2 == 0 ? film : other;
+    std::vector<std::string> nals = from.parameter_sets;
+    nals.insert(nals.end(), from.pictures.at(i).nals.begin(), from.pictures.at(i).nals.end());
+    film.pictures[i].nals = std::move(nals);
+  }
+  RtspCamera server(film, RtspBehavior{.frames = 60, .sets_in_stream = false});
+  const LogLines log;
+  FakeClock clock;
+  Collector collector(50);
+  Camera camera(RtspOptions(server.url()), clock, collector);
+  ASSERT_TRUE(camera.Run(collector.stop.get_token()).ok());
+  EXPECT_GE(collector.formats.size(), 40u);
+  const std::string lines = log.text();
+  EXPECT_LE(std::count(lines.begin(), lines.end(), '\n'), 20) << lines;
 }
 
 TEST(RtspCamera, IsLostWhenNoPacketComesForTheStallTimeout) {
