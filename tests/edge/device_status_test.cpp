@@ -146,6 +146,109 @@ TEST_F(DeviceStatusTest, WithoutADaemonTellsWhatTheSpoolHolds) {
                                      HasSubstr("in use     "), Not(HasSubstr("CAMERA"))));
 }
 
+// A device of which everything is known.
+v1::DeviceStatus Known() {
+  v1::DeviceStatus status;
+  status.set_device("cart-1");
+  status.set_site("store-7");
+  status.set_software_version("0.1.0");
+  status.set_running(true);
+  status.mutable_now()->set_wall_unix_ns(1'700'000'000 * kNanosPerSecond);
+  status.mutable_process()->set_uptime_s(7200);
+  status.mutable_process()->set_cpu_percent(4.3);
+  status.mutable_process()->set_rss_bytes(52 << 20);
+  status.mutable_server()->set_address("cloud.example:7443");
+  status.mutable_server()->set_connected(true);
+  status.mutable_upload()->set_state("idle");
+  return status;
+}
+
+TEST(DeviceStatusText, SaysOfADeviceAllThatIsKnown) {
+  v1::DeviceStatus status = Known();
+  status.mutable_server()->set_policy_version("p1");
+  status.mutable_server()->set_ahead_ns(6 * kNanosPerSecond);
+  status.mutable_upload()->set_state("sending");
+  status.mutable_upload()->set_rate_bytes_per_s(5 << 20);
+  status.mutable_upload()->set_sent_bytes_total(300 << 20);
+  status.mutable_upload()->set_cap_bytes_per_s(10 << 20);
+  v1::Problem* problem = status.add_problems();
+  problem->set_part("capture");
+  problem->set_text("the disk\nis full");
+  status.add_problems()->set_text("of no part");
+  v1::CameraStatus* front = status.add_cameras();
+  front->mutable_description()->set_name("front");
+  front->mutable_description()->set_source("rtsp");
+  front->mutable_description()->set_codec("h264");
+  front->mutable_description()->set_width(1280);
+  front->mutable_description()->set_height(720);
+  front->mutable_description()->set_encoder("remux");
+  front->mutable_health()->set_state(v1::CameraHealth::STATE_STREAMING);
+  front->mutable_health()->set_frames_total(9000);
+  front->mutable_health()->set_frames_per_s(29.97);
+  front->mutable_health()->set_silent_ms(999);
+  v1::CameraStatus* back = status.add_cameras();
+  back->mutable_description()->set_name("back");
+  back->mutable_description()->set_source("v4l2");
+  back->mutable_health()->set_state(v1::CameraHealth::STATE_RECONNECTING);
+  v1::CameraStatus* file = status.add_cameras();
+  file->mutable_description()->set_name("film");
+  file->mutable_description()->set_source("file");
+  file->mutable_health()->set_state(v1::CameraHealth::STATE_ENDED);
+  file->mutable_health()->set_frames_total(1);
+  file->mutable_health()->set_silent_ms(1000);
+  v1::RuleStatus* rule = status.add_rules();
+  rule->mutable_description()->set_name("hand");
+  rule->mutable_description()->set_expression("motion > 0.02");
+  rule->mutable_description()->set_priority(7);
+  rule->set_firings(12);
+  rule->set_last_fired_unix_ns(status.now().wall_unix_ns() - 90 * kNanosPerSecond);
+  status.add_rules()->mutable_description()->set_name("never");
+  EXPECT_EQ(
+      ToText(status),
+      "device     cart-1 at store-7\n"
+      "daemon     0.1.0, up 2 h, 4.3 % of a core, 52.0 MiB\n"
+      "server     cloud.example:7443, connected, policy p1; this clock is 6 s behind the server's\n"
+      "upload     sending, 5.0 MiB/s, 300.0 MiB sent since the start, at most 10.0 MiB/s\n"
+      "\n"
+      "problems\n"
+      "  capture: the disk\\nis full\n"
+      "  of no part\n"
+      "\n"
+      "CAMERA  STATE         SENDS                 RATE  LAST PACKET  ENCODER\n"
+      "front   streaming     rtsp h264 1280×720  30.0/s  999 ms ago   remux\n"
+      "back    reconnecting  v4l2                     -  none yet     -\n"
+      "film    ended         file                     -  1 s ago      -\n"
+      "\n"
+      "RULE   FIRED  LAST       PRIORITY  WHEN\n"
+      "hand      12  1 min ago         7  motion > 0.02\n"
+      "never      0  never             0\n");
+}
+
+TEST(DeviceStatusText, SaysNothingOfWhatThereIsNot) {
+  EXPECT_EQ(ToText(Known()),
+            "device     cart-1 at store-7\n"
+            "daemon     0.1.0, up 2 h, 4.3 % of a core, 52.0 MiB\n"
+            "server     cloud.example:7443, connected\n"
+            "upload     idle, 0 B sent since the start\n");
+  v1::DeviceStatus nameless = Known();
+  nameless.clear_device();
+  nameless.clear_site();
+  nameless.set_running(false);
+  EXPECT_EQ(ToText(nameless), "device     -\n");
+}
+
+TEST(DeviceStatusText, TellsOfAClockThatIsOffByMoreThanFiveSeconds) {
+  for (const auto& [ahead_ns, words] :
+       {std::pair<int64_t, std::string>{5 * kNanosPerSecond, ""},
+        {-5 * kNanosPerSecond, ""},
+        {5 * kNanosPerSecond + 1, "; this clock is 5 s behind the server's"},
+        {-7200 * kNanosPerSecond, "; this clock is 2 h ahead of the server's"}}) {
+    v1::DeviceStatus status = Known();
+    status.mutable_server()->set_ahead_ns(ahead_ns);
+    EXPECT_THAT(ToText(status), HasSubstr("7443, connected" + words + "\n")) << ahead_ns;
+  }
+}
+
 TEST_F(DeviceStatusTest, HoldsNoAddressOfACamera) {
   const Config config =
       Configure(Camera("front", "rtsp://admin:hunter2@127.0.0.1:1/stream?pwd=hunter3", "") +
