@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <openssl/err.h>
 
 #include "common/status.h"
 #include "tests/data/pki.h"
@@ -46,6 +47,7 @@ TEST_F(CertificateTest, AFileThatHoldsSomethingElseIsNamed) {
   EXPECT_EQ(Message(ParsePrivateKey(one.certificate, "device.key").status()),
             "device.key: holds no PEM private key without a pass phrase");
   EXPECT_FALSE(ParseCertificate("", "device.pem").ok());
+  EXPECT_EQ(ERR_peek_error(), 0u) << "or the next call of the library's on this thread finds it";
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <ctime>
 #include <filesystem>
 #include <set>
 #include <thread>
@@ -210,6 +211,18 @@ TEST(FakeClock, MovesItselfWhereItIsTold) {
   EXPECT_FALSE(clock.Sleep(stop.get_token(), kNanosPerSecond));
   clock.SetWallUncertainty(7);
   EXPECT_EQ(clock.WallUncertaintyNs(), 7);
+}
+
+TEST(RealClock, TellsTheTimeOfTheMachine) {
+  const int64_t before = std::time(nullptr);
+  const int64_t wall_s = RealClock().WallNs() / kNanosPerSecond;
+  EXPECT_GE(wall_s, before);
+  EXPECT_LE(wall_s, std::time(nullptr));
+  timespec since_boot{};
+  ASSERT_EQ(::clock_gettime(CLOCK_BOOTTIME, &since_boot), 0);
+  const int64_t monotonic_ns = RealClock().MonotonicNs();
+  EXPECT_GE(monotonic_ns, since_boot.tv_sec * kNanosPerSecond + since_boot.tv_nsec);
+  EXPECT_LE(monotonic_ns / kNanosPerSecond - since_boot.tv_sec, 60);
 }
 
 TEST(RealClock, MovesForwardAndStopsSleepingWhenAsked) {

@@ -104,6 +104,12 @@ TEST(Stop, IsNotHurriedByFurtherSignals) {
   EXPECT_EQ(child.End(), 0);
 }
 
+TEST(Stop, APeerThatIsGoneEndsNothing) {
+  Child child;
+  child.Signal(SIGPIPE);
+  EXPECT_EQ(child.End(), 0);
+}
+
 TEST(Stop, SigquitEndsAtOnce) {
   Child running;
   running.Signal(SIGQUIT);

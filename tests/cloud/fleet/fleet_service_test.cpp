@@ -65,6 +65,16 @@ TEST_F(FleetTest, HelloIsKeptUnderTheCertificatesNameAndAnsweredWithThePolicy) {
   EXPECT_EQ(devices.devices(0).site(), "store-7");
 }
 
+TEST_F(FleetTest, ACallerWithoutAProperNameIsRefusedAtOnce) {
+  stub_ = v1::FleetService::NewStub(
+      grpc::CreateChannel(fmt::format("127.0.0.1:{}", server_->port()),
+                          DeviceCredentials(pki_, pki_.Device("No Name"))));
+  v1::HelloResponse response;
+  const grpc::Status status = Hello(&response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAUTHENTICATED) << status.error_message();
+  EXPECT_EQ(catalog_->ListDevices(clock_.WallNs())->devices_size(), 0);
+}
+
 TEST_F(FleetTest, AHeartbeatBringsThePolicyOnlyWhenTheDeviceHasAnother) {
   v1::HeartbeatResponse response;
   heartbeat_.set_policy_version("old");

@@ -5,11 +5,13 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <mutex>
 #include <thread>
 
 #include "common/file.h"
+#include "tests/data/log_lines.h"
 #include "tests/edge/upload/fixtures.h"
 
 namespace gleaner::edge {
@@ -68,6 +70,23 @@ TEST_F(WatchdogTest, IsFedOnlyWhileEveryPartMovesWithinItsOwnLimit) {
   upload->Made();
   EXPECT_THAT(watchdog_.Check(), IsEmpty());
   EXPECT_THAT(notifier_.Take(), Contains("WATCHDOG=1"));
+}
+
+TEST_F(WatchdogTest, SaysOnceThatAPartIsStuckAndOnceThatItMovesAgain) {
+  LogLines lines;
+  const auto part = watchdog_.Register("uploader", 10 * kNanosPerSecond);
+  watchdog_.Check();
+  EXPECT_EQ(lines.text(), "");
+  clock_.Advance(11 * kNanosPerSecond);
+  for (int i = 0; i < 3; ++i) watchdog_.Check();
+  const std::string stuck = lines.text();
+  EXPECT_THAT(stuck, HasSubstr("uploader is stuck: no progress for 11 s, limit 10 s"));
+  EXPECT_EQ(std::count(stuck.begin(), stuck.end(), '\n'), 1) << stuck;
+  part->Made();
+  for (int i = 0; i < 3; ++i) watchdog_.Check();
+  const std::string all = lines.text();
+  EXPECT_THAT(all, HasSubstr("uploader moves again"));
+  EXPECT_EQ(std::count(all.begin(), all.end(), '\n'), 2) << all;
 }
 
 TEST_F(WatchdogTest, ExpectsNothingOfAPartThatHasEnded) {
