@@ -33,6 +33,21 @@ TEST_F(GatewayTest, ServesEveryMethodOfTheCatalogueAsJson) {
   EXPECT_EQ(json::parse(Call("GetSummary", "{}")->body)["clips"], "2");
 }
 
+TEST_F(GatewayTest, ADeviceIsFoundByItsName) {
+  v1::HelloRequest hello;
+  hello.set_boot_id(std::string(16, 'b'));
+  for (const char* name : {"cart-1", "cart-2"}) {
+    ASSERT_TRUE(catalog_->RecordHello(name, hello, clock_.WallNs()).ok());
+  }
+  const auto one = json::parse(Call("ListDevices", R"({"name":"cart-2"})")->body);
+  ASSERT_EQ(one["devices"].size(), 1);
+  EXPECT_EQ(one["devices"][0]["name"], "cart-2");
+  const auto none = json::parse(Call("ListDevices", R"({"name":"cart-3"})")->body);
+  EXPECT_FALSE(none.contains("devices") && !none["devices"].empty());
+  const auto all = json::parse(Call("ListDevices", "{}")->body);
+  EXPECT_EQ(all["devices"].size(), 2);
+}
+
 TEST_F(GatewayTest, AMistakeInTheFilterComesBackWithItsColumn) {
   const auto result = Call("ListClips", R"({"filter":"device:cart-1 colour:red"})");
   EXPECT_EQ(result->status, 400);

@@ -1,11 +1,13 @@
 #include "cloud/http/http_service.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <chrono>
 
 #include "cloud/store/sql.h"
 #include "common/log.h"
+#include "common/version.h"
 #include "tests/cloud/http/service_testing.h"
 #include "tests/data/log_lines.h"
 
@@ -224,6 +226,45 @@ TEST_F(HttpServiceTest, MetricsPleasePromtool) {
   while (const size_t got = std::fread(buffer, 1, sizeof(buffer), tool)) said.append(buffer, got);
   EXPECT_EQ(::pclose(tool), 0) << said;
   EXPECT_EQ(said, "");
+}
+
+TEST_F(HttpServiceTest, MetricsAreTheCataloguesFigures) {
+  Start();
+  const std::string good = AddClip(1), bad = AddClip(2);
+  AddClip(3);
+  v1::MediaCheck check;
+  check.set_state(v1::MediaCheck::STATE_OK);
+  ASSERT_TRUE(catalog_->RecordMedia(good, check, {}).ok());
+  check.set_state(v1::MediaCheck::STATE_FAILED);
+  check.set_reason(v1::MediaCheck::REASON_UNDECODABLE);
+  ASSERT_TRUE(catalog_->RecordMedia(bad, check, {}).ok());
+  v1::HelloRequest hello;
+  hello.set_boot_id(std::string(16, 'b'));
+  const int64_t now = clock_.WallNs(), long_ago = now - 86'400 * kNanosPerSecond;
+  ASSERT_TRUE(catalog_->RecordHello("cart-1", hello, now).ok());
+  ASSERT_TRUE(catalog_->RecordHello("cart-2", hello, long_ago).ok());
+  ASSERT_TRUE(catalog_->RecordHello("cart-3", hello, long_ago).ok());
+  v1::ReportLedgerRequest report;
+  report.add_boots()->set_boot_id(std::string(16, 'g'));
+  report.mutable_boots(0)->set_last_sequence(5);
+  v1::ReportLedgerResponse response;
+  ASSERT_TRUE(catalog_->ReportLedger("cart-4", report, &response).ok());
+  ASSERT_EQ(response.gaps_size(), 5);
+  metrics_->CountMedia(check, 0.3);
+  const std::string text = client_->Get("/metrics")->body;
+  for (const std::string& line :
+       {std::string("gleaner_clips 3"),
+        fmt::format("gleaner_clip_bytes {}", 3 * (preview_.size() + video_.size())),
+        std::string("gleaner_ledger_gaps 5"), std::string("gleaner_clips_checked{result=\"ok\"} 1"),
+        std::string("gleaner_clips_checked{result=\"failed\"} 1"),
+        std::string("gleaner_devices{state=\"online\"} 1"),
+        std::string("gleaner_devices{state=\"degraded\"} 0"),
+        std::string("gleaner_media_check_duration_seconds_count 1"),
+        std::string("gleaner_media_check_duration_seconds_bucket{le=\"0.25\"} 0"),
+        std::string("gleaner_media_check_duration_seconds_bucket{le=\"0.5\"} 1"),
+        fmt::format("gleaner_build_info{{version=\"{}\"}} 1", Version())}) {
+    EXPECT_THAT(text, HasSubstr("\n" + line + "\n"));
+  }
 }
 
 TEST_F(HttpServiceTest, ACatalogueThatTakesNoChangesIsDown) {
