@@ -325,6 +325,10 @@ void Acceptor::Tell(Farewell why, const PeerAddress& peer) {
         return {&stats_.silent, "closed: it said nothing"};
       case Farewell::kNoCall:
         return {&stats_.no_call, "closed: its handshake led to no call"};
+      case Farewell::kCalls:
+        return {&stats_.calls, "closed: it makes more calls than a device does"};
+      case Farewell::kDeviceFull:
+        return {&stats_.device_full, "closed: its device has as many newer ones as may be"};
       case Farewell::kNoFile:
         break;
     }
@@ -337,11 +341,26 @@ void Acceptor::Tell(Farewell why, const PeerAddress& peer) {
   }
 }
 
-void Acceptor::NoteCall(std::string_view peer) {
+ConnectionTable::Id Acceptor::NoteCall(std::string_view peer, bool held,
+                                       const std::function<std::string()>& device) {
   const auto address = PeerAddress::FromGrpc(peer);
-  if (!address) return;
+  if (!address) return 0;
+  std::unique_lock lock(mutex_);
+  const ConnectionTable::Call call = table_.NoteCall(*address, clock_.MonotonicNs(), held);
+  if (call.too_many) {
+    End(call.id, Farewell::kCalls);
+  } else if (call.first && device != nullptr) {
+    lock.unlock();  // a certificate takes a while to read
+    const std::string name = device();
+    lock.lock();
+    if (const auto old = table_.NoteDevice(call.id, name)) End(*old, Farewell::kDeviceFull);
+  }
+  return call.id;
+}
+
+void Acceptor::NoteCallEnd(ConnectionTable::Id connection) {
   std::lock_guard lock(mutex_);
-  table_.NoteCall(*address);
+  table_.NoteCallEnd(connection);
 }
 
 absl::Status Acceptor::Check() {

@@ -25,6 +25,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <thread>
 
@@ -48,7 +49,10 @@ struct AcceptorStats {
   uint64_t silent = 0;        // said nothing in time
   uint64_t no_call = 0;       // finished no handshake, or made no call, in time
   uint64_t no_file = 0;       // the process could have no more files open
-  uint64_t pauses = 0;        // how often accepting had to wait for files or memory
+  // And closed in use:
+  uint64_t calls = 0;        // it made more calls than a device does
+  uint64_t device_full = 0;  // its device has as many that are newer
+  uint64_t pauses = 0;       // how often accepting had to wait for files or memory
   ConnectionTable::Counts open;
 };
 
@@ -73,8 +77,12 @@ class Acceptor {
   void Stop();
 
   // A call has come from `peer`, as grpc::ServerContext::peer() says it: it has shown a
-  // certificate.
-  void NoteCall(std::string_view peer);
+  // certificate. `device` is asked, once a connection, for the name in it. Returns the connection,
+  // 0 if it isn't known; one that makes too many calls is ended. A call that is `held` is at once
+  // with others until NoteCallEnd().
+  ConnectionTable::Id NoteCall(std::string_view peer, bool held = false,
+                               const std::function<std::string()>& device = nullptr);
+  void NoteCallEnd(ConnectionTable::Id connection);
 
   // Whether the port accepts, by connecting to it. Takes 2 s at the most.
   absl::Status Check();
@@ -82,7 +90,16 @@ class Acceptor {
   AcceptorStats stats();
 
  private:
-  enum class Farewell { kFull, kAddressFull, kDisplaced, kSilent, kNoCall, kNoFile };
+  enum class Farewell {
+    kFull,
+    kAddressFull,
+    kDisplaced,
+    kSilent,
+    kNoCall,
+    kCalls,
+    kDeviceFull,
+    kNoFile
+  };
 
   Acceptor(Fd listening, const ListenAddress& address, uint16_t port,
            const ConnectionLimits& limits, Clock& clock);

@@ -39,7 +39,12 @@ void ConnectionTable::Remove(Id id) {
   const auto stranger = strangers_.extract(id);
   const auto known = stranger.empty() ? in_use_.extract(id) : decltype(in_use_)::node_type();
   if (stranger.empty() && known.empty()) return;
-  const PeerAddress peer = (stranger.empty() ? known : stranger).mapped().peer;
+  const Connection& connection = (stranger.empty() ? known : stranger).mapped();
+  const PeerAddress peer = connection.peer;
+  if (const auto own = by_device_.find(connection.device); own != by_device_.end()) {
+    own->second.erase(id);
+    if (own->second.empty()) by_device_.erase(own);
+  }
   if (const auto named = by_peer_.find(peer); named != by_peer_.end() && named->second == id) {
     by_peer_.erase(named);
   }
@@ -59,14 +64,39 @@ void ConnectionTable::NoteWord(Id id) {
   if (found != strangers_.end()) found->second.state = State::kHandshake;
 }
 
-void ConnectionTable::NoteCall(const PeerAddress& peer) {
+ConnectionTable::Call ConnectionTable::NoteCall(const PeerAddress& peer, int64_t now, bool held) {
   const auto named = by_peer_.find(peer);
-  if (named == by_peer_.end()) return;
-  auto stranger = strangers_.extract(named->second);
-  if (stranger.empty()) return;
-  stranger.mapped().state = State::kInUse;
-  in_use_.insert(std::move(stranger));
-  --by_network_[peer.Network()].strangers;
+  if (named == by_peer_.end()) return {};
+  Call call{.id = named->second};
+  if (auto stranger = strangers_.extract(call.id); !stranger.empty()) {
+    call.first = true;
+    stranger.mapped().state = State::kInUse;
+    in_use_.insert(std::move(stranger));
+    --by_network_[peer.Network()].strangers;
+  }
+  Connection& connection = in_use_[call.id];
+  const int64_t pace_ns = kNanosPerSecond / limits_.calls_per_s;
+  connection.calls_until_ns =
+      pace_ns + std::max(connection.calls_until_ns, now - limits_.calls_in_a_row * pace_ns);
+  if (held) ++connection.calls_at_once;
+  call.too_many =
+      connection.calls_until_ns > now || connection.calls_at_once > limits_.calls_at_once;
+  return call;
+}
+
+void ConnectionTable::NoteCallEnd(Id id) {
+  const auto found = in_use_.find(id);
+  if (found != in_use_.end()) --found->second.calls_at_once;
+}
+
+std::optional<ConnectionTable::Id> ConnectionTable::NoteDevice(Id id, const std::string& device) {
+  const auto found = in_use_.find(id);
+  if (found == in_use_.end() || device.empty()) return std::nullopt;
+  found->second.device = device;
+  std::set<Id>& own = by_device_[device];
+  own.insert(id);
+  if (own.size() <= limits_.per_device) return std::nullopt;
+  return *own.begin();
 }
 
 std::optional<ConnectionTable::Id> ConnectionTable::Dispensable(int64_t now) const {

@@ -10,12 +10,20 @@
 //  - if there is none either, the new one is refused: more peers come at once than can be served,
 //  and those who were first are nearest to the end. Devices come again after a random pause.
 // One address (for IPv6: a /64) that has all it may have is treated the same, among its own.
+//
+// A certificate opens the door and no more: a device that was stolen, or has gone mad, must not
+// keep the others out. So of one device there may be a few connections, the newest, and a
+// connection that makes more calls than any device needs is ended. Both bounds are far above what a
+// device does: gRPC itself enforces its bound on concurrent calls only once the peer has agreed to
+// it.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "cloud/net/peer_address.h"
@@ -29,6 +37,12 @@ struct ConnectionLimits {
   size_t per_address = 2'000;
   // From the beginning of a connection to its first call.
   int64_t first_call_ns = 20 * kNanosPerSecond;
+  // Of one device: the one that it uses, and others that it has lost and this side not yet.
+  size_t per_device = 8;
+  // Calls of one connection: so many in a row, so many a second from there on, and so many at once.
+  int64_t calls_in_a_row = 256;
+  int64_t calls_per_s = 16;
+  size_t calls_at_once = 32;
   // What an honest peer needs for its handshake, on a slow link and a busy server.
   int64_t handshake_grace_ns = 500 * kNanosPerMilli;
 };
@@ -47,6 +61,14 @@ class ConnectionTable {
     uint64_t cookie = 0;
     State state = State::kSilent;
     int64_t since_ns = 0;
+    std::string device;          // empty until it is known
+    int64_t calls_until_ns = 0;  // the calls so far, one after the other at the pace that may be
+    size_t calls_at_once = 0;
+  };
+  struct Call {
+    Id id = 0;              // 0: there is no such connection
+    bool first = false;     // of its connection
+    bool too_many = false;  // the connection has to go
   };
   enum class Verdict {
     kWelcome,
@@ -70,8 +92,11 @@ class ConnectionTable {
   const Connection* Find(Id id) const;
   // Its peer has said something.
   void NoteWord(Id id);
-  // A call came from `peer`; ignored if there is no such connection.
-  void NoteCall(const PeerAddress& peer);
+  // A call came from `peer`. One that is `held` is at once with others until NoteCallEnd().
+  Call NoteCall(const PeerAddress& peer, int64_t now, bool held = false);
+  void NoteCallEnd(Id id);
+  // Whose connection it is. Returns one of the same device's, if that has too many now.
+  std::optional<Id> NoteDevice(Id id, const std::string& device);
 
   // The stranger that would have to go for another one to come in, whatever the limits say.
   std::optional<Id> Dispensable(int64_t now) const;
@@ -98,8 +123,9 @@ class ConnectionTable {
   // By age.
   std::map<Id, Connection> strangers_;
   std::map<Id, Connection> in_use_;
-  std::map<PeerAddress, Id> by_peer_;       // the newest from there
-  std::map<PeerAddress, Held> by_network_;  // never of nothing
+  std::map<PeerAddress, Id> by_peer_;              // the newest from there
+  std::map<PeerAddress, Held> by_network_;         // never of nothing
+  std::map<std::string, std::set<Id>> by_device_;  // never empty sets
 };
 
 }  // namespace gleaner::cloud

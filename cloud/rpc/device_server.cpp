@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "cloud/net/descriptor_limit.h"
+#include "cloud/rpc/identity.h"
 #include "common/log.h"
 #include "common/status.h"
 
@@ -22,18 +23,38 @@ constexpr int kMaxMessageBytes = 2 << 20;
 constexpr size_t kOtherFiles = 768;
 constexpr size_t kFewestConnections = 16;
 
-// Tells the acceptor of each call before it begins, and then stays out of its way.
-class CallWatch : public grpc::experimental::ServerInterceptorFactoryInterface {
+// While it lives, a call is under way.
+class CallUnderWay : public grpc::experimental::Interceptor {
  public:
-  explicit CallWatch(Acceptor& acceptor) : acceptor_(acceptor) {}
-  grpc::experimental::Interceptor* CreateServerInterceptor(
-      grpc::experimental::ServerRpcInfo* info) override {
-    acceptor_.NoteCall(info->server_context()->peer());
-    return nullptr;
+  CallUnderWay(Acceptor& acceptor, ConnectionTable::Id connection)
+      : acceptor_(acceptor), connection_(connection) {}
+  ~CallUnderWay() override { acceptor_.NoteCallEnd(connection_); }
+  void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override {
+    methods->Proceed();
   }
 
  private:
   Acceptor& acceptor_;
+  const ConnectionTable::Id connection_;
+};
+
+// Tells the acceptor of each call before it begins, and of a unary one when it ends. Streams, which
+// carry the bytes, are left alone: of those a device has one (see IngestService).
+class CallWatch : public grpc::experimental::ServerInterceptorFactoryInterface {
+ public:
+  CallWatch(Acceptor& acceptor, bool plaintext) : acceptor_(acceptor), plaintext_(plaintext) {}
+  grpc::experimental::Interceptor* CreateServerInterceptor(
+      grpc::experimental::ServerRpcInfo* info) override {
+    const grpc::ServerContextBase& context = *info->server_context();
+    const bool unary = info->type() == grpc::experimental::ServerRpcInfo::Type::UNARY;
+    const auto connection = acceptor_.NoteCall(
+        context.peer(), unary, [&] { return DeviceName(context, plaintext_).value_or(""); });
+    return unary && connection != 0 ? new CallUnderWay(acceptor_, connection) : nullptr;
+  }
+
+ private:
+  Acceptor& acceptor_;
+  const bool plaintext_;
 };
 
 ConnectionLimits WithinDescriptors(ConnectionLimits limits) {
@@ -60,7 +81,8 @@ void Bound(grpc::ServerBuilder& builder, const DeviceServerOptions& options) {
   builder.AddChannelArgument(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET,
                              1 << GRPC_COMPRESS_NONE);
   builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
-  // A device needs one stream and a unary call or two at a time.
+  // A device needs one stream and a unary call or two at a time. A peer that doesn't agree to this
+  // is held to ConnectionLimits.
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 16);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 8 << 10);
   // Devices ping every 30 s; a connection that answers no ping for 20 s is dead.
@@ -88,7 +110,7 @@ absl::StatusOr<std::unique_ptr<DeviceServer>> DeviceServer::Start(
   grpc::ServerBuilder builder;
   Bound(builder, options);
   std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> watches;
-  watches.push_back(std::make_unique<CallWatch>(*server->acceptor_));
+  watches.push_back(std::make_unique<CallWatch>(*server->acceptor_, options.plaintext));
   builder.experimental().SetInterceptorCreators(std::move(watches));
   for (grpc::Service* service : services) builder.RegisterService(service);
   std::shared_ptr<grpc::experimental::ExternalConnectionAcceptor> door =

@@ -32,7 +32,7 @@ class ConnectionTableTest : public testing::Test {
   }
   ConnectionTable::Id AddInUse(uint8_t host) {
     const auto id = AddShaking(host);
-    table_.NoteCall(last_);
+    table_.NoteCall(last_, now_);
     return id;
   }
   ConnectionTable::Decision Decide(uint8_t host) { return table_.Decide(Peer(host, 9999), now_); }
@@ -120,9 +120,9 @@ TEST_F(ConnectionTableTest, ACallCountsForTheConnectionItCameOn) {
   const auto first = AddShaking(1);
   const PeerAddress there = last_;
   const auto second = AddShaking(1);
-  table_.NoteCall(there);
-  table_.NoteCall(there);
-  table_.NoteCall(Peer(7, 7));  // a connection that is gone
+  table_.NoteCall(there, now_);
+  table_.NoteCall(there, now_);
+  table_.NoteCall(Peer(7, 7), now_);  // a connection that is gone
   EXPECT_EQ(table_.Find(first)->state, ConnectionTable::State::kInUse);
   EXPECT_EQ(table_.Find(second)->state, ConnectionTable::State::kHandshake);
   EXPECT_EQ(table_.counts().in_use, 1u);
@@ -134,7 +134,7 @@ TEST_F(ConnectionTableTest, ANewConnectionFromTheSamePortIsNotTakenForTheOld) {
   const auto young = table_.Add(last_, 77, 77, now_);
   table_.Remove(old);
   table_.NoteWord(young);
-  table_.NoteCall(last_);
+  table_.NoteCall(last_, now_);
   EXPECT_EQ(table_.Find(young)->state, ConnectionTable::State::kInUse);
 }
 
@@ -142,6 +142,70 @@ TEST_F(ConnectionTableTest, KnowsWhichConnectionsAreSomebodyElsesToClose) {
   Add(1);
   const auto shaking = AddShaking(2), in_use = AddInUse(3);
   EXPECT_THAT(table_.HandedOver(), UnorderedElementsAre(shaking, in_use));
+}
+
+TEST_F(ConnectionTableTest, TheFirstCallOfAConnectionIsToldFromLaterOnes) {
+  const auto id = AddShaking(1);
+  const auto first = table_.NoteCall(last_, now_), second = table_.NoteCall(last_, now_);
+  EXPECT_EQ(first.id, id);
+  EXPECT_TRUE(first.first);
+  EXPECT_EQ(second.id, id);
+  EXPECT_FALSE(second.first);
+  EXPECT_EQ(table_.NoteCall(Peer(2, 77), now_).id, 0u);
+}
+
+TEST_F(ConnectionTableTest, AsManyCallsInARowAsMayBeAndThenOneAtATime) {
+  AddInUse(1);
+  for (int64_t i = 1; i < kLimits.calls_in_a_row; ++i) {
+    ASSERT_FALSE(table_.NoteCall(last_, now_).too_many) << i;
+  }
+  EXPECT_TRUE(table_.NoteCall(last_, now_).too_many);
+  now_ += 10 * kSecond;
+  // One of them paid for the call that was too many.
+  for (int64_t i = 1; i < 10 * kLimits.calls_per_s; ++i) {
+    ASSERT_FALSE(table_.NoteCall(last_, now_).too_many) << i;
+  }
+  EXPECT_TRUE(table_.NoteCall(last_, now_).too_many);
+}
+
+TEST_F(ConnectionTableTest, ADeviceThatCallsAtItsPaceMayDoSoForEver) {
+  AddInUse(1);
+  for (int64_t i = 0; i < 100'000; ++i) {
+    now_ += kSecond / kLimits.calls_per_s;
+    ASSERT_FALSE(table_.NoteCall(last_, now_).too_many) << i;
+  }
+}
+
+TEST_F(ConnectionTableTest, CallsThatAreHeldCountUntilTheyEnd) {
+  const auto id = AddInUse(1);
+  for (size_t i = 0; i < kLimits.calls_at_once; ++i) {
+    EXPECT_FALSE(table_.NoteCall(last_, now_, /*held=*/true).too_many);
+  }
+  table_.NoteCallEnd(id);
+  EXPECT_FALSE(table_.NoteCall(last_, now_, true).too_many);
+  EXPECT_TRUE(table_.NoteCall(last_, now_, true).too_many);
+  table_.Remove(id);
+  table_.NoteCallEnd(id);  // later than its connection
+}
+
+TEST_F(ConnectionTableTest, OfOneDeviceTheOldestConnectionGoesWhenThereAreTooMany) {
+  ConnectionTable table({.all = 100, .per_address = 100, .per_device = 3});
+  const auto add = [&](uint8_t host) {
+    const PeerAddress peer = Peer(host, ++port_);
+    const auto id = table.Add(peer, port_, port_, now_);
+    table.NoteCall(peer, now_);
+    return id;
+  };
+  const auto first = add(1), second = add(2);
+  EXPECT_EQ(table.NoteDevice(first, "cart-1"), std::nullopt);
+  EXPECT_EQ(table.NoteDevice(second, "cart-1"), std::nullopt);
+  EXPECT_EQ(table.NoteDevice(add(3), "cart-1"), std::nullopt);
+  EXPECT_EQ(table.NoteDevice(add(1), "cart-2"), std::nullopt) << "another device";
+  EXPECT_EQ(table.NoteDevice(add(1), ""), std::nullopt) << "nobody knows whose";
+  EXPECT_EQ(table.NoteDevice(add(4), "cart-1"), first);
+  table.Remove(first);
+  EXPECT_EQ(table.NoteDevice(add(5), "cart-1"), second);
+  EXPECT_EQ(table.NoteDevice(first, "cart-1"), std::nullopt) << "it is gone";
 }
 
 }  // namespace

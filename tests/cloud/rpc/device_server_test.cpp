@@ -181,6 +181,34 @@ TEST_F(DeviceServerTest, CompressedMessagesAreRefusedByName) {
   EXPECT_TRUE(Hello(channel).ok());
 }
 
+TEST_F(DeviceServerTest, OneCertificateKeepsNoOtherDeviceOut) {
+  options_.connections = {.all = 20, .per_address = 20};
+  Start();
+  std::vector<std::shared_ptr<grpc::Channel>> channels;
+  for (int i = 0; i < 40; ++i) {
+    channels.push_back(Channel(pki_.Device("cart-1")));
+    ASSERT_TRUE(Hello(channels.back()).ok()) << i;
+  }
+  EXPECT_TRUE(Hello(Channel(pki_.Device("cart-2"))).ok());
+  EXPECT_TRUE(Hello(channels.back()).ok());
+  EXPECT_GE(server_->stats().device_full, 32u);
+}
+
+TEST_F(DeviceServerTest, AConnectionThatMakesCallsWithoutEndIsEnded) {
+  Start();
+  const auto channel = Channel(pki_.Device("cart-1"));
+  for (int64_t i = 0; i < options_.connections.calls_in_a_row; ++i) {
+    ASSERT_TRUE(Hello(channel).ok()) << i;
+  }
+  EXPECT_EQ(server_->stats().calls, 0u);
+  (void)Hello(channel);
+  EXPECT_EQ(server_->stats().calls, 1u);
+  EXPECT_TRUE(Eventually([](const auto& stats) { return stats.open.in_use == 0; }));
+  // It may come again, and others were never kept waiting.
+  EXPECT_TRUE(Hello(Channel(pki_.Device("cart-2"))).ok());
+  EXPECT_TRUE(Hello(channel).ok() || Hello(channel).ok());
+}
+
 TEST_F(DeviceServerTest, StopsWithStrangersAndDevicesConnected) {
   Start();
   const Fd silent = Connect(), half = Connect();
