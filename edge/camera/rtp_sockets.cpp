@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <system_error>
 #include <utility>
 
-#include "common/status.h"
+#include "fmt/format.h"
 
 namespace gleaner::edge {
 namespace {
@@ -38,7 +39,8 @@ absl::StatusOr<RtpSockets> RtpSockets::Open(NetAddress local) {
     }
     if (sockets.fds_[1].valid()) return sockets;
   }
-  return ErrnoStatus(error, "two UDP ports for the camera to send to");
+  return absl::UnavailableError(fmt::format("no two UDP ports for the camera to send to: {}",
+                                            std::generic_category().message(error)));
 }
 
 void RtpSockets::Expect(std::vector<NetAddress> hosts, std::array<uint16_t, 2> ports) {

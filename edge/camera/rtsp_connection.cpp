@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstring>
 #include <mutex>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -118,7 +119,9 @@ absl::StatusOr<Fd> Connect(const std::vector<NetAddress>& addresses,
       --left;
     }
   }
-  return ErrnoStatus(error, "connecting");
+  // Whatever it is, a network may get over it.
+  return absl::UnavailableError(
+      fmt::format("connecting: {}", std::generic_category().message(error)));
 }
 
 }  // namespace

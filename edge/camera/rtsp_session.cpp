@@ -14,6 +14,7 @@ namespace gleaner::edge {
 namespace {
 
 constexpr int kMaxRedirects = 4;
+constexpr int kInvalidRange = 457;
 constexpr int kUnsupportedTransport = 461;
 constexpr int64_t kDefaultTimeoutS = 60;  // RFC 2326, 12.37
 constexpr size_t kMaxShownServer = 80;
@@ -144,7 +145,9 @@ absl::StatusOr<bool> RtspSession::Describe(std::string* redirect) {
 absl::Status RtspSession::SetUp(RtspTransport transport, bool either) {
   std::string asked = "RTP/AVP/TCP;unicast;interleaved=0-1";
   if (transport == RtspTransport::kUdp) {
-    ASSIGN_OR_RETURN(udp_, RtpSockets::Open(dialogue_->connection().local()));
+    auto sockets = RtpSockets::Open(dialogue_->connection().local());
+    if (!sockets.ok()) return dialogue_->Annotated(sockets.status());
+    udp_ = *std::move(sockets);
     asked =
         fmt::format("RTP/AVP;unicast;client_port={}-{}", udp_->rtp_port(), udp_->rtp_port() + 1);
   }
@@ -194,8 +197,12 @@ absl::Status RtspSession::SetUp(RtspTransport transport, bool either) {
 absl::Status RtspSession::Play() {
   RtspHeaders headers;
   if (!session_.empty()) headers.emplace_back("Session", session_);
-  headers.emplace_back("Range", "npt=0.000-");
-  ASSIGN_OR_RETURN(const RtspMessage answer, dialogue_->Ask("PLAY", aggregate_uri_, headers));
+  headers.emplace_back("Range", "npt=0.000-");  // of a recording, from its start
+  ASSIGN_OR_RETURN(RtspMessage answer, dialogue_->Ask("PLAY", aggregate_uri_, headers));
+  if (answer.code == kInvalidRange) {
+    headers.pop_back();
+    ASSIGN_OR_RETURN(answer, dialogue_->Ask("PLAY", aggregate_uri_, headers));
+  }
   if (!IsSuccess(answer.code)) return AnswerStatus(dialogue_->address(), "PLAY", answer.code);
   playing_ = true;
   keep_alive_at_ns_ = clock_.MonotonicNs() + keep_alive_every_ns_;
@@ -215,6 +222,11 @@ absl::Status RtspSession::KeepAlive() {
 }
 
 absl::StatusOr<size_t> RtspSession::Receive(std::span<char> buffer) {
+  const auto from_udp = [&]() -> size_t {
+    const auto size = udp_ ? udp_->Receive(buffer) : std::nullopt;
+    if (size && IsRtp(buffer.first(*size))) arrived_();
+    return size.value_or(0);
+  };
   for (bool waited = false;;) {
     // Waiting asks this itself, but packets may come without a pause.
     if (interrupted_()) return absl::CancelledError(dialogue_->address().shown());
@@ -222,16 +234,16 @@ absl::StatusOr<size_t> RtspSession::Receive(std::span<char> buffer) {
       renewed_ = false;
       RETURN_IF_ERROR(KeepAlive());
     }
-    if (udp_) {
-      if (const auto size = udp_->Receive(buffer)) {
-        if (IsRtp(buffer.first(*size))) arrived_();
-        return *size;
-      }
-    }
+    if (const size_t size = from_udp()) return size;
     if (waited) return 0;
     const std::array<int, 2> sockets = udp_ ? udp_->fds() : std::array<int, 2>{};
-    ASSIGN_OR_RETURN(const auto item,
-                     dialogue_->Next(std::span(sockets.data(), udp_ ? sockets.size() : 0)));
+    auto next = dialogue_->Next(std::span(sockets.data(), udp_ ? sockets.size() : 0));
+    if (!next.ok()) {
+      // What came over UDP before the end may have come after the look above.
+      if (const size_t size = from_udp()) return size;
+      return next.status();
+    }
+    const auto& item = *next;
     if (const auto* message = std::get_if<RtspMessage>(&item)) {
       RETURN_IF_ERROR(Take(*message));
     } else if (const auto* data = std::get_if<RtspData>(&item)) {

@@ -96,25 +96,19 @@ TEST_F(FieldTransport, TriesUdpAfterACameraHasSentNothingOverTcpAndStaysWithWhat
     plays = true;
     return false;
   }};
-  const RtspBehavior cut{.frames = 60};
+  const RtspBehavior cut{.frames = 60, .then = RtspBehavior::Then::kClose};
   RtspCamera camera(film_, std::vector<RtspBehavior>{silent, cut, cut});
+  clock_.AutoAdvance(true);  // waits for a retry are over at once
   CameraWatch watch(LiveOptions(camera.url()), clock_);
   ASSERT_TRUE(Eventually([&] { return plays.load(); }));
   clock_.Advance(11 * kS);
-  ASSERT_TRUE(watch.Waits());
-  clock_.Advance(1 * kS);
   EXPECT_TRUE(watch.Streams(30)) << watch.status().problem;
-  // The camera hangs after its last frame.
-  ASSERT_TRUE(Eventually([&] {
-    clock_.Advance(1 * kS);
-    return Count(camera, "SETUP") >= 3;
-  }));
+  ASSERT_TRUE(Eventually([&] { return Count(camera, "SETUP") == 3; }));
   std::vector<bool> over_udp;
   for (const RtspRequest& request : camera.requests()) {
     if (request.method != "SETUP") continue;
     over_udp.push_back(Header(request, "transport").find("client_port") != std::string::npos);
   }
-  over_udp.resize(3);
   EXPECT_THAT(over_udp, ::testing::ElementsAre(false, true, true));
 }
 
@@ -124,12 +118,11 @@ TEST_F(FieldTransport, GoesBackToTcpWhereNothingComesOverUdpEither) {
                       ++plays;
                       return false;
                     }});
+  clock_.AutoAdvance(true);  // waits for a retry are over at once
   CameraWatch watch(LiveOptions(camera.url()), clock_);
   for (int played = 1; played <= 3; ++played) {
     ASSERT_TRUE(Eventually([&] { return plays == played; }));
     clock_.Advance(11 * kS);
-    ASSERT_TRUE(Eventually([&] { return watch.sign_ns() == clock_.MonotonicNs(); }));
-    clock_.Advance(30 * kS);  // the longest wait before a try
   }
   std::string order;
   for (const RtspRequest& request : camera.requests()) {
@@ -253,16 +246,16 @@ TEST_F(FieldTransport, KeepsTheSessionAliveAsTheCameraKnowsHow) {
     options.stall_timeout_ns = 600 * kS;
     FakeClock clock;
     CameraWatch watch(options, clock);
-    ASSERT_TRUE(watch.Streams(30));
+    ASSERT_TRUE(watch.Streams(74)) << "all, but what FFmpeg's parser holds";
     const auto next = [&] {  // the next keep-alive
       const size_t requests = camera.requests().size();
       clock.Advance(31 * kS);
       EXPECT_TRUE(Eventually([&] { return camera.requests().size() > requests; }));
       return camera.requests().back();
     };
-    // The camera's answer to the first may be on its way when the second is due.
+    // The camera's answer to the first may be on its way when others are due.
     RtspRequest request = next();
-    for (int i = 0; i < 5 && request.method != c.method; ++i) request = next();
+    for (int i = 0; i < 50 && request.method != c.method; ++i) request = next();
     for (int i = 0; i < 3; ++i) {
       EXPECT_EQ(request.method, c.method);
       EXPECT_EQ(Header(request, "session"), "7");
@@ -315,6 +308,16 @@ TEST_F(FieldTransport, SaysWhatACamerasAnswersMean) {
       Problem({.door = Answering("SETUP", "200 OK",
                                  "Transport: RTP/AVP;multicast;destination=224.0.0.1\r\n")}),
       HasSubstr("multicast"));
+}
+
+TEST_F(FieldTransport, PlaysWithoutARangeWhereACameraTakesNone) {
+  RtspCamera camera(film_, RtspBehavior{.door = [](const RtspRequest& request) {
+                      std::optional<RtspBehavior::Answer> answer;
+                      if (!Header(request, "range").empty()) answer = {"457 Invalid Range", ""};
+                      return answer;
+                    }});
+  CameraWatch watch(LiveOptions(camera.url()), clock_);
+  EXPECT_TRUE(watch.Streams(60)) << watch.status().problem;
 }
 
 TEST_F(FieldTransport, AsksForNoSoundAndReadsVideoBesideIt) {

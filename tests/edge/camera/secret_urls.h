@@ -23,19 +23,19 @@ inline std::vector<SecretUrl> SecretUrls(const std::string& host) {
     return fmt::format("rtsp://{}{}", host, after);
   };
   return {
-      // In front of the host.
+      // In front of the host, as people paste it and as it should be.
       {at("opera7or:Hunter2a"), {"Hunter2a", "opera7or"}},
-      {at("admin:Hunt/er2b"), {"Hunt/er2b", "er2b", "Hunt"}},
-      {at("admin:Hunt?er2c"), {"Hunt?er2c", "er2c"}},
-      {at("admin:Hunt#er2d"), {"Hunt#er2d", "er2d"}},
-      {at("admin:Hunt@er2e"), {"Hunt@er2e", "er2e"}},
-      {at("admin:Hunt:er2f"), {"Hunt:er2f", "er2f"}},
-      {at("admin:Hunt er2g"), {"Hunt er2g", "er2g"}},
-      {at("admin:Hunt%40er2h"), {"Hunt%40er2h", "Hunt@er2h", "er2h"}},
-      {at("admin:Hunt%2Fer2i"), {"Hunt%2Fer2i", "Hunt/er2i", "er2i"}},
-      {at("admin:4711/er2j"), {"4711", "er2j"}},
-      {at("admin:Hunt@er.2k/x"), {"er.2k", "Hunt@"}},
-      {at("admin:Hunt[er]2l"), {"Hunt[er]2l"}},
+      {at("admin:Hunter2b/Secret2b"), {"Hunter2b", "Secret2b"}},
+      {at("admin:Hunter2c?Secret2c"), {"Hunter2c", "Secret2c"}},
+      {at("admin:Hunter2d#Secret2d"), {"Hunter2d", "Secret2d"}},
+      {at("admin:Hunter2e@Secret2e"), {"Hunter2e", "Secret2e"}},
+      {at("admin:Hunter2f:Secret2f"), {"Hunter2f", "Secret2f"}},
+      {at("admin:Hunter2g Secret2g"), {"Hunter2g", "Secret2g"}},
+      {at("admin:Hunter2h%40Secret2h"), {"Hunter2h", "Secret2h"}},
+      {at("admin:Hunter2i%2FSecret2i"), {"Hunter2i", "Secret2i"}},
+      {at("admin:4711/Secret2j"), {"admin:4711", "Secret2j"}},
+      {at("admin:Hunter2k@Secret2k/Third2kk"), {"Hunter2k", "Secret2k", "Third2kk"}},
+      {at("admin:Hunter2l[Secret2l]"), {"Hunter2l", "Secret2l"}},
       {at("admin:\\\"Hunter2m"), {"Hunter2m"}},
       {at("Hunter2n"), {"Hunter2n"}},
       {at(":Hunter2o"), {"Hunter2o"}},
