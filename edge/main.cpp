@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <string>
 
@@ -17,6 +18,9 @@
 #include "edge/config.h"
 #include "edge/daemon.h"
 #include "edge/device_status.h"
+#include "edge/probe/probe.h"
+#include "edge/probe/report.h"
+#include "edge/probe/target.h"
 #include "edge/spool/fsck.h"
 
 namespace {
@@ -58,6 +62,22 @@ int Fsck(const gleaner::edge::Config& config, bool repair, bool json) {
   return report->ok() ? 0 : kExitSpoolDamaged;
 }
 
+int Probe(const gleaner::edge::ProbeArguments& arguments, int seconds, bool json) {
+  using namespace gleaner;
+  // What went wrong on the way to a look; all else is in what is printed.
+  (void)InitLogging("gleaner-edge", "warn");
+  const std::stop_token stop = StopOnSignals();
+  const auto target = edge::FindProbeTarget(arguments);
+  if (!target.ok()) return Complain(target.status(), kExitUsage, json);
+  auto found = edge::ProbeCamera(*target, int64_t{seconds} * kNanosPerSecond, RealClock(), stop);
+  if (absl::IsAborted(found.status())) {
+    found = edge::ExplainBusy(found.status(), arguments.config_path, target->camera.address);
+  }
+  if (!found.ok()) return Complain(found.status(), kExitFailed, json);
+  fmt::print("{}\n", json ? ToJson(*found) : edge::ToText(*found));
+  return found->problem().empty() ? 0 : kExitFailed;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -92,8 +112,41 @@ int main(int argc, char** argv) {
       "fsck", "Read every block of the spool and check it; safe while the daemon runs");
   fsck->add_flag("--json", json, "Print JSON: a SpoolCheck of the API");
   fsck->add_flag("--repair", repair, "Quarantine damaged clips; the daemon must be stopped");
+  edge::ProbeArguments target;
+  int seconds = 10;
+  CLI::App* probe = app.add_subcommand(
+      "probe",
+      "Look at a camera: what it is, what it sends, what it costs to watch it, and its [[camera]] "
+      "table. What is printed may go to the end of the configuration as it stands");
+  probe->fallthrough();
+  probe
+      ->add_option("camera", target.target,
+                   "A url (rtsp://, rtsps://), a path or a device; or the name of a camera of the "
+                   "configuration")
+      ->required();
+  probe->add_option("--seconds", seconds, "For how long to look")
+      ->check(CLI::Range(1, 600))
+      ->capture_default_str();
+  probe->add_option("--name", target.name, "What the camera is called in the table (camera)");
+  probe->add_option("--user", target.user, "Log in as this user");
+  probe->add_option("--password-file", target.password_file, "with the first line of this file");
+  probe->add_option("--password-env", target.password_env, "or with this environment variable");
+  probe->add_option("--transport", target.transport, "auto, tcp or udp")
+      ->check(CLI::IsMember({"auto", "tcp", "udp"}));
+  probe->add_flag("--show-path", target.show_path,
+                  "Tell the url's path and query in the table: only if no password is in them");
+  probe->add_flag("--json", json, "Print JSON: a CameraProbe of the API");
   app.require_subcommand(0, 1);
   if (const auto end = ParseCommandLine(app, argc, argv)) return *end;
+
+  if (probe->parsed()) {
+    // A url may hold a password, and every user of the device can read command lines.
+    for (int i = 1; i < argc; ++i) {
+      if (argv[i] == target.target) std::fill_n(argv[i], target.target.size(), '*');
+    }
+    target.config_path = config_path;
+    return Probe(target, seconds, json);
+  }
 
   const bool only_spool = !check_config && (status->parsed() || fsck->parsed());
   auto config = edge::Config::Load(config_path, only_spool);

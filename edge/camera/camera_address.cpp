@@ -168,11 +168,19 @@ absl::StatusOr<CameraAddress> CameraAddress::Parse(std::string_view url, std::st
     if (absl::Status status = address.ParseRtsp(url.substr(colon + 3)); !status.ok()) return status;
     return address;
   }
+  if (scheme == "http" || scheme == "https") {
+    return absl::InvalidArgumentError(
+        fmt::format("is the address of a page or a picture, which isn't watched: give the camera's "
+                    "RTSP stream; "
+                    "it {}",
+                    kHowTo));
+  }
+  if (url.starts_with("file:///")) url.remove_prefix(std::string_view("file://").size());
   // What has no directory in front may be an address whose scheme was forgotten or mistyped, and
   // its login would be shown as a file's name.
   const bool anchored = (url.starts_with('/') && !url.starts_with("//")) || url.starts_with("./") ||
                         url.starts_with("../") || url.starts_with("file:/");
-  if (url.empty() || scheme.size() > 0 ||
+  if (url.empty() || url.find("://") != std::string_view::npos ||
       (!anchored && url.find_first_of("@:?&=") != std::string_view::npos)) {
     return absl::InvalidArgumentError(kHowTo);
   }

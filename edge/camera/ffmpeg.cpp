@@ -31,6 +31,8 @@ absl::Status AvStatus(int error, std::string_view what) {
     case AVERROR_HTTP_UNAUTHORIZED:
     case AVERROR_HTTP_FORBIDDEN:
       return absl::PermissionDeniedError(message);
+    case AVERROR(EBUSY):
+      return absl::AbortedError(message);
     case AVERROR(ENOMEM):
     case AVERROR(ENOSPC):
       return absl::ResourceExhaustedError(message);

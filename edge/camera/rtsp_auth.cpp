@@ -161,6 +161,20 @@ std::string Quote(std::string_view text) {
 
 }  // namespace
 
+std::string_view ToString(LoginScheme scheme) {
+  switch (scheme) {
+    case LoginScheme::kBasic:
+      return "Basic";
+    case LoginScheme::kMd5:
+      return "MD5 digest";
+    case LoginScheme::kSha256:
+      return "SHA-256 digest";
+    case LoginScheme::kSha512_256:
+      return "SHA-512-256 digest";
+  }
+  return "";
+}
+
 std::optional<LoginChallenge> StrongestChallenge(const std::vector<std::string>& headers) {
   std::optional<LoginChallenge> best;
   for (const std::string& header : headers) {

@@ -19,6 +19,9 @@ namespace gleaner::edge {
 // From the weakest to the strongest.
 enum class LoginScheme { kBasic, kMd5, kSha256, kSha512_256 };
 
+// "Basic", "MD5 digest", "SHA-256 digest", "SHA-512-256 digest".
+std::string_view ToString(LoginScheme scheme);
+
 struct LoginChallenge {
   LoginScheme scheme = LoginScheme::kBasic;
   bool session = false;   // "-sess": the key covers both nonces

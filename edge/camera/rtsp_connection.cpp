@@ -121,7 +121,8 @@ absl::StatusOr<Fd> Connect(const std::vector<NetAddress>& addresses,
   }
   // Whatever it is, a network may get over it.
   return absl::UnavailableError(
-      fmt::format("connecting: {}", std::generic_category().message(error)));
+      fmt::format("connecting: {}{}", std::generic_category().message(error),
+                  error == ECONNREFUSED ? ": nothing listens at this port" : ""));
 }
 
 }  // namespace

@@ -62,8 +62,10 @@ class RtspDialogue {
 
   const CameraAddress& address() const { return address_; }
   const RtspConnection& connection() const { return *connection_; }
-  // The camera has taken the login; false where it never asked for one.
-  bool logged_in() const { return logged_in_; }
+  // How the camera has taken the login; null where it never asked for one.
+  std::optional<LoginScheme> login() const {
+    return logged_in_ && challenge_ ? std::optional(challenge_->scheme) : std::nullopt;
+  }
   absl::Status Annotated(const absl::Status& status) const;
 
  private:

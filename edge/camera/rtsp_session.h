@@ -58,7 +58,8 @@ class RtspSession {
   RtspTransport transport() const { return udp_ ? RtspTransport::kUdp : RtspTransport::kTcp; }
   // What the camera says it is, printable; may be empty.
   const std::string& server() const { return server_; }
-  bool logged_in() const { return dialogue_->logged_in(); }
+  // How it took the login; null where it asked for none.
+  std::optional<LoginScheme> login() const { return dialogue_->login(); }
 
   // Waits for the next RTP or RTCP packet and returns its size; 0 when none came within a moment. A
   // longer one than `buffer` is cut. UNAVAILABLE when the camera has ended the session.

@@ -10,14 +10,6 @@
 namespace gleaner::edge {
 namespace {
 
-int64_t CpuNs() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  const int64_t seconds = usage.ru_utime.tv_sec + usage.ru_stime.tv_sec;
-  const int64_t micros = usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
-  return seconds * kNanosPerSecond + micros * 1000;
-}
-
 // proc(5): the second number of statm is the resident set, in pages.
 uint64_t RssBytes() {
   const absl::StatusOr<std::string> statm = ReadFile("/proc/self/statm", 4096);
@@ -30,12 +22,23 @@ uint64_t RssBytes() {
 
 }  // namespace
 
+int64_t ProcessCpuNs() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const int64_t seconds = usage.ru_utime.tv_sec + usage.ru_stime.tv_sec;
+  const int64_t micros = usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+  return seconds * kNanosPerSecond + micros * 1000;
+}
+
 ProcessMeter::ProcessMeter(Clock& clock)
-    : clock_(clock), start_ns_(clock.MonotonicNs()), last_ns_(start_ns_), last_cpu_ns_(CpuNs()) {}
+    : clock_(clock),
+      start_ns_(clock.MonotonicNs()),
+      last_ns_(start_ns_),
+      last_cpu_ns_(ProcessCpuNs()) {}
 
 ProcessUsage ProcessMeter::Read() {
   const int64_t now = clock_.MonotonicNs();
-  const int64_t cpu = CpuNs();
+  const int64_t cpu = ProcessCpuNs();
   ProcessUsage usage;
   usage.uptime_s = static_cast<double>(now - start_ns_) / 1e9;
   if (now > last_ns_) {

@@ -13,6 +13,9 @@ struct ProcessUsage {
   uint64_t rss_bytes = 0;
 };
 
+// The CPU time that this process has used so far, all threads.
+int64_t ProcessCpuNs();
+
 // Not thread-safe.
 class ProcessMeter {
  public:

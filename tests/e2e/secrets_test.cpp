@@ -195,6 +195,20 @@ TEST_F(Secrets, AreInNothingThatIsPrintedSentOrStored) {
   for (const char* page : {"/", "/metrics", "/readyz"}) {
     if (const auto body = rig_.Get(page)) texts[page] = body->second;
   }
+  // A look at each, right or wrong, at cameras of all kinds.
+  for (size_t at = 0; at < all.size(); at += kCamerasPerDevice) {
+    std::vector<Process> probes;
+    for (size_t i = at; i < std::min(at + kCamerasPerDevice, all.size()); ++i) {
+      const std::string log = fmt::format("{}/probe-{}.out", rig_.directory(), i);
+      std::vector<std::string> argv = {Bin("gleaner-edge"), "probe", all[i].url, "--seconds", "1"};
+      if (i % 2 == 0) argv.emplace_back("--json");
+      probes.emplace_back(argv, log);
+    }
+    for (Process& probe : probes) {
+      EXPECT_NE(probe.Wait(seconds(60)), -1);
+      EXPECT_FALSE(probe.Log().empty());
+    }
+  }
   for (Process& device : devices) EXPECT_EQ(device.Stop(), 0) << device.Log();
   rig_.server().Stop();
   AddFiles(rig_.directory(), &texts);
