@@ -24,6 +24,8 @@ namespace {
 
 // One wait; after each, `interrupted` is asked.
 constexpr int kMomentMs = 50;
+// Between looks at a query.
+constexpr int kLookMs = 5;
 constexpr size_t kMaxAddresses = 8;
 constexpr size_t kMaxOthers = 2;  // RTP and RTCP over UDP
 
@@ -40,13 +42,19 @@ struct Query {
   }
 };
 
+// Whether glibc has let go of a query. It tells a result while its thread still has to do with the
+// query, which gai_cancel(3) waits for.
+bool IsDone(Query& query) {
+  return gai_error(&query.request) != EAI_INPROGRESS &&
+         gai_cancel(&query.request) != EAI_NOTCANCELED;
+}
+
 // Keeps what was given up and frees what has ended since.
 void Abandon(std::unique_ptr<Query> query) {
   static std::mutex mutex;
   static auto* abandoned = new std::vector<std::unique_ptr<Query>>;
   std::lock_guard lock(mutex);
-  std::erase_if(*abandoned,
-                [](const auto& old) { return gai_error(&old->request) != EAI_INPROGRESS; });
+  std::erase_if(*abandoned, [](const auto& old) { return IsDone(*old); });
   abandoned->push_back(std::move(query));
 }
 
@@ -56,24 +64,30 @@ absl::StatusOr<std::vector<NetAddress>> Resolve(const std::string& host, uint16_
   query->host = host;
   query->service = fmt::format("{}", port);
   query->hints.ai_socktype = SOCK_STREAM;
-  query->hints.ai_flags = AI_ADDRCONFIG;
-  query->request.ar_name = query->host.c_str();
-  query->request.ar_service = query->service.c_str();
-  query->request.ar_request = &query->hints;
-  gaicb* requests[] = {&query->request};
-  int error = getaddrinfo_a(GAI_NOWAIT, requests, 1, nullptr);
-  if (error == 0) {
-    while ((error = gai_error(&query->request)) == EAI_INPROGRESS) {
+  // Most cameras are numbers, which nobody has to be asked for.
+  query->hints.ai_flags = AI_NUMERICHOST;
+  if (getaddrinfo(query->host.c_str(), query->service.c_str(), &query->hints,
+                  &query->request.ar_result) != 0) {
+    query->hints.ai_flags = AI_ADDRCONFIG;
+    query->request.ar_name = query->host.c_str();
+    query->request.ar_service = query->service.c_str();
+    query->request.ar_request = &query->hints;
+    gaicb* request = &query->request;
+    int error = getaddrinfo_a(GAI_NOWAIT, &request, 1, nullptr);
+    // Not gai_suspend(3): where its time runs out just as the query ends, glibc goes on to write
+    // where that call's stack was.
+    while (error == 0 && !IsDone(*query)) {
       if (interrupted()) {
-        if (gai_cancel(&query->request) == EAI_NOTCANCELED) Abandon(std::move(query));
+        if (gai_cancel(request) == EAI_NOTCANCELED) Abandon(std::move(query));
         return absl::CancelledError("looking up the host");
       }
-      const timespec moment{.tv_sec = 0, .tv_nsec = kMomentMs * 1'000'000};
-      gai_suspend(requests, 1, &moment);
+      poll(nullptr, 0, kLookMs);
     }
-  }
-  if (error != 0) {
-    return absl::UnavailableError(fmt::format("the host can't be found: {}", gai_strerror(error)));
+    if (error == 0) error = gai_error(request);
+    if (error != 0) {
+      return absl::UnavailableError(
+          fmt::format("the host can't be found: {}", gai_strerror(error)));
+    }
   }
   std::vector<NetAddress> addresses;
   for (const addrinfo* at = query->request.ar_result; at != nullptr; at = at->ai_next) {
