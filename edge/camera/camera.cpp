@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "common/log_throttle.h"
 #include "common/status.h"
+#include "common/text.h"
 #include "edge/camera/arrival_clock.h"
 #include "edge/camera/camera_notes.h"
 #include "edge/camera/camera_opener.h"
@@ -196,8 +197,8 @@ absl::StatusOr<std::unique_ptr<Source>> Camera::Impl::OpenSource(std::stop_token
              const double waited_s =
                  static_cast<double>(clock_.MonotonicNs() - opened_ns) / kNanosPerSecond;
              SetState(CameraState::kOpening,
-                      fmt::format("waiting for a keyframe: none among {} frames in {:.0f} s",
-                                  ++frames, waited_s));
+                      fmt::format("waiting for a keyframe: none among {} in {:.0f} s",
+                                  Count(++frames, "frame"), waited_s));
              sink_.OnReconnecting();
            }});
   // FFmpeg has several errors for an interrupted opening.
@@ -373,7 +374,7 @@ void Camera::Impl::NotePacket() {
 void Camera::Impl::NoteDrop(const absl::Status& why) {
   ++dropped_;
   Note(CameraNotes::Kind::kLeftOut,
-       fmt::format("{} frames were left out, the last because it {}", dropped_, Message(why)));
+       fmt::format("{} left out, the last because it {}", Count(dropped_, "frame"), Message(why)));
   std::lock_guard lock(mutex_);
   status_.dropped = dropped_;
 }
@@ -385,8 +386,7 @@ void Camera::Impl::NoteDamage(const Source& source) {
     if (damaged == status_.damaged) return;
     status_.damaged = damaged;
   }
-  Note(CameraNotes::Kind::kDamage,
-       fmt::format("{} packets were damaged on their way and left out", damaged));
+  Note(CameraNotes::Kind::kDamage, Count(damaged, "packet") + " damaged on the way and left out");
 }
 
 void Camera::Impl::NoteStamps(const LiveStamps& stamps) {
@@ -414,12 +414,12 @@ void Camera::Impl::NoteStamps(const LiveStamps& stamps) {
   }
   if (counts.jumps > before.jumps) {
     Note(CameraNotes::Kind::kJump,
-         fmt::format("the camera's clock jumped ({} times)", counts.jumps));
+         fmt::format("the camera's clock jumped ({})", Count(counts.jumps, "time")));
   }
   if (counts.glitches > before.glitches) {
-    Note(
-        CameraNotes::Kind::kGlitches,
-        fmt::format("the timestamps of single frames are wrong ({} were mended)", counts.glitches));
+    Note(CameraNotes::Kind::kGlitches,
+         fmt::format("the timestamps of single frames are wrong ({} mended)",
+                     Count(counts.glitches, "frame")));
   }
 }
 

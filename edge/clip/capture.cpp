@@ -6,6 +6,7 @@
 #include "common/limits.h"
 #include "common/log.h"
 #include "common/status.h"
+#include "common/text.h"
 #include "common/version.h"
 #include "edge/clip/preview.h"
 #include "fmt/format.h"
@@ -127,11 +128,14 @@ void Capture::MakePreviewIfReady(bool last_chance) {
 std::string Capture::Shortfall() const {
   std::string sentence;
   const int64_t fired_ns = firings_.front();
-  for (const Track& track : tracks_) {
+  for (size_t i = 0; i < tracks_.size(); ++i) {
+    const Track& track = tracks_[i];
     if (track.empty() && track.without_keyframe() > 0) {
-      AddTo(&sentence, fmt::format("camera {}: no keyframe among the {} frames that came, and the "
-                                   "last one is longer ago than the pre-roll ring holds",
-                                   track.camera(), track.without_keyframe()));
+      AddTo(&sentence, fmt::format("camera {}: no keyframe came with {}, and {}", track.camera(),
+                                   Count(track.without_keyframe(), "frame"),
+                                   options_.had_keyframe[i]
+                                       ? "the last one is longer ago than the pre-roll ring holds"
+                                       : "it has sent none yet"));
       continue;
     }
     if (track.empty()) {
@@ -155,9 +159,8 @@ std::string Capture::Shortfall() const {
                                    track.cut(), Seconds(end_ns_ - track.end_ns())));
     }
     if (track.same_time() > 0) {
-      AddTo(&sentence,
-            fmt::format("camera {}: {} frames left out, shown at the same time as others",
-                        track.camera(), track.same_time()));
+      AddTo(&sentence, fmt::format("camera {}: {} left out, shown at the same time as others",
+                                   track.camera(), Count(track.same_time(), "frame")));
     }
   }
   return sentence;

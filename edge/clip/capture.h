@@ -23,6 +23,7 @@ struct CaptureOptions {
   std::string device;
   std::string site;
   std::vector<std::string> cameras;
+  std::vector<bool> had_keyframe;  // as `cameras`: whether it has sent any before the firing
   std::string policy_version;
   RuleOptions rule;
   std::vector<std::string> signals;  // that the rule reads

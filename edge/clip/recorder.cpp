@@ -79,6 +79,7 @@ class Recorder::Impl {
     PacketRing ring;
     std::shared_ptr<const StreamInfo> stream;
     int64_t last_arrival_ns = 0;
+    bool had_keyframe = false;
   };
 
   void Open(const Firing& firing, const std::vector<std::string>& signals);
@@ -126,6 +127,7 @@ void Recorder::Impl::OnPacket(size_t camera, const Packet& packet) {
     std::unique_lock lock(mutex_);
     CameraState& state = cameras_[camera];
     state.last_arrival_ns = now_ns;
+    state.had_keyframe = state.had_keyframe || packet.keyframe;
     StreamPacket stream_packet{packet, state.stream};
     if (listening_) {
       const bool has_room = room_.wait_for(lock, kMaxWait, [&] {
@@ -160,6 +162,7 @@ void Recorder::Impl::Open(const Firing& firing, const std::vector<std::string>& 
     std::lock_guard lock(mutex_);
     if (finishing_) return;
     clip.policy_version = policy_version_;
+    for (const CameraState& state : cameras_) clip.had_keyframe.push_back(state.had_keyframe);
     // The rings as they are now: by the time the worker comes to it they will have moved on. Once
     // packets were lost the clip can only fail, and must not hold on to any.
     std::vector<std::vector<StreamPacket>> pre_rolls;

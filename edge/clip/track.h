@@ -76,7 +76,7 @@ class Track {
   // Why the track ended before its window did; empty if it didn't. Complete after Finish().
   const std::string& cut() const { return cut_; }
   const std::string& camera() const { return camera_; }
-  // Frames that came in vain, because no keyframe did: it is too long ago for the pre-roll ring.
+  // Frames that came in vain, because no keyframe did, nor was one in the pre-roll ring.
   uint64_t without_keyframe() const { return muxer_ == nullptr ? without_keyframe_ : 0; }
   // Frames that were left out because another one is shown at their time.
   uint64_t same_time() const { return same_time_; }

@@ -13,6 +13,7 @@
 #include "common/crash_point.h"
 #include "common/log.h"
 #include "common/status.h"
+#include "common/text.h"
 #include "edge/spool/spool_impl.h"
 
 namespace gleaner::edge {
@@ -188,8 +189,8 @@ absl::Status Spool::Impl::Start(std::string_view kernel_boot_id, const SpoolInte
           store_->blocks(), wanted, Message(trimmed));
     }
   }
-  LOG_INFO("spool: {}: {} clips wait, {} quarantined, {} of {} MiB in use", options_.directory,
-           index_.pending().size(), index_.quarantined().size(),
+  LOG_INFO("spool: {}: {} waiting, {} quarantined, {} of {} MiB in use", options_.directory,
+           Count(index_.pending().size(), "clip"), index_.quarantined().size(),
            store_->used() * (kBlockBytes >> 10) >> 10,
            store_->blocks() * (kBlockBytes >> 10) >> 10);
   return absl::OkStatus();
@@ -235,10 +236,12 @@ absl::Status Spool::Impl::Apply(StartPlan plan) {
     LOG_WARN("spool: quarantine is full: the data of row {} was dropped", id);
   }
   if (!plan.nameless.empty()) {
-    LOG_ERROR("spool: forgot {} clips of boots that the ledger doesn't know", plan.nameless.size());
+    LOG_ERROR("spool: forgot {} of boots that the ledger doesn't know",
+              Count(plan.nameless.size(), "clip"));
   }
   if (!plan.orphans.empty()) {
-    LOG_WARN("spool: dropped the objects of {} rows that own none", plan.orphans.size());
+    LOG_WARN("spool: dropped the objects of {} that no clip owns",
+             Count(plan.orphans.size(), "row"));
   }
   return absl::OkStatus();
 }

@@ -339,7 +339,7 @@ TEST_F(FieldFile, ALostPacketOfATransportStreamCostsAFrameAndIsReported) {
   EXPECT_GE(collector_.packets.size(), 197u);
   EXPECT_LT(collector_.packets.size(), 200u);
   EXPECT_EQ(status_.damaged + collector_.packets.size(), 200u);
-  EXPECT_THAT(status_.problem, HasSubstr("damaged on their way and left out"));
+  EXPECT_THAT(status_.problem, HasSubstr("damaged on the way and left out"));
   EXPECT_EQ(status_.state, CameraState::kEnded);
   ExpectSound(collector_.packets);
 }

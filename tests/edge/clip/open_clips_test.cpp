@@ -223,10 +223,29 @@ TEST_F(OpenClipsTest, DoesNotWaitForTheKeyframeOfACameraThatSendsNone) {
   ASSERT_EQ(clips.size(), 1u);
   EXPECT_EQ(clips[0].manifest.video_size(), 1);
   EXPECT_EQ(clips[0].manifest.shortfall(),
-            "camera blind: no keyframe among the 27 frames that came, and the last one is longer "
-            "ago than "
-            "the pre-roll ring holds");
+            "camera blind: no keyframe came with 27 frames, and it has sent none yet");
   CheckVideo(clips[0]);
+}
+
+TEST_F(OpenClipsTest, SaysThatTheLastKeyframeIsTooLongAgo) {
+  const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
+  Recorder recorder(Options({"front", "blind"}, 1 * kS), *spool_, clock_);
+  const RuleOptions rule = Rule(1 * kS, 1 * kS);
+  for (size_t camera : {0, 1}) recorder.OnFormat(camera, cup.format, "remux");
+  for (size_t i = 0; i < cup.packets.size(); ++i) {
+    recorder.OnPacket(0, cup.packets[i]);
+    Packet packet = cup.packets[i];
+    packet.keyframe = i == 0;
+    packet.run = i == 0 ? 0 : 1;  // its clock has jumped since
+    recorder.OnPacket(1, packet);
+    if (i == 60) recorder.OnFiring({&rule, packet.monotonic_ns}, kSignals);
+  }
+  WaitForCommits(1);
+  const auto clips = TakeAll();
+  ASSERT_EQ(clips.size(), 1u);
+  EXPECT_EQ(clips[0].manifest.shortfall(),
+            "camera blind: no keyframe came with 27 frames, and the last one is longer ago than "
+            "the pre-roll ring holds");
 }
 
 TEST_F(OpenClipsTest, HoldsNoMoreThanARingOfWhatComesWhileAnotherCameraIsWaitedFor) {
