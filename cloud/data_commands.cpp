@@ -11,6 +11,7 @@
 #include "cloud/store/backup.h"
 #include "cloud/store/kept.h"
 #include "common/status.h"
+#include "common/text.h"
 
 namespace gleaner::cloud {
 namespace {
@@ -52,7 +53,7 @@ absl::Status CheckOwner(const std::string& data_dir) {
 
 int SayDamaged(const std::vector<std::string>& damaged, std::string_view where) {
   if (damaged.empty()) return kExitOk;
-  fmt::print(stderr, "gleaner-cloud: {} objects are damaged {}:\n", damaged.size(), where);
+  fmt::print(stderr, "gleaner-cloud: {} damaged {}:\n", Count(damaged.size(), "object"), where);
   for (size_t i = 0; i < std::min(kMostNamed, damaged.size()); ++i) {
     fmt::print(stderr, "  {}\n", damaged[i]);
   }
@@ -66,7 +67,7 @@ int SayDamaged(const std::vector<std::string>& damaged, std::string_view where) 
 int BackupCommand(const std::string& data_dir, const std::string& directory, Clock& clock) {
   const auto made = MakeBackup(data_dir, directory, SayProgress(clock));
   if (!made.ok()) return Failed(made.status());
-  fmt::print("{} clips of {} are in {}; {} were new there\n", made->clips, data_dir, directory,
+  fmt::print("{} of {} in {}; {} new there\n", Count(made->clips, "clip"), data_dir, directory,
              Size(made->brought_bytes));
   return SayDamaged(made->damaged, "in the store itself, and not in the backup");
 }
@@ -75,7 +76,7 @@ int RestoreCommand(const std::string& directory, const std::string& data_dir, Cl
   if (const absl::Status owner = CheckOwner(data_dir); !owner.ok()) return Failed(owner);
   const auto restored = Restore(directory, data_dir, clock, SayProgress(clock));
   if (!restored.ok()) return Failed(restored.status());
-  fmt::print("{} clips of {} are in {}; {} were brought there\n", restored->clips, directory,
+  fmt::print("{} of {} in {}; {} brought there\n", Count(restored->clips, "clip"), directory,
              data_dir, Size(restored->brought_bytes));
   if (!restored->set_aside.empty()) {
     fmt::print("the catalogue that was there is now {}\n", restored->set_aside);
@@ -99,11 +100,11 @@ int KeptCommand(const std::string& data_dir, const KeptOptions& options, Clock& 
                fmt::gmtime(since));
     bytes += row.size_bytes;
   }
-  fmt::print("{} in {} pieces are kept aside in {}\n", Size(bytes), kept->size(), data_dir);
+  fmt::print("{} in {} kept aside in {}\n", Size(bytes), Count(kept->size(), "piece"), data_dir);
   if (!options.export_to.empty()) {
     const auto files = ExportKept(data_dir, options.export_to);
     if (!files.ok()) return Failed(files.status());
-    fmt::print("{} files of them are in {}\n", *files, options.export_to);
+    fmt::print("{} of them in {}\n", Count(*files, "file"), options.export_to);
   }
   if (options.free) {
     if (const absl::Status owner = CheckOwner(data_dir); !owner.ok()) return Failed(owner);

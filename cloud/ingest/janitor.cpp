@@ -3,6 +3,7 @@
 #include "cloud/store/rubbish.h"
 #include "common/log.h"
 #include "common/status.h"
+#include "common/text.h"
 
 namespace gleaner::cloud {
 
@@ -30,7 +31,8 @@ absl::Status Janitor::Clean(const std::stop_token& stop) {
       const uint64_t bytes,
       blobs_.Sweep([&](std::string_view prefix) { return catalog_.FindBlobs(prefix); }, stop));
   if (uploads + bytes > 0) {
-    LOG_INFO("cleared {} uploads that never ended and {} bytes that nothing names", uploads, bytes);
+    LOG_INFO("cleared {} that never ended and {} that nothing names", Count(uploads, "upload"),
+             HumanBytes(bytes));
   }
   return dropped.ok() ? freed : dropped.status();
 }
