@@ -8,7 +8,7 @@ _gleaner() {
     case ${COMP_WORDS[i]} in -*) ;; *) [[ ${COMP_WORDS[i - 1]} == --* ]] || so_far+=("${COMP_WORDS[i]}") ;; esac
   done
   case $before in
-    --config | --ca | --export | -o | --out | --output)
+    --config | --ca | --export | --password-file | -o | --out | --output)
       mapfile -t COMPREPLY < <(compgen -f -- "$word")
       return
       ;;

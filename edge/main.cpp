@@ -145,7 +145,7 @@ int main(int argc, char** argv) {
       if (argv[i] == target.target) std::fill_n(argv[i], target.target.size(), '*');
     }
     target.config_path = config_path;
-    return Probe(target, seconds, json);
+    return WithOutput("gleaner-edge", kExitFailed, [&] { return Probe(target, seconds, json); });
   }
 
   const bool only_spool = !check_config && (status->parsed() || fsck->parsed());

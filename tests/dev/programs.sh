@@ -163,6 +163,7 @@ test_completion_knows_what_the_program_knows() {
   mkdir "$scratch/backups"
   expect "the folder of a backup" "$scratch/backups" "$(completed gleaner-cloud backup "$scratch/b")"
   expect "the folder of an export" "$scratch/backups" "$(completed gleaner-cloud kept --export "$scratch/b")"
+  expect "what a look at a camera can be told" '--show-path' "$(completed gleaner-edge probe --sh)"
   expect "options behind an option's value" '--repair' "$(completed gleaner-edge --config /etc/edge.toml fsck --r)"
 }
 
