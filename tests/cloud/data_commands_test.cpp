@@ -84,7 +84,7 @@ TEST_F(DataCommandsTest, SayWhatTheyDid) {
   Fill(1, 3);
   auto [status, said] = Run("backup " + backup_);
   EXPECT_EQ(status, 0) << said;
-  EXPECT_THAT(said, HasSubstr("3 clips of " + data_ + " are in " + backup_ + "; 109 KiB were new"));
+  EXPECT_THAT(said, HasSubstr("3 clips of " + data_ + " in " + backup_ + "; 109 KiB new"));
   Fill(4, 1);
   std::tie(status, said) = Run("restore " + backup_);
   EXPECT_EQ(status, 1);
