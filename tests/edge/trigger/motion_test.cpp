@@ -130,6 +130,15 @@ TEST(MotionDetector, IsNotMoreAlarmedByFoliageThanDecodingEverythingIs) {
   EXPECT_EQ(Watch(file).FalseRises(DecodeFully(file).activity), 0);
 }
 
+TEST(MotionDetector, LooksAtEveryPictureUntilItKnowsTheScene) {
+  const VideoFile file(Stream("quiet-360p"));
+  Samples sink;
+  auto detector = *MakeDetector("motion", "front", sink);
+  detector->OnFormat(file.format);
+  for (size_t i = 0; i < 3; ++i) detector->OnPacket(file.packets[i]);
+  EXPECT_EQ(detector->stats().decoded_frames, 3u);
+}
+
 TEST(MotionDetector, DecodesNextToNothingOfAQuietStreamAndSeesNothingInIt) {
   const VideoFile file(Stream("quiet-360p"));
   const Watched watched = Watch(file);
