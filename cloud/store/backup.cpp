@@ -36,9 +36,22 @@ bool IsEmpty(const std::string& directory) {
   return true;
 }
 
+// However the two are written.
+bool LiesWithin(const std::string& directory, const std::string& data_dir) {
+  std::error_code error;
+  const auto inner = std::filesystem::weakly_canonical(directory, error);
+  const auto outer = std::filesystem::weakly_canonical(data_dir, error);
+  const auto way = inner.lexically_relative(outer);
+  return !way.empty() && way != "." && *way.begin() != "..";
+}
+
 // Whether a backup of the store `id` may go there. A folder in which a server has worked is a
 // store of its own by now.
-absl::Status CheckTarget(const std::string& directory, const FolderState& source) {
+absl::Status CheckTarget(const std::string& directory, const std::string& data_dir,
+                         const FolderState& source) {
+  if (LiesWithin(directory, data_dir)) {
+    return Refused(directory, "it lies in the store's own folder and would be lost with it");
+  }
   if (IsEmpty(directory)) return absl::OkStatus();
   const auto target = InspectFolder(directory);
   if (!target.ok()) return Refused(directory, Message(target.status()));
@@ -115,7 +128,7 @@ absl::StatusOr<BackupResult> MakeBackup(const std::string& data_dir, const std::
         "{} is not a store that this version has worked with: start the server on it once",
         data_dir));
   }
-  RETURN_IF_ERROR(CheckTarget(directory, source));
+  RETURN_IF_ERROR(CheckTarget(directory, data_dir, source));
   RETURN_IF_ERROR(MakeDirectories(BlobsPath(directory)));
   ASSIGN_OR_RETURN(const Fd lock, LockDataFolder(directory));
   ASSIGN_OR_RETURN(const FolderState target, InspectFolder(directory));

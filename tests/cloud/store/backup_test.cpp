@@ -87,6 +87,17 @@ TEST_F(BackupTest, WhatItKnewComesBackInAnEmptyFolderWithItsDigests) {
   ExpectStore(data_, clips);
 }
 
+TEST_F(BackupTest, DoesNotLieInTheFolderOfItsStore) {
+  Fill(data_, 1, 2);
+  fs::create_directory_symlink(data_, folder_ / "link");
+  for (const std::string& within :
+       {data_ + "/backup", data_ + "/../data/a/b/", std::string(folder_ / "link/backup")}) {
+    ExpectRefused(MakeBackup(data_, within).status(), "lies in the store's own folder");
+  }
+  EXPECT_FALSE(fs::exists(data_ + "/backup"));
+  EXPECT_TRUE(MakeBackup(data_, data_ + "-backup").ok()) << "beside it is another place";
+}
+
 TEST_F(BackupTest, IsItselfAFolderThatAServerCanWorkIn) {
   const auto clips = Fill(data_, 1, 2);
   Backup();
