@@ -120,6 +120,18 @@ TEST_F(GetClipsTest, AllObjectsHaveTheirBytes) {
   EXPECT_EQ(Content(id, "manifest.pb"), manifest_);
 }
 
+TEST_F(GetClipsTest, DrawsItsProgressOnceAPercentWhereItIsWanted) {
+  Start();
+  const std::string id = AddClip(1), other = AddClip(2);
+  ASSERT_TRUE(Get({.ids = {id}}).ok());
+  EXPECT_EQ(complained_, "");
+  ASSERT_TRUE(Get({.ids = {id, other}, .progress = true}).ok());
+  const std::string last = "clip 2 of 2: front.mp4 100 % of 683.6 KiB";
+  EXPECT_THAT(complained_, HasSubstr("\r\033[K" + last));
+  EXPECT_EQ(complained_.find(last), complained_.rfind(last)) << "however many pieces it came in";
+  EXPECT_THAT(complained_, Not(HasSubstr("clip 1 of 2"))) << "that was there already";
+}
+
 TEST_F(GetClipsTest, NoTextOfAManifestBecomesAFilesNameAndTwoOfACameraAreTwoFiles) {
   Start();
   const std::string id = AddClipOf(1, {"../../evil", "front", "front", "front-2", "Front_Door"});

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <fstream>
 #include <random>
 #include <thread>
@@ -31,7 +32,7 @@ class UploaderTest : public testing::Test {
 
   void Start(Clock& clock) {
     link_ = PlainLink(cloud_.address(), clock);
-    uploader_ = std::make_unique<Uploader>(options_, *spool_, *link_, clock);
+    uploader_ = std::make_unique<Uploader>(options_, *spool_, *link_, clock, hooks_);
     thread_ = std::jthread([this](std::stop_token stop) { uploader_->Run(stop); });
   }
   void Stop() {
@@ -52,6 +53,7 @@ class UploaderTest : public testing::Test {
   FakeClock clock_;
   FakeCloud cloud_;
   UploaderOptions options_;
+  UploaderHooks hooks_;
   std::unique_ptr<Spool> spool_ = OpenSpool(folder_.path(), clock_);
   std::unique_ptr<Link> link_;
   std::unique_ptr<Uploader> uploader_;
@@ -263,6 +265,28 @@ TEST_F(UploaderTest, CountsNoStreamErrorAsDelivery) {
   EXPECT_EQ(stats().quarantined, 0u);
 }
 
+TEST_F(UploaderTest, TellsTheLinkOfEachConnectionThatEnds) {
+  AddClip(*spool_, {300'000}, 1);
+  cloud_.on_chunk = [](const v1::Chunk&, int number) {
+    return ChunkFault{.kind = number == 1 ? ChunkFault::kCutBeforeDurable : ChunkFault::kNone};
+  };
+  Start(RealClock());
+  ASSERT_TRUE(Drained());
+  EXPECT_EQ(link_->losses(), 1u);
+}
+
+TEST_F(UploaderTest, GivesASignOfLifeEachTimeItsLoopTurns) {
+  std::atomic<int> signs{0};
+  hooks_.alive = [&] { ++signs; };
+  Start(clock_);
+  for (int i = 0; i < 3; ++i) {
+    const int before = signs;
+    uploader_->Poke();
+    EXPECT_TRUE(Eventually([&] { return signs > before; }));
+  }
+  Stop();
+}
+
 TEST_F(UploaderTest, SaysWhyItCantConnect) {
   AddClip(*spool_, {1000}, 1);
   cloud_.on_stream = [] { return grpc::Status(grpc::StatusCode::UNAUTHENTICATED, "who are you"); };
@@ -305,12 +329,14 @@ TEST_F(UploaderTest, CutsAStreamThatMakesNoProgressAndGivesASlowOneMoreTime) {
   Start(clock_);
   const auto streams = [&](int n) { return cloud_.Await([&] { return cloud_.streams == n; }); };
   ASSERT_TRUE(cloud_.Await([&] { return cloud_.chunks == 1; }));
+  const auto channel = link_->Channel();
   Advance(29 * kNanosPerSecond);
   Advance(2 * kNanosPerSecond);
   ASSERT_TRUE(Eventually([&] { return stats().cuts == 1; }));
   EXPECT_THAT(stats().last_error, HasSubstr("no progress for 30 s"));
   Advance(kNanosPerSecond);  // the back-off
   ASSERT_TRUE(streams(2));
+  EXPECT_NE(link_->Channel(), channel) << "over a connection of its own";
   ASSERT_TRUE(cloud_.Await([&] { return cloud_.chunks == 2; }));
   Advance(61 * kNanosPerSecond);
   ASSERT_TRUE(Eventually([&] { return stats().cuts == 2; }));
