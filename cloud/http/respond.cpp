@@ -41,7 +41,11 @@ bool AcceptsGzip(const httplib::Request& request) {
     std::string coding(item.data(), item.size());
     std::erase(coding, ' ');
     if (coding == "gzip") return true;
-    if (coding.starts_with("gzip;q=")) return coding != "gzip;q=0" && coding != "gzip;q=0.0";
+    // A weight of naught, "0" to "0.000", is a no (RFC 9110, 12.4.2).
+    constexpr std::string_view kWeighed = "gzip;q=";
+    if (coding.starts_with(kWeighed)) {
+      return coding.find_first_of("123456789", kWeighed.size()) != std::string::npos;
+    }
   }
   return false;
 }

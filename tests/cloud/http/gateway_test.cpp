@@ -167,6 +167,23 @@ TEST_F(GatewayTest, TakesJsonAndProtobufAndNothingElse) {
   EXPECT_EQ(client_->Get("/gleaner.v1.CatalogService/GetSummary")->status, 405);
 }
 
+TEST_F(GatewayTest, AWeightOfNaughtIsANoHoweverItIsWritten) {
+  for (uint64_t i = 1; i <= 20; ++i) AddClip(i);
+  client_->set_decompress(false);
+  const auto coding = [&](const char* accepted) {
+    return Call("ListClips", "{}", {{"Accept-Encoding", accepted}})
+        ->get_header_value("Content-Encoding");
+  };
+  for (const char* yes :
+       {"gzip", "deflate, gzip", "gzip;q=0.5", "gzip; q=0.001", "br, gzip;q=1.0"}) {
+    EXPECT_EQ(coding(yes), "gzip") << yes;
+  }
+  for (const char* no :
+       {"gzip;q=0", "gzip;q=0.", "gzip;q=0.0", "gzip; q=0.000", "deflate", "identity", "x-gzip"}) {
+    EXPECT_EQ(coding(no), "") << no;
+  }
+}
+
 TEST_F(GatewayTest, LongAnswersAreCompressedForThoseWhoTakeIt) {
   for (uint64_t i = 1; i <= 20; ++i) AddClip(i);
   client_->set_decompress(false);
