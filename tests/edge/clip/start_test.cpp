@@ -181,9 +181,9 @@ TEST_F(StartTest, WithoutAnIdrAnOpenGopStartsWholeWhateverTheEncodersChoices) {
   for (int round = 0; round < 12; ++round) {
     const std::string encoder = fmt::format(
         "-c:v libx264 -preset veryfast -g {} -bf {} -refs {} -flags -cgop -x264-params "
-        "open-gop=1:scenecut=0:b-pyramid={}:cabac={}:slices={}:weightp={}:8x8dct={}",
+        "open-gop=1:scenecut=0:b-pyramid={}:cabac={}:slices={}:weightp={}:8x8dct={}:deblock={},{}",
         pick(8, 25), pick(1, 5), pick(1, 6), pick(0, 2), pick(0, 1), pick(1, 3), pick(0, 2),
-        pick(0, 1));
+        pick(0, 1), pick(-6, 6), pick(-6, 6));
     SCOPED_TRACE(fmt::format("seed {}, round {}: {}", seed, round, encoder));
     const std::string source = Make({.seconds = 8, .rate = 12, .encoder = encoder}, "open.mp4");
     const Recording film = From(ReadFootage(source, kStart), pick(1, 2));
