@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "cloud/catalog.h"
 #include "cloud/store/backup.h"
 #include "cloud/store/kept.h"
 #include "common/status.h"
@@ -65,7 +66,7 @@ int SayDamaged(const std::vector<std::string>& damaged, std::string_view where) 
 }  // namespace
 
 int BackupCommand(const std::string& data_dir, const std::string& directory, Clock& clock) {
-  const auto made = MakeBackup(data_dir, directory, SayProgress(clock));
+  const auto made = MakeBackup(data_dir, directory, AllRooms(), SayProgress(clock));
   if (!made.ok()) return Failed(made.status());
   fmt::print("{} of {} in {}; {} new there\n", Count(made->clips, "clip"), data_dir, directory,
              Size(made->brought_bytes));
@@ -74,7 +75,7 @@ int BackupCommand(const std::string& data_dir, const std::string& directory, Clo
 
 int RestoreCommand(const std::string& directory, const std::string& data_dir, Clock& clock) {
   if (const absl::Status owner = CheckOwner(data_dir); !owner.ok()) return Failed(owner);
-  const auto restored = Restore(directory, data_dir, clock, SayProgress(clock));
+  const auto restored = Restore(directory, data_dir, AllRooms(), clock, SayProgress(clock));
   if (!restored.ok()) return Failed(restored.status());
   fmt::print("{} of {} in {}; {} brought there\n", Count(restored->clips, "clip"), directory,
              data_dir, Size(restored->brought_bytes));
@@ -91,7 +92,7 @@ int RestoreCommand(const std::string& directory, const std::string& data_dir, Cl
 }
 
 int KeptCommand(const std::string& data_dir, const KeptOptions& options, Clock& clock) {
-  const auto kept = ReadKept(data_dir);
+  const auto kept = ReadKept(data_dir, AllRooms());
   if (!kept.ok()) return Failed(kept.status());
   uint64_t bytes = 0;
   for (const KeptRow& row : *kept) {
@@ -102,13 +103,13 @@ int KeptCommand(const std::string& data_dir, const KeptOptions& options, Clock& 
   }
   fmt::print("{} in {} kept aside in {}\n", Size(bytes), Count(kept->size(), "piece"), data_dir);
   if (!options.export_to.empty()) {
-    const auto files = ExportKept(data_dir, options.export_to);
+    const auto files = ExportKept(data_dir, AllRooms(), options.export_to);
     if (!files.ok()) return Failed(files.status());
     fmt::print("{} of them in {}\n", Count(*files, "file"), options.export_to);
   }
   if (options.free) {
     if (const absl::Status owner = CheckOwner(data_dir); !owner.ok()) return Failed(owner);
-    const auto freed = FreeKept(data_dir, clock);
+    const auto freed = FreeKept(data_dir, AllRooms(), clock);
     if (!freed.ok()) return Failed(freed.status());
     fmt::print("{} were freed\n", Size(*freed));
   }

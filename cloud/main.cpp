@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <string>
 
+#include "cloud/catalog.h"
 #include "cloud/data_commands.h"
 #include "cloud/ingest/allocator.h"
 #include "cloud/net/descriptor_limit.h"
@@ -101,7 +102,9 @@ int main(int argc, char** argv) {
   }
   if (check_only)
     return gleaner::WithOutput("gleaner-cloud", kExitFailed, [&] {
-      if (const absl::Status data = gleaner::cloud::CheckDataFolder(config->data_dir); !data.ok()) {
+      if (const absl::Status data =
+              gleaner::cloud::CheckDataFolder(config->data_dir, gleaner::cloud::AllRooms());
+          !data.ok()) {
         fmt::print(stderr, "server.data_dir: {}\n", gleaner::Message(data));
         return kExitFailed;
       }

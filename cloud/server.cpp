@@ -9,6 +9,7 @@
 #include <mutex>
 #include <thread>
 
+#include "cloud/catalog.h"
 #include "cloud/connection_metrics.h"
 #include "cloud/fleet/fleet_service.h"
 #include "cloud/http/catalog_service.h"
@@ -41,8 +42,8 @@ std::chrono::system_clock::time_point In(std::chrono::seconds grace) {
 struct Server::Rooms {
   Clock& clock;
   std::unique_ptr<DataFolder> data;
-  Catalog* catalog = nullptr;  // of `data`, as is
-  BlobStore* blobs = nullptr;
+  std::unique_ptr<Catalog> catalog;
+  BlobStore* blobs = nullptr;  // of `data`
   std::unique_ptr<Metrics> metrics;
   std::unique_ptr<IngestService> ingest;
   std::unique_ptr<FleetService> fleet;
@@ -63,19 +64,19 @@ struct Server::Rooms {
 };
 
 absl::Status Server::Rooms::OpenStores(const ServerConfig& config) {
-  DataFolderOptions options;
-  options.catalog.offline_after_ns = config.fleet.offline_after_ns();
+  FileBlobOptions options;
   // A copy is gone soon: it may use some of what uploads may not.
-  options.blobs.copy_floor_bytes = static_cast<uint64_t>(config.ingest.free_bytes_floor / 2);
-  ASSIGN_OR_RETURN(data, DataFolder::Open(config.data_dir, clock, options));
-  catalog = &data->catalog();
+  options.copy_floor_bytes = static_cast<uint64_t>(config.ingest.free_bytes_floor / 2);
+  ASSIGN_OR_RETURN(data, DataFolder::Open(config.data_dir, AllRooms(), clock, options));
+  catalog = std::make_unique<Catalog>(data->database(), config.fleet.offline_after_ns());
   blobs = &data->blobs();
   return absl::OkStatus();
 }
 
 absl::Status Server::Rooms::ListenForDevices(const ServerConfig& config) {
-  ingest = std::make_unique<IngestService>(*catalog, *blobs, clock, config.ingest);
-  fleet = std::make_unique<FleetService>(*catalog, clock, config.fleet);
+  ingest = std::make_unique<IngestService>(catalog->uploads, data->names(), *blobs, clock,
+                                           config.ingest);
+  fleet = std::make_unique<FleetService>(catalog->devices, catalog->damage, clock, config.fleet);
   auto started = DeviceServer::Start(config.devices, {ingest.get(), fleet.get()}, clock);
   if (!started.ok()) return Annotate(started.status(), "grpc.listen");
   devices = *std::move(started);
@@ -83,16 +84,18 @@ absl::Status Server::Rooms::ListenForDevices(const ServerConfig& config) {
 }
 
 absl::Status Server::Rooms::ServePage(const ServerConfig& config) {
-  reading = std::make_unique<CatalogService>(*catalog, clock);
+  reading =
+      std::make_unique<CatalogService>(data->database(), catalog->clips, catalog->devices, clock);
   grpc::ServerBuilder builder;
   builder.RegisterService(reading.get());
   inside = builder.BuildAndStart();
   if (inside == nullptr) return absl::InternalError("the in-process server does not start");
   const auto free_floor = static_cast<uint64_t>(config.ingest.free_bytes_floor);
-  metrics = std::make_unique<Metrics>(*catalog, *blobs, clock, free_floor);
+  metrics =
+      std::make_unique<Metrics>(data->database(), catalog->devices, *blobs, clock, free_floor);
   metrics->AddSource([service = ingest.get()] { return IngestMetrics(service->stats()); });
   metrics->AddSource([server = devices.get()] { return ConnectionMetrics(server->stats()); });
-  metrics->AddSource([this] { return StoreMetrics(*catalog); });
+  metrics->AddSource([this] { return StoreMetrics(data->names()); });
 
   // The list of a large fleet is longer than gRPC's 4 MiB, and it comes from ourselves.
   grpc::ChannelArguments channel;
@@ -103,8 +106,9 @@ absl::Status Server::Rooms::ServePage(const ServerConfig& config) {
   options.web_dir = config.web_dir;
   options.free_bytes_floor = free_floor;
   options.devices_can_connect = [server = devices.get()] { return server->Check(); };
-  auto started =
-      HttpService::Start(options, *catalog, *blobs, *metrics, inside->InProcessChannel(channel));
+  auto started = HttpService::Start(options, data->database(), *blobs,
+                                    MediaFiles(catalog->clips, catalog->checks, *blobs), *metrics,
+                                    inside->InProcessChannel(channel));
   if (!started.ok()) return Annotate(started.status(), "http.listen");
   http = *std::move(started);
   return absl::OkStatus();
@@ -118,9 +122,14 @@ void Server::Rooms::WorkInBackground(const ServerConfig& config) {
   options.on_checked = [this](const v1::MediaCheck& verdict, double seconds) {
     metrics->CountMedia(verdict, seconds);
   };
-  media = std::make_unique<MediaChecker>(*catalog, *blobs, clock, options);
+  options.on_damage = [this](const std::string& device, const std::string& camera,
+                             uint64_t frames) {
+    return catalog->damage.Record(device, camera, frames, clock.WallNs());
+  };
+  media = std::make_unique<MediaChecker>(catalog->checks, *blobs, clock, options);
+  catalog->uploads.OnClip(media->Waker());
   media_thread = std::jthread([this](const std::stop_token& stop) { media->Run(stop); });
-  janitor = std::make_unique<Janitor>(*catalog, *blobs, clock);
+  janitor = std::make_unique<Janitor>(catalog->uploads, data->names(), *blobs, clock);
 }
 
 Server::Server(std::unique_ptr<Rooms> rooms) : rooms_(std::move(rooms)) {}

@@ -11,8 +11,8 @@ prometheus::MetricFamily Gauge(const char* name, const char* help, uint64_t valu
 
 }  // namespace
 
-std::vector<prometheus::MetricFamily> StoreMetrics(Catalog& catalog) {
-  const auto totals = catalog.SumStore();
+std::vector<prometheus::MetricFamily> StoreMetrics(BlobNames& names) {
+  const auto totals = names.Sum();
   if (!totals.ok()) return {};
   return {Gauge("gleaner_blob_store_kept_bytes",
                 "Bytes that nothing names and that may be somebody's: `gleaner-cloud kept`.",

@@ -3,12 +3,12 @@
 
 #include <vector>
 
-#include "cloud/store/catalog.h"
+#include "cloud/store/blob_names.h"
 #include "prometheus/metric_family.h"
 
 namespace gleaner::cloud {
 
 // None while the catalogue doesn't answer.
-std::vector<prometheus::MetricFamily> StoreMetrics(Catalog& catalog);
+std::vector<prometheus::MetricFamily> StoreMetrics(BlobNames& names);
 
 }  // namespace gleaner::cloud

@@ -101,8 +101,13 @@ absl::Status CheckHeartbeat(const v1::HeartbeatRequest& heartbeat) {
   return absl::OkStatus();
 }
 
-FleetService::FleetService(Catalog& catalog, Clock& clock, const FleetOptions& options)
-    : catalog_(catalog), clock_(clock), options_(options), pool_(kThreads, kMaxWaiting) {}
+FleetService::FleetService(Devices& devices, CameraDamage& damage, Clock& clock,
+                           const FleetOptions& options)
+    : devices_(devices),
+      damage_(damage),
+      clock_(clock),
+      options_(options),
+      pool_(kThreads, kMaxWaiting) {}
 
 template <typename Request, typename Response>
 grpc::ServerUnaryReactor* FleetService::Answer(
@@ -140,7 +145,7 @@ grpc::ServerUnaryReactor* FleetService::Hello(grpc::CallbackServerContext* conte
         const int64_t now = clock_.WallNs();
         *answer->mutable_policy() = options_.policy;
         answer->set_server_unix_ns(now);
-        return catalog_.RecordHello(device, hello, now);
+        return devices_.RecordHello(device, hello, now);
       });
 }
 
@@ -156,10 +161,9 @@ grpc::ServerUnaryReactor* FleetService::Heartbeat(grpc::CallbackServerContext* c
           *answer->mutable_policy() = options_.policy;
         }
         answer->set_server_unix_ns(now);
-        ASSIGN_OR_RETURN(const std::vector<v1::CameraNotice> notices,
-                         catalog_.CameraNotices(device, now));
+        ASSIGN_OR_RETURN(const std::vector<v1::CameraNotice> notices, damage_.Notices(device, now));
         for (const v1::CameraNotice& notice : notices) *answer->add_notices() = notice;
-        return catalog_.RecordHeartbeat(device, heartbeat, now);
+        return devices_.RecordHeartbeat(device, heartbeat, now);
       });
 }
 

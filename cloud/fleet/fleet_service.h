@@ -4,8 +4,9 @@
 #include <cstdint>
 
 #include "absl/status/status.h"
+#include "cloud/fleet/camera_damage.h"
+#include "cloud/fleet/devices.h"
 #include "cloud/ingest/worker_pool.h"
-#include "cloud/store/catalog.h"
 #include "common/clock.h"
 #include "gleaner/v1/fleet.grpc.pb.h"
 
@@ -23,7 +24,7 @@ struct FleetOptions {
 
   FleetOptions();
 
-  // Three heartbeat intervals: see CatalogOptions.
+  // Three heartbeat intervals: see Devices.
   int64_t offline_after_ns() const { return 3 * kNanosPerSecond * policy.heartbeat_interval_s(); }
 };
 
@@ -35,8 +36,8 @@ class FleetService final
     : public v1::FleetService::WithRawCallbackMethod_Hello<
           v1::FleetService::WithRawCallbackMethod_Heartbeat<v1::FleetService::Service>> {
  public:
-  // Both must outlive the service.
-  FleetService(Catalog& catalog, Clock& clock, const FleetOptions& options);
+  // All must outlive the service.
+  FleetService(Devices& devices, CameraDamage& damage, Clock& clock, const FleetOptions& options);
 
   grpc::ServerUnaryReactor* Hello(grpc::CallbackServerContext* context,
                                   const grpc::ByteBuffer* request,
@@ -54,7 +55,8 @@ class FleetService final
       grpc::ByteBuffer* response, absl::Status (*check)(const Request&),
       std::function<absl::Status(const std::string& device, const Request&, Response*)> record);
 
-  Catalog& catalog_;
+  Devices& devices_;
+  CameraDamage& damage_;
   Clock& clock_;
   const FleetOptions options_;
   WorkerPool pool_;

@@ -1,9 +1,9 @@
 #include "cloud/http/catalog_service.h"
 
+#include "cloud/http/summary.h"
 #include "cloud/search/filter.h"
 #include "common/log.h"
 #include "common/status.h"
-#include "common/version.h"
 
 namespace gleaner::cloud {
 namespace {
@@ -41,7 +41,7 @@ grpc::Status CatalogService::ListClips(grpc::ServerContext*, const v1::ListClips
   }
   const auto filter = ParseFilter(request->filter(), clock_.WallNs());
   if (!filter.ok()) return ToGrpc(filter.status());
-  return Answer(catalog_.ListClips(*request, *filter), response);
+  return Answer(clips_.List(*request, *filter), response);
 }
 
 grpc::Status CatalogService::GetClip(grpc::ServerContext*, const v1::GetClipRequest* request,
@@ -49,25 +49,23 @@ grpc::Status CatalogService::GetClip(grpc::ServerContext*, const v1::GetClipRequ
   if (request->id().empty() || request->id().size() > kMaxIdBytes) {
     return Invalid("id: 20 hexadecimal digits");
   }
-  return Answer(catalog_.GetClip(request->id()), response);
+  return Answer(clips_.Get(request->id()), response);
 }
 
 grpc::Status CatalogService::ListDevices(grpc::ServerContext*,
                                          const v1::ListDevicesRequest* request,
                                          v1::ListDevicesResponse* response) {
   if (!request->name().empty()) {
-    auto device = catalog_.GetDevice(request->name(), clock_.WallNs());
+    auto device = devices_.Get(request->name(), clock_.WallNs());
     if (absl::IsNotFound(device.status())) return grpc::Status::OK;
     return Answer(std::move(device), response->add_devices());
   }
-  return Answer(catalog_.ListDevices(clock_.WallNs()), response);
+  return Answer(devices_.List(clock_.WallNs()), response);
 }
 
 grpc::Status CatalogService::GetSummary(grpc::ServerContext*, const v1::GetSummaryRequest*,
                                         v1::GetSummaryResponse* response) {
-  grpc::Status status = Answer(catalog_.GetSummary(clock_.WallNs()), response);
-  if (status.ok()) response->set_server_version(std::string(Version()));
-  return status;
+  return Answer(ReadSummary(database_, devices_, clock_.WallNs()), response);
 }
 
 }  // namespace gleaner::cloud

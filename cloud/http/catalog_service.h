@@ -5,7 +5,8 @@
 // certificate could read every clip.
 #pragma once
 
-#include "cloud/store/catalog.h"
+#include "cloud/clips/clips.h"
+#include "cloud/fleet/devices.h"
 #include "common/clock.h"
 #include "gleaner/v1/catalog.grpc.pb.h"
 
@@ -13,8 +14,9 @@ namespace gleaner::cloud {
 
 class CatalogService : public v1::CatalogService::Service {
  public:
-  // Both must outlive it.
-  CatalogService(Catalog& catalog, Clock& clock) : catalog_(catalog), clock_(clock) {}
+  // All must outlive it.
+  CatalogService(Database& database, Clips& clips, Devices& devices, Clock& clock)
+      : database_(database), clips_(clips), devices_(devices), clock_(clock) {}
 
   grpc::Status ListClips(grpc::ServerContext* context, const v1::ListClipsRequest* request,
                          v1::ListClipsResponse* response) override;
@@ -26,7 +28,9 @@ class CatalogService : public v1::CatalogService::Service {
                           v1::GetSummaryResponse* response) override;
 
  private:
-  Catalog& catalog_;
+  Database& database_;
+  Clips& clips_;
+  Devices& devices_;
   Clock& clock_;
 };
 

@@ -38,21 +38,22 @@ const httplib::Headers kSecurityHeaders = {
 
 }  // namespace
 
-HttpService::HttpService(const Options& options, Catalog& catalog, BlobStore& blobs,
-                         Metrics& metrics, std::shared_ptr<grpc::Channel> channel, Page page)
-    : catalog_(catalog),
+HttpService::HttpService(const Options& options, Database& database, BlobStore& blobs,
+                         MediaFiles media, Metrics& metrics, std::shared_ptr<grpc::Channel> channel,
+                         Page page)
+    : database_(database),
       blobs_(blobs),
       metrics_(metrics),
       min_free_bytes_(std::max(kMinFreeBytes, options.free_bytes_floor)),
       devices_can_connect_(options.devices_can_connect),
       access_(options.token, options.listen.host),
       gateway_(std::move(channel), kPublicServices),
-      media_(catalog, blobs),
+      media_(std::move(media)),
       page_(std::move(page)) {}
 
 absl::StatusOr<std::unique_ptr<HttpService>> HttpService::Start(
-    const Options& options, Catalog& catalog, BlobStore& blobs, Metrics& metrics,
-    std::shared_ptr<grpc::Channel> channel) {
+    const Options& options, Database& database, BlobStore& blobs, MediaFiles media,
+    Metrics& metrics, std::shared_ptr<grpc::Channel> channel) {
   if (options.token.empty() && !options.listen.IsLoopback()) {
     return absl::InvalidArgumentError(
         fmt::format("{} is not loopback, so a token is needed", options.listen.ToString()));
@@ -62,8 +63,8 @@ absl::StatusOr<std::unique_ptr<HttpService>> HttpService::Start(
     LOG_WARN("the page is not served: {}", Message(page.status()));
     page = Page::Missing(options.web_dir);
   }
-  std::unique_ptr<HttpService> service(
-      new HttpService(options, catalog, blobs, metrics, std::move(channel), *std::move(page)));
+  std::unique_ptr<HttpService> service(new HttpService(
+      options, database, blobs, std::move(media), metrics, std::move(channel), *std::move(page)));
   HttpService* self = service.get();
   HttpServer::Handlers handlers;
   handlers.headers = kSecurityHeaders;
@@ -168,7 +169,7 @@ absl::Status HttpService::CheckReady() {
   const bool was_ready = ready_.ok();
   ready_ = [this]() -> absl::Status {
     if (devices_can_connect_) RETURN_IF_ERROR(devices_can_connect_());
-    RETURN_IF_ERROR(catalog_.Check());
+    RETURN_IF_ERROR(database_.Check());
     ASSIGN_OR_RETURN(const uint64_t free, blobs_.FreeBytes());
     if (free < min_free_bytes_) {
       return absl::ResourceExhaustedError(

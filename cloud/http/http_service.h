@@ -18,6 +18,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "cloud/database/database.h"
 #include "cloud/http/access.h"
 #include "cloud/http/gateway.h"
 #include "cloud/http/http_server.h"
@@ -25,7 +26,6 @@
 #include "cloud/http/metrics.h"
 #include "cloud/http/page.h"
 #include "cloud/store/blob_store.h"
-#include "cloud/store/catalog.h"
 #include "common/clock.h"
 #include "common/log_throttle.h"
 
@@ -50,8 +50,8 @@ class HttpService {
   // Serves at once. `channel` leads to the public services (CatalogService). All references must
   // outlive it.
   static absl::StatusOr<std::unique_ptr<HttpService>> Start(const Options& options,
-                                                            Catalog& catalog, BlobStore& blobs,
-                                                            Metrics& metrics,
+                                                            Database& database, BlobStore& blobs,
+                                                            MediaFiles media, Metrics& metrics,
                                                             std::shared_ptr<grpc::Channel> channel);
   ~HttpService() = default;  // stops
 
@@ -60,8 +60,8 @@ class HttpService {
   void Stop() { server_->Stop(); }
 
  private:
-  HttpService(const Options& options, Catalog& catalog, BlobStore& blobs, Metrics& metrics,
-              std::shared_ptr<grpc::Channel> channel, Page page);
+  HttpService(const Options& options, Database& database, BlobStore& blobs, MediaFiles media,
+              Metrics& metrics, std::shared_ptr<grpc::Channel> channel, Page page);
   void Get(const httplib::Request& request, httplib::Response& response);
   void Post(const httplib::Request& request, const std::string& body, httplib::Response& response);
   // True if the request may go on; else it is answered.
@@ -74,7 +74,7 @@ class HttpService {
   // The label for this request's metrics: one of a fixed few.
   std::string_view RouteOf(const std::string& path) const;
 
-  Catalog& catalog_;
+  Database& database_;
   BlobStore& blobs_;
   Metrics& metrics_;
   const uint64_t min_free_bytes_;

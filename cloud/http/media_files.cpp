@@ -96,14 +96,15 @@ Source InHand(std::string bytes) {
   return source;
 }
 
-absl::StatusOr<Source> Find(Catalog& catalog, BlobStore& blobs, const Target& target) {
+absl::StatusOr<Source> Find(Clips& clips, MediaChecks& checks, BlobStore& blobs,
+                            const Target& target) {
   switch (target.what) {
     case Target::What::kManifest: {
-      ASSIGN_OR_RETURN(ManifestRow row, catalog.FindManifest(target.clip_id));
+      ASSIGN_OR_RETURN(ManifestRow row, clips.FindManifest(target.clip_id));
       return InHand(std::move(row.bytes));
     }
     case Target::What::kThumbnail: {
-      ASSIGN_OR_RETURN(const BlobId blob, catalog.FindThumbnail(target.clip_id, target.index));
+      ASSIGN_OR_RETURN(const BlobId blob, checks.FindThumbnail(target.clip_id, target.index));
       ASSIGN_OR_RETURN(const uint64_t size, blobs.SizeOf(blob));
       std::string bytes;
       RETURN_IF_ERROR(blobs.Read(blob, 0, std::min(size, kMaxThumbnailBytes), &bytes));
@@ -112,7 +113,7 @@ absl::StatusOr<Source> Find(Catalog& catalog, BlobStore& blobs, const Target& ta
     case Target::What::kObject:
       break;
   }
-  ASSIGN_OR_RETURN(ObjectRow row, catalog.FindObject(target.clip_id, target.kind, target.index));
+  ASSIGN_OR_RETURN(ObjectRow row, clips.FindObject(target.clip_id, target.kind, target.index));
   Source source;
   source.blob = std::move(row.blob);
   source.size = row.size_bytes;
@@ -151,7 +152,7 @@ void MediaFiles::Serve(const httplib::Request& request, httplib::Response& respo
                         "a file of a clip is /media/{clip id}/manifest, preview, samples, "
                         "video/{n} or thumbnails/{n}");
   }
-  const auto source = Find(catalog_, blobs_, target);
+  const auto source = Find(clips_, checks_, blobs_, target);
   if (!source.ok()) return RespondStatus(request, response, source.status());
 
   const std::string etag = fmt::format("\"{}\"", Hex(AsBytes(source->sha256)));

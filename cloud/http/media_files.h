@@ -8,8 +8,9 @@
 // of 256 KiB. The content type follows from what the file is, never from what a device said.
 #pragma once
 
+#include "cloud/clips/clips.h"
+#include "cloud/media/media_checks.h"
 #include "cloud/store/blob_store.h"
-#include "cloud/store/catalog.h"
 #include "httplib.h"
 
 namespace gleaner::cloud {
@@ -18,13 +19,15 @@ namespace gleaner::cloud {
 class MediaFiles {
  public:
   // Both must outlive it and every response.
-  MediaFiles(Catalog& catalog, BlobStore& blobs) : catalog_(catalog), blobs_(blobs) {}
+  MediaFiles(Clips& clips, MediaChecks& checks, BlobStore& blobs)
+      : clips_(clips), checks_(checks), blobs_(blobs) {}
 
   // Answers a path that starts with /media/.
   void Serve(const httplib::Request& request, httplib::Response& response);
 
  private:
-  Catalog& catalog_;
+  Clips& clips_;
+  MediaChecks& checks_;
   BlobStore& blobs_;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "cloud/http/summary.h"
 #include "cloud/search/media_word.h"
 #include "common/log.h"
 #include "common/status.h"
@@ -34,8 +35,10 @@ auto& Plain(Builder builder, prometheus::Registry& registry, const char* name, c
 
 }  // namespace
 
-Metrics::Metrics(Catalog& catalog, BlobStore& blobs, Clock& clock, uint64_t free_bytes_floor)
-    : catalog_(catalog),
+Metrics::Metrics(Database& database, Devices& devices, BlobStore& blobs, Clock& clock,
+                 uint64_t free_bytes_floor)
+    : database_(database),
+      fleet_(devices),
       blobs_(blobs),
       clock_(clock),
       free_bytes_floor_(free_bytes_floor),
@@ -100,9 +103,9 @@ void Metrics::AskCatalog() {
     room_bytes_.Set(static_cast<double>(*free - std::min(*free, free_bytes_floor_)));
   }
   // A catalogue that reads and does not write takes no clip: that is down.
-  const absl::Status writes = catalog_.Check();
-  const auto summary = catalog_.GetSummary(clock_.WallNs());
-  const auto devices = catalog_.CountDevices(clock_.WallNs());
+  const absl::Status writes = database_.Check();
+  const auto summary = ReadSummary(database_, fleet_, clock_.WallNs());
+  const auto devices = fleet_.Count(clock_.WallNs());
   catalogue_up_.Set(writes.ok() && summary.ok() && devices.ok());
   if (!writes.ok()) LOG_WARN("metrics: the catalogue takes no changes: {}", Message(writes));
   if (!summary.ok() || !devices.ok()) {

@@ -9,8 +9,9 @@
 #include <string_view>
 #include <vector>
 
+#include "cloud/database/database.h"
+#include "cloud/fleet/devices.h"
 #include "cloud/store/blob_store.h"
-#include "cloud/store/catalog.h"
 #include "common/clock.h"
 #include "prometheus/counter.h"
 #include "prometheus/family.h"
@@ -24,7 +25,8 @@ namespace gleaner::cloud {
 class Metrics {
  public:
   // `free_bytes_floor`: the room on the disk that ingest leaves.
-  Metrics(Catalog& catalog, BlobStore& blobs, Clock& clock, uint64_t free_bytes_floor);
+  Metrics(Database& database, Devices& devices, BlobStore& blobs, Clock& clock,
+          uint64_t free_bytes_floor);
 
   // `route` is one of a fixed few ("/media", "/gleaner.v1.CatalogService/ListClips"), never a path
   // from outside.
@@ -38,7 +40,8 @@ class Metrics {
  private:
   void AskCatalog();
 
-  Catalog& catalog_;
+  Database& database_;
+  Devices& fleet_;
   BlobStore& blobs_;
   Clock& clock_;
   const uint64_t free_bytes_floor_;

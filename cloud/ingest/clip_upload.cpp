@@ -184,16 +184,16 @@ absl::Status ClipUpload::Sync(std::vector<Advance>* advances) {
   return absl::OkStatus();
 }
 
-absl::Status ClipUpload::Begin(Catalog& catalog) {
+absl::Status ClipUpload::Begin(Uploads& uploads) {
   if (row_.begun) return absl::OkStatus();
-  RETURN_IF_ERROR(Tell([&] { return catalog.BeginUpload(row_); }));
+  RETURN_IF_ERROR(Tell([&] { return uploads.Begin(row_); }));
   GLEANER_CRASH_POINT("ingest.offer_durable");
   row_.begun = true;
   return absl::OkStatus();
 }
 
-absl::Status ClipUpload::Commit(Catalog& catalog, int64_t unix_ns) {
-  return Tell([&] { return catalog.CommitClip(row_, manifest_, unix_ns); });
+absl::Status ClipUpload::Commit(Uploads& uploads, int64_t unix_ns) {
+  return Tell([&] { return uploads.Commit(row_, manifest_, unix_ns); });
 }
 
 absl::Status ClipUpload::Tell(const std::function<absl::Status()>& write) {

@@ -21,8 +21,8 @@
 #include "absl/status/statusor.h"
 #include "cloud/ingest/request_reader.h"
 #include "cloud/ingest/room.h"
+#include "cloud/ingest/uploads.h"
 #include "cloud/store/blob_store.h"
-#include "cloud/store/catalog.h"
 #include "common/digest.h"
 #include "gleaner/v1/clip.pb.h"
 
@@ -76,9 +76,9 @@ class ClipUpload {
   // moved. After an error the blobs must go (see BlobWriter::Sync).
   absl::Status Sync(std::vector<Advance>* advances);
   // The catalogue knows the upload when this returns OK; cheap from the second time on.
-  absl::Status Begin(Catalog& catalog);
-  // The upload becomes a clip. It must be verified and synced. Errors as Catalog::CommitClip.
-  absl::Status Commit(Catalog& catalog, int64_t unix_ns);
+  absl::Status Begin(Uploads& uploads);
+  // The upload becomes a clip. It must be verified and synced. Errors as Uploads::Commit.
+  absl::Status Commit(Uploads& uploads, int64_t unix_ns);
 
  private:
   struct Object {

@@ -47,9 +47,10 @@ IngestOptions IngestOptions::Read(ConfigReader& reader) {
   return options;
 }
 
-IngestService::IngestService(Catalog& catalog, BlobStore& blobs, Clock& clock,
+IngestService::IngestService(Uploads& uploads, BlobNames& names, BlobStore& blobs, Clock& clock,
                              const IngestOptions& options)
-    : core_{.catalog = catalog,
+    : core_{.uploads = uploads,
+            .names = names,
             .blobs = blobs,
             .clock = clock,
             .options = options,
@@ -156,9 +157,9 @@ absl::Status IngestService::TakeLedger(const std::string& device, const grpc::By
                    ParseBounded<v1::ReportLedgerRequest>(request, kMaxLedgerBytes));
   RETURN_IF_ERROR(CheckLedgerReport(report));
   v1::ReportLedgerResponse answer;
-  RETURN_IF_ERROR(core_.catalog.ReportLedger(device, report, &answer));
+  RETURN_IF_ERROR(core_.uploads.ReportLedger(device, report, &answer));
   // While a backup is made, what the device gave up counts on: the next report frees it.
-  const absl::Status freed = FreeRubbish(core_.catalog, core_.blobs);
+  const absl::Status freed = FreeRubbish(core_.names, core_.blobs);
   if (!freed.ok() && !absl::IsUnavailable(freed)) {
     if (const auto more = core_.log_throttle.Admit("what devices gave up is not freed")) {
       LOG_WARN("what device {} gave up is not freed yet: {}{}", device, Message(freed), *more);

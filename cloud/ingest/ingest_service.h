@@ -1,6 +1,6 @@
 // Taking clips in: the server's side of proto/gleaner/v1/ingest.proto.
 //
-//   IngestService service(catalog, blobs, RealClock(), options);
+//   IngestService service(uploads, names, blobs, RealClock(), options);
 //   builder.RegisterService(&service);
 //   …
 //   service.Stop();                 // streams end with UNAVAILABLE: devices come again
@@ -40,9 +40,9 @@
 #include <string>
 
 #include "cloud/ingest/room.h"
+#include "cloud/ingest/uploads.h"
 #include "cloud/ingest/worker_pool.h"
 #include "cloud/store/blob_store.h"
-#include "cloud/store/catalog.h"
 #include "common/clock.h"
 #include "common/config.h"
 #include "common/log_throttle.h"
@@ -99,7 +99,8 @@ class UploadStream;
 
 // What the streams share.
 struct IngestCore {
-  Catalog& catalog;
+  Uploads& uploads;
+  BlobNames& names;
   BlobStore& blobs;
   Clock& clock;
   const IngestOptions options;
@@ -111,7 +112,7 @@ struct IngestCore {
   Counters counters;
   // Of lines that a device can cause as often as it likes. Kinds begin with its name.
   LogThrottle log_throttle{clock};
-  Room room{catalog,
+  Room room{uploads,
             {.uploads_per_device = static_cast<uint64_t>(options.uploads_per_device),
              .reserved_per_device = static_cast<uint64_t>(options.reserved_per_device)}};
   // Last, so that it goes first: its tasks use all of the above.
@@ -123,7 +124,8 @@ class IngestService final
           v1::IngestService::WithRawCallbackMethod_ReportLedger<v1::IngestService::Service>> {
  public:
   // All must outlive the service.
-  IngestService(Catalog& catalog, BlobStore& blobs, Clock& clock, const IngestOptions& options);
+  IngestService(Uploads& uploads, BlobNames& names, BlobStore& blobs, Clock& clock,
+                const IngestOptions& options);
   // The server must have been shut down.
   ~IngestService() override;
 

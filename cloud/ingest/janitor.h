@@ -6,8 +6,8 @@
 #include <thread>
 
 #include "absl/status/status.h"
+#include "cloud/ingest/uploads.h"
 #include "cloud/store/blob_store.h"
-#include "cloud/store/catalog.h"
 #include "common/clock.h"
 
 namespace gleaner::cloud {
@@ -24,13 +24,15 @@ struct JanitorOptions {
 class Janitor {
  public:
   // All must outlive it.
-  Janitor(Catalog& catalog, BlobStore& blobs, Clock& clock, const JanitorOptions& options = {});
+  Janitor(Uploads& uploads, BlobNames& names, BlobStore& blobs, Clock& clock,
+          const JanitorOptions& options = {});
 
   // One round, now: on the caller's thread. CANCELLED soon after `stop`.
   absl::Status Clean(const std::stop_token& stop = {});
 
  private:
-  Catalog& catalog_;
+  Uploads& uploads_;
+  BlobNames& names_;
   BlobStore& blobs_;
   Clock& clock_;
   const JanitorOptions options_;

@@ -8,7 +8,7 @@
 #include <set>
 #include <string>
 
-#include "cloud/store/catalog.h"
+#include "cloud/ledger/ledger.h"
 #include "common/clip_key.h"
 #include "common/digest.h"
 #include "common/limits.h"

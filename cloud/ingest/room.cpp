@@ -36,7 +36,7 @@ absl::StatusOr<Room::Hold> Room::Take(const std::string& device, uint64_t bytes)
   }
   Hold hold(this, device, bytes);
   // Only now: what was in memory a moment ago and isn't any more is in the catalogue by now.
-  ASSIGN_OR_RETURN(UploadTotal total, catalog_.SumUploads(device));
+  ASSIGN_OR_RETURN(UploadTotal total, uploads_.Sum(device));
   total.count += before.count;
   total.bytes += before.bytes;
   const bool too_many = total.count >= options_.uploads_per_device;

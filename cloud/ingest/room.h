@@ -18,8 +18,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "cloud/ingest/uploads.h"
 #include "cloud/store/blob_store.h"
-#include "cloud/store/catalog.h"
 
 namespace gleaner::cloud {
 
@@ -52,13 +52,13 @@ class Room {
     uint64_t bytes_ = 0;
   };
 
-  Room(Catalog& catalog, const RoomOptions& options) : catalog_(catalog), options_(options) {}
+  Room(Uploads& uploads, const RoomOptions& options) : uploads_(uploads), options_(options) {}
 
   // RESOURCE_EXHAUSTED when the device holds too much already. Reads the catalogue.
   absl::StatusOr<Hold> Take(const std::string& device, uint64_t bytes);
 
  private:
-  Catalog& catalog_;
+  Uploads& uploads_;
   const RoomOptions options_;
   std::mutex mutex_;
   std::map<std::string, UploadTotal> held_;  // by device

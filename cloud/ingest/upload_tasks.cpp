@@ -82,7 +82,7 @@ void UploadStream::RunOffer(const LanePtr& lane, UploadRow row, v1::ClipManifest
   }
   GLEANER_CRASH_POINT("ingest.offer_checked");
   lane->upload.reset();
-  const auto committed = core_.catalog.FindCommitted(device_, row.key);
+  const auto committed = core_.uploads.FindCommitted(device_, row.key);
   if (!committed.ok()) return GiveUp(lane, committed.status());
   if (committed->has_value()) {
     if ((*committed)->manifest_sha256 == row.manifest_sha256) {
@@ -91,7 +91,7 @@ void UploadStream::RunOffer(const LanePtr& lane, UploadRow row, v1::ClipManifest
     } else {
       ++core_.counters.conflicts_total;
       const absl::Status recorded =
-          core_.catalog.RecordConflict(device_, row.key, row.manifest_sha256, core_.clock.WallNs());
+          core_.uploads.RecordConflict(device_, row.key, row.manifest_sha256, core_.clock.WallNs());
       if (!recorded.ok()) return GiveUp(lane, recorded);
       SendRefusal(row.key,
                   absl::AlreadyExistsError("this clip is committed with another manifest; it was "
@@ -108,19 +108,19 @@ void UploadStream::RunOffer(const LanePtr& lane, UploadRow row, v1::ClipManifest
 
 absl::Status UploadStream::BeginOrResume(const LanePtr& lane, UploadRow row,
                                          v1::ClipManifest manifest) {
-  ASSIGN_OR_RETURN(std::optional<UploadRow> known, core_.catalog.FindUpload(device_, row.key));
+  ASSIGN_OR_RETURN(std::optional<UploadRow> known, core_.uploads.Find(device_, row.key));
   if (known && known->manifest_sha256 == row.manifest_sha256) {
     auto upload = ClipUpload::Resume(core_.blobs, *known, std::move(manifest));
     RETURN_IF_ERROR(upload.status());
     lane->upload = *std::move(upload);
-    return lane->upload->Begin(core_.catalog);
+    return lane->upload->Begin(core_.uploads);
   }
   if (known) {
     // A clip that was never committed has been made anew under the same number. What the device has
     // now is what can be had; that it happened is kept.
     ++core_.counters.conflicts_total;
     RETURN_IF_ERROR(
-        core_.catalog.RecordConflict(device_, row.key, row.manifest_sha256, core_.clock.WallNs()));
+        core_.uploads.RecordConflict(device_, row.key, row.manifest_sha256, core_.clock.WallNs()));
     RETURN_IF_ERROR(DropUpload(row.key));
   }
   for (const v1::ClipObject& object : manifest.objects()) row.size_bytes += object.size_bytes();
@@ -134,8 +134,8 @@ absl::Status UploadStream::BeginOrResume(const LanePtr& lane, UploadRow row,
 }
 
 absl::Status UploadStream::DropUpload(const ClipKey& key) {
-  RETURN_IF_ERROR(core_.catalog.DropUpload(device_, key));
-  const absl::Status freed = FreeRubbish(core_.catalog, core_.blobs);
+  RETURN_IF_ERROR(core_.uploads.Drop(device_, key));
+  const absl::Status freed = FreeRubbish(core_.names, core_.blobs);
   if (!freed.ok() && !absl::IsUnavailable(freed)) {
     LOG_WARN("clip {} is not freed yet: {}", ToString(key), Message(freed));
   }
@@ -143,7 +143,7 @@ absl::Status UploadStream::DropUpload(const ClipKey& key) {
 }
 
 void UploadStream::Grant(const LanePtr& lane) {
-  const auto lease = core_.catalog.NextLease();
+  const auto lease = core_.uploads.NextLease();
   if (!lease.ok()) return GiveUp(lane, lease.status());
   v1::UploadResponse response;
   v1::Grant* grant = response.mutable_grant();
@@ -244,7 +244,7 @@ bool UploadStream::MakeDurable(const LanePtr& lane, std::vector<ClipUpload::Adva
     return false;
   }
   GLEANER_CRASH_POINT("ingest.synced");
-  if (const absl::Status begun = lane->upload->Begin(core_.catalog); !begun.ok()) {
+  if (const absl::Status begun = lane->upload->Begin(core_.uploads); !begun.ok()) {
     GiveUp(lane, begun);
     return false;
   }
@@ -280,7 +280,7 @@ void UploadStream::Complete(const LanePtr& lane, uint64_t lease) {
     return Discard(lane, synced);
   }
   GLEANER_CRASH_POINT("ingest.all_synced");
-  const absl::Status committed = lane->upload->Commit(core_.catalog, now);
+  const absl::Status committed = lane->upload->Commit(core_.uploads, now);
   if (absl::IsFailedPrecondition(committed)) {
     // The ledger said that the device gave the clip up, and yet it comes: from the start, then.
     return GiveUp(lane, absl::AbortedError("the upload was forgotten; offer again"));

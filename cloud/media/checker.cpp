@@ -28,20 +28,22 @@ int Badness(const MediaCheck& check) {
 
 }  // namespace
 
-MediaChecker::MediaChecker(Catalog& catalog, BlobStore& blobs, Clock& clock, Options options)
-    : catalog_(catalog),
+MediaChecker::MediaChecker(MediaChecks& checks, BlobStore& blobs, Clock& clock, Options options)
+    : checks_(checks),
       blobs_(blobs),
       clock_(clock),
       options_(std::move(options)),
       wake_(std::make_shared<Wake>(options_.workers)),
-      backoff_(kNanosPerSecond, 60 * kNanosPerSecond, kBackoffSeed) {
-  catalog_.OnClip([wake = wake_](const std::string& device) {
+      backoff_(kNanosPerSecond, 60 * kNanosPerSecond, kBackoffSeed) {}
+
+std::function<void(const std::string& device)> MediaChecker::Waker() const {
+  return [wake = wake_](const std::string& device) {
     {
       std::lock_guard lock(wake->mutex);
       wake->turns.Add(device);
     }
     wake->changed.notify_one();
-  });
+  };
 }
 
 MediaChecker::~MediaChecker() = default;
@@ -53,11 +55,11 @@ void MediaChecker::Run(const std::stop_token& stop) {
 }
 
 void MediaChecker::AskWhoWaits(const std::stop_token& stop) {
-  auto devices = catalog_.DevicesWithPendingMedia();
+  auto devices = checks_.DevicesWithPending();
   while (!devices.ok() && !stop.stop_requested()) {
     LOG_ERROR("pending clips: {}", Message(devices.status()));
     clock_.Sleep(stop, kAskAgainNs);
-    devices = catalog_.DevicesWithPendingMedia();
+    devices = checks_.DevicesWithPending();
   }
   if (!devices.ok()) return;
   std::lock_guard lock(wake_->mutex);
@@ -114,7 +116,7 @@ std::optional<MediaJob> MediaChecker::NextOf(const std::string& device,
   lock.unlock();
   // More than can be under way, so that a full page always holds something new.
   const size_t page = options_.workers + 1;
-  auto pending = catalog_.PendingMedia(device, page);
+  auto pending = checks_.Pending(device, page);
   if (!pending.ok()) {
     LOG_ERROR("pending clips of {}: {}", device, Message(pending.status()));
     clock_.Sleep(stop, kAskAgainNs);
@@ -135,7 +137,7 @@ absl::Status MediaChecker::Check(const MediaJob& job, const std::stop_token& sto
   ASSIGN_OR_RETURN(media::WorkerAnswer answer, Judge(job, stop));
   ASSIGN_OR_RETURN(const std::vector<BlobId> thumbnails, Store(answer.thumbnails));
   answer.verdict.set_thumbnails(static_cast<uint32_t>(thumbnails.size()));
-  const absl::Status recorded = catalog_.RecordMedia(job.clip_id, answer.verdict, thumbnails);
+  const absl::Status recorded = checks_.Record(job.clip_id, answer.verdict, thumbnails);
   if (!recorded.ok()) {
     for (const BlobId& blob : thumbnails) (void)blobs_.Remove(blob);
     // The clip is gone: so is the question.
@@ -205,9 +207,9 @@ void MediaChecker::TellOfDamage(const std::string& device, const v1::VideoTrack&
                                 const MediaCheck& verdict) {
   const bool none = verdict.reason() == MediaCheck::REASON_UNDECODABLE;
   if (!none && verdict.damaged_frames() == 0) return;
-  const absl::Status told =
-      catalog_.RecordDamage(device, track.camera(),
-                            none ? track.frame_count() : verdict.damaged_frames(), clock_.WallNs());
+  if (!options_.on_damage) return;
+  const absl::Status told = options_.on_damage(
+      device, track.camera(), none ? track.frame_count() : verdict.damaged_frames());
   // A notice is no record: the verdict is, and it stands with the clip.
   if (!told.ok()) LOG_WARN("device {} isn't told of damage: {}", device, Message(told));
 }

@@ -24,10 +24,10 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "cloud/media/media_checks.h"
 #include "cloud/media/turns.h"
 #include "cloud/media/worker_answer.h"
 #include "cloud/store/blob_store.h"
-#include "cloud/store/catalog.h"
 #include "common/backoff.h"
 #include "common/clock.h"
 
@@ -46,17 +46,25 @@ class MediaChecker {
     size_t thumbnails = 12;
     // After each clip; on any thread. May be empty.
     std::function<void(const v1::MediaCheck& verdict, double seconds)> on_checked;
+    // A clip of a device's camera came with so many damaged frames (all of them, where none
+    // decodes); on any thread. May be empty.
+    std::function<absl::Status(const std::string& device, const std::string& camera,
+                               uint64_t frames)>
+        on_damage;
   };
 
-  // All must outlive it. Asks the catalogue to be told of new clips.
-  MediaChecker(Catalog& catalog, BlobStore& blobs, Clock& clock, Options options);
+  // All must outlive it.
+  MediaChecker(MediaChecks& checks, BlobStore& blobs, Clock& clock, Options options);
   ~MediaChecker();
+
+  // To be called with the device of each new clip, on any thread; may outlive this object.
+  std::function<void(const std::string& device)> Waker() const;
 
   // Works until `stop`: first what is pending, then what arrives. Call once.
   void Run(const std::stop_token& stop);
 
  private:
-  // Shared with the catalogue's callback, which may outlive this object.
+  // Shared with wakers, which may outlive this object.
   struct Wake {
     explicit Wake(size_t workers) : turns(workers) {}
     std::mutex mutex;
@@ -86,7 +94,7 @@ class MediaChecker {
   bool MayTryAgain(const std::string& clip_id);
   absl::StatusOr<std::vector<BlobId>> Store(const std::vector<std::string>& thumbnails);
 
-  Catalog& catalog_;
+  MediaChecks& checks_;
   BlobStore& blobs_;
   Clock& clock_;
   const Options options_;

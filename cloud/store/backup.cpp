@@ -4,14 +4,15 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 
+#include "cloud/database/sqlite.h"
 #include "cloud/store/blob_copy.h"
 #include "cloud/store/catalog_copy.h"
 #include "cloud/store/data_folder.h"
 #include "cloud/store/folder_state.h"
-#include "cloud/store/sqlite_catalog.h"
 #include "common/crash_point.h"
 #include "common/file.h"
 #include "common/status.h"
@@ -48,12 +49,12 @@ bool LiesWithin(const std::string& directory, const std::string& data_dir) {
 // Whether a backup of the store `id` may go there. A folder in which a server has worked is a
 // store of its own by now.
 absl::Status CheckTarget(const std::string& directory, const std::string& data_dir,
-                         const FolderState& source) {
+                         const FolderState& source, const StoreRooms& rooms) {
   if (LiesWithin(directory, data_dir)) {
     return Refused(directory, "it lies in the store's own folder and would be lost with it");
   }
   if (IsEmpty(directory)) return absl::OkStatus();
-  const auto target = InspectFolder(directory);
+  const auto target = InspectFolder(directory, rooms);
   if (!target.ok()) return Refused(directory, Message(target.status()));
   if (!target->blobs.mark) {
     return Refused(directory, "it holds something else; give an empty folder, or a new one");
@@ -74,45 +75,50 @@ absl::Status CheckTarget(const std::string& directory, const std::string& data_d
 // The names of the last backup.
 class Former {
  public:
-  explicit Former(const FolderState& target) {
+  Former(const FolderState& target, const StoreRooms& rooms) : rooms_(rooms) {
     if (target.catalog.schema > 0) {
-      sql_ = std::make_unique<Sql>(target.catalog_path, Sql::Mode::kInspect);
+      sql_ = std::make_unique<Sql>(ConnectSqlite(target.catalog_path, SqliteMode::kInspect));
     }
   }
   bool Has(const BlobId& id) {
     std::string blob;
     return sql_ != nullptr &&
-           (sql_->Query("SELECT blob FROM object WHERE blob = :blob", In(id), Out(blob), [] {}) ||
-            sql_->Query("SELECT blob FROM thumbnail WHERE blob = :blob", In(id), Out(blob), [] {}));
+           std::any_of(rooms_.naming.begin(), rooms_.naming.end(), [&](const NamingTable& naming) {
+             return sql_->Query(fmt::format("SELECT blob FROM {} WHERE blob = :blob", naming.table),
+                                In(id), Out(blob), [] {});
+           });
   }
 
  private:
+  const StoreRooms& rooms_;
   std::unique_ptr<Sql> sql_;
 };
 
 absl::StatusOr<uint64_t> CountClips(const std::string& catalog) {
   try {
     uint64_t clips = 0;
-    Sql(catalog, Sql::Mode::kInspect).Query("SELECT COUNT(*) FROM clip", In(), Out(clips), [] {});
+    OpenSqlite(catalog, SqliteMode::kInspect)
+        .Query("SELECT COUNT(*) FROM clip", In(), Out(clips), [] {});
     return clips;
-  } catch (const soci::soci_error& error) {
+  } catch (const SqlError& error) {
     return Annotate(ToStatus(error), catalog);
   }
 }
 
 absl::StatusOr<TransferResult> CopyBlobs(const FolderState& source, const FolderState& target,
-                                         const std::string& catalog,
+                                         const std::string& catalog, const StoreRooms& rooms,
                                          const OnProgress& on_progress) {
   try {
-    Former former(target);
+    Former former(target, rooms);
     return TransferBlobs({.catalog = catalog,
+                          .naming = rooms.naming,
                           .from = source.blobs_path,
                           .to = target.blobs_path,
                           .is_there = [&](const NamedBlob& blob) -> absl::StatusOr<bool> {
                             return former.Has(blob.id) && HasBlob(target.blobs_path, blob.id);
                           },
                           .on_progress = on_progress});
-  } catch (const soci::soci_error& error) {
+  } catch (const SqlError& error) {
     return Annotate(ToStatus(error), target.catalog_path);
   }
 }
@@ -120,18 +126,18 @@ absl::StatusOr<TransferResult> CopyBlobs(const FolderState& source, const Folder
 }  // namespace
 
 absl::StatusOr<BackupResult> MakeBackup(const std::string& data_dir, const std::string& directory,
-                                        const OnProgress& on_progress) {
-  ASSIGN_OR_RETURN(const FolderState source, InspectFolder(data_dir));
+                                        const StoreRooms& rooms, const OnProgress& on_progress) {
+  ASSIGN_OR_RETURN(const FolderState source, InspectFolder(data_dir, rooms));
   ASSIGN_OR_RETURN(const Admission admission, Judge(source));
   if (admission != Admission::kOpen) {
     return absl::FailedPreconditionError(fmt::format(
         "{} is not a store that this version has worked with: start the server on it once",
         data_dir));
   }
-  RETURN_IF_ERROR(CheckTarget(directory, data_dir, source));
+  RETURN_IF_ERROR(CheckTarget(directory, data_dir, source, rooms));
   RETURN_IF_ERROR(MakeDirectories(BlobsPath(directory)));
   ASSIGN_OR_RETURN(const Fd lock, LockDataFolder(directory));
-  ASSIGN_OR_RETURN(const FolderState target, InspectFolder(directory));
+  ASSIGN_OR_RETURN(const FolderState target, InspectFolder(directory, rooms));
   ASSIGN_OR_RETURN(const std::string history, NewStoreId());
   StoreIdentity identity = *source.blobs.mark;
   identity.history = history;
@@ -141,8 +147,11 @@ absl::StatusOr<BackupResult> MakeBackup(const std::string& data_dir, const std::
   ASSIGN_OR_RETURN(const Fd held, HoldRemovals(source.blobs_path));
   const std::string next = target.catalog_path + ".next";
   RETURN_IF_ERROR(CopyCatalog(source.catalog_path, next, [&](Sql& sql) -> absl::Status {
-    RETURN_IF_ERROR(MakeBackupOf(sql, history));
-    sql.Query("SELECT named FROM store", In(), Out(identity.named), [] {});
+    for (const RoomTables& room : rooms.tables) {
+      if (!room.left_out.empty()) sql.connection().Script(room.left_out);
+    }
+    MakeBackupOf(sql, rooms.naming, history);
+    identity.named = ReadIdentity(sql).named;
     return absl::OkStatus();
   }));
   const auto install = [&]() -> absl::Status {
@@ -153,7 +162,7 @@ absl::StatusOr<BackupResult> MakeBackup(const std::string& data_dir, const std::
   };
   if (GLEANER_FAULT("backup.catalog_first")) RETURN_IF_ERROR(install());
   GLEANER_CRASH_POINT("backup.catalog_copied");
-  ASSIGN_OR_RETURN(TransferResult copied, CopyBlobs(source, target, next, on_progress));
+  ASSIGN_OR_RETURN(TransferResult copied, CopyBlobs(source, target, next, rooms, on_progress));
   GLEANER_CRASH_POINT("backup.blobs_copied");
   RETURN_IF_ERROR(install());
   GLEANER_CRASH_POINT("backup.installed");

@@ -50,6 +50,7 @@ struct BackupResult {
 // holds an earlier backup of the same store. FAILED_PRECONDITION with a sentence otherwise, or if
 // catalogue and blobs don't belong together.
 absl::StatusOr<BackupResult> MakeBackup(const std::string& data_dir, const std::string& directory,
+                                        const StoreRooms& rooms,
                                         const OnProgress& on_progress = nullptr);
 
 struct RestoreResult {
@@ -65,6 +66,7 @@ struct RestoreResult {
 // itself: then the catalogue that lies there, put back by hand from whatever copy, is accepted as
 // it is. FAILED_PRECONDITION with a sentence otherwise.
 absl::StatusOr<RestoreResult> Restore(const std::string& directory, const std::string& data_dir,
-                                      Clock& clock, const OnProgress& on_progress = nullptr);
+                                      const StoreRooms& rooms, Clock& clock,
+                                      const OnProgress& on_progress = nullptr);
 
 }  // namespace gleaner::cloud

@@ -4,13 +4,11 @@
 #include <fmt/format.h>
 #include <sys/statvfs.h>
 
+#include "cloud/database/sqlite.h"
 #include "cloud/store/blob_copy.h"
 #include "cloud/store/blob_place.h"
-#include "cloud/store/sqlite_catalog.h"
-#include "common/clip_key.h"
 #include "common/file.h"
 #include "common/status.h"
-#include "gleaner/v1/clip.pb.h"
 
 namespace gleaner::cloud {
 namespace {
@@ -18,52 +16,6 @@ namespace {
 // How much is brought before it is synced and read back.
 constexpr uint64_t kBatchBytes = 256 << 20;
 constexpr size_t kBatchBlobs = 1024;
-constexpr int kManifestsAtOnce = 256;
-
-struct ManifestOfClip {
-  uint64_t number = 0;
-  std::string clip, bytes;
-};
-
-// Calls `each` for every object of every clip, in the order of the clips, and then for every
-// thumbnail.
-absl::Status ForEachNamed(Sql& sql, const std::function<absl::Status(const NamedBlob&)>& each) {
-  std::vector<ManifestOfClip> page;
-  uint64_t after = 0;
-  do {
-    page.clear();
-    ManifestOfClip one;
-    BytesOut out{&one.bytes};
-    sql.Query(
-        "SELECT manifest.number, clip.id, manifest.bytes FROM manifest JOIN clip ON clip.manifest "
-        "= manifest.number WHERE manifest.number > :after ORDER BY manifest.number LIMIT :limit",
-        In(after, kManifestsAtOnce), Out(one.number, one.clip, out), [&] { page.push_back(one); });
-    for (const ManifestOfClip& manifest : page) {
-      after = manifest.number;
-      v1::ClipManifest described;
-      if (!described.ParseFromString(manifest.bytes)) {
-        return absl::DataLossError(fmt::format("the manifest of clip {}", manifest.clip));
-      }
-      std::vector<NamedBlob> blobs;
-      NamedBlob blob{.clip = manifest.clip};
-      sql.Query("SELECT blob FROM object WHERE manifest = :manifest ORDER BY position",
-                In(manifest.number), Out(blob.id), [&] { blobs.push_back(blob); });
-      for (size_t i = 0; i < blobs.size(); ++i) {
-        if (i < static_cast<size_t>(described.objects_size())) {
-          blobs[i].sha256 = DigestFromHex(Hex(described.objects(static_cast<int>(i)).sha256()));
-        }
-        RETURN_IF_ERROR(each(blobs[i]));
-      }
-    }
-  } while (!page.empty());
-  std::vector<NamedBlob> thumbnails;
-  NamedBlob thumbnail;
-  sql.Query(
-      "SELECT thumbnail.blob, clip.id FROM thumbnail JOIN clip ON clip.arrival = thumbnail.arrival",
-      In(), Out(thumbnail.id, thumbnail.clip), [&] { thumbnails.push_back(thumbnail); });
-  for (const NamedBlob& one : thumbnails) RETURN_IF_ERROR(each(one));
-  return absl::OkStatus();
-}
 
 absl::Status CheckRoom(const std::string& to, uint64_t needed) {
   struct statvfs info;
@@ -81,16 +33,18 @@ class Transfer {
 
   absl::StatusOr<TransferResult> Run() {
     try {
-      Sql sql(options_.catalog, Sql::Mode::kInspect);
+      Sql sql = OpenSqlite(options_.catalog, SqliteMode::kInspect);
       std::vector<NamedBlob> missing;
-      RETURN_IF_ERROR(ForEachNamed(sql, [&](const NamedBlob& blob) -> absl::Status {
-        ++result_.named;
-        ASSIGN_OR_RETURN(const bool there, options_.is_there(blob));
-        if (!there) missing.push_back(blob);
-        return absl::OkStatus();
-      }));
+      for (const NamingTable& table : options_.naming) {
+        RETURN_IF_ERROR(table.for_each(sql, [&](const NamedBlob& blob) -> absl::Status {
+          ++result_.named;
+          ASSIGN_OR_RETURN(const bool there, options_.is_there(blob));
+          if (!there) missing.push_back(blob);
+          return absl::OkStatus();
+        }));
+      }
       return Bring(missing);
-    } catch (const soci::soci_error& error) {
+    } catch (const SqlError& error) {
       return Annotate(ToStatus(error), options_.catalog);
     }
   }

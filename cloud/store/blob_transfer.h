@@ -4,23 +4,15 @@
 
 #include <cstdint>
 #include <functional>
-#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "cloud/store/blob_store.h"
-#include "common/digest.h"
+#include "cloud/store/blob_names.h"
 
 namespace gleaner::cloud {
-
-struct NamedBlob {
-  BlobId id;
-  std::string clip;  // whose; for people
-  std::optional<Sha256Digest>
-      sha256;  // of an object; thumbnails, which can be made anew, have none
-};
 
 struct TransferProgress {
   uint64_t blobs = 0, bytes = 0;              // brought so far
@@ -28,8 +20,9 @@ struct TransferProgress {
 };
 
 struct TransferOptions {
-  std::string catalog;   // the file that names the blobs; nobody writes it meanwhile
-  std::string from, to;  // folders of blobs
+  std::string catalog;                  // the file that names the blobs; nobody writes it meanwhile
+  std::span<const NamingTable> naming;  // of the rooms that it has tables of
+  std::string from, to;                 // folders of blobs
   // Whether `to` has the blob already, and has it right.
   std::function<absl::StatusOr<bool>(const NamedBlob&)> is_there;
   std::function<void(const TransferProgress&)> on_progress;  // may be empty

@@ -8,7 +8,8 @@
 
 #include <filesystem>
 
-#include "cloud/store/sqlite_catalog.h"
+#include "cloud/database/database.h"
+#include "cloud/database/sqlite.h"
 #include "common/crash_point.h"
 #include "common/file.h"
 #include "common/status.h"
@@ -19,21 +20,21 @@ namespace {
 absl::Status Fill(const std::string& from, const std::string& to,
                   const std::function<absl::Status(Sql&)>& change) {
   try {
-    Sql(from, Sql::Mode::kBeside).Run("VACUUM INTO :path", In(to));
-    Sql copy(to, Sql::Mode::kAlone);
+    OpenSqlite(from, SqliteMode::kBeside).Run("VACUUM INTO :path", In(to));
+    Sql copy = OpenSqlite(to, SqliteMode::kAlone);
     if (change) {
-      copy.Begin();
+      copy.connection().BeginWriting();
       RETURN_IF_ERROR(change(copy));
-      copy.Commit();
+      copy.connection().Commit();
     }
     std::string result, first;
     copy.Query("PRAGMA quick_check(1)", In(), Out(result), [&] {
       if (first.empty()) first = result;
     });
-    if (first != "ok") return DamagedCatalog(from, first);
-  } catch (const soci::soci_error& error) {
+    if (first != "ok") return DamagedDatabase(from, first);
+  } catch (const SqlError& error) {
     const absl::Status status = ToStatus(error);
-    return absl::IsDataLoss(status) ? DamagedCatalog(from, error.what())
+    return absl::IsDataLoss(status) ? DamagedDatabase(from, error.what())
                                     : Annotate(status, fmt::format("copy {} to {}", from, to));
   }
   return absl::OkStatus();
@@ -59,19 +60,6 @@ absl::Status CopyCatalog(const std::string& from, const std::string& to,
     return ErrnoStatus(errno, fmt::format("rename {} to {}", fresh, to));
   }
   return SyncDirectory(std::filesystem::path(to).parent_path().string());
-}
-
-absl::Status MakeBackupOf(Sql& sql, const std::string& history) {
-  sql.Run("DELETE FROM object WHERE manifest IN (SELECT manifest FROM upload)", In());
-  sql.Run("DELETE FROM manifest WHERE number IN (SELECT manifest FROM upload)", In());
-  sql.Run("DELETE FROM upload", In());
-  sql.Run("DELETE FROM rubbish", In());
-  sql.Run("DELETE FROM kept", In());
-  sql.Run(
-      "UPDATE store SET history = :history, names = (SELECT COUNT(*) FROM object) + (SELECT "
-      "COUNT(*) FROM thumbnail)",
-      In(history));
-  return absl::OkStatus();
 }
 
 }  // namespace gleaner::cloud

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "cloud/store/sql.h"
+#include "cloud/database/sql.h"
 
 namespace gleaner::cloud {
 
@@ -15,9 +15,5 @@ namespace gleaner::cloud {
 // or not. DATA_LOSS if `from` or the copy is damaged.
 absl::Status CopyCatalog(const std::string& from, const std::string& to,
                          const std::function<absl::Status(Sql&)>& change = nullptr);
-
-// Takes out what a backup is without: uploads under way and what belongs to this disk alone, and
-// gives it `history`, so that it can't be taken for the catalogue that went on without it.
-absl::Status MakeBackupOf(Sql& sql, const std::string& history);
 
 }  // namespace gleaner::cloud

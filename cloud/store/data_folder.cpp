@@ -13,7 +13,6 @@
 #include "cloud/store/catalog_copy.h"
 #include "cloud/store/folder_state.h"
 #include "cloud/store/loose_blobs.h"
-#include "cloud/store/schema.h"
 #include "common/crash_point.h"
 #include "common/digest.h"
 #include "common/file.h"
@@ -23,13 +22,9 @@
 namespace gleaner::cloud {
 namespace {
 
-bool NeedsMigration(const FolderState& state) {
-  return state.catalog.schema > 0 && state.catalog.schema < kSchemaVersion;
-}
-
 // For the copy, and once more for the log of the migration.
 absl::Status CheckRoomForUpgrade(const std::string& path, const FolderState& state) {
-  if (!NeedsMigration(state)) return absl::OkStatus();
+  if (state.catalog.schema == 0 || !state.catalog.needs_migration) return absl::OkStatus();
   const uint64_t needed = 2 * state.catalog.size_bytes;
   struct statvfs info;
   if (::statvfs(path.c_str(), &info) != 0)
@@ -37,33 +32,34 @@ absl::Status CheckRoomForUpgrade(const std::string& path, const FolderState& sta
   const uint64_t free = static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
   if (free >= needed) return absl::OkStatus();
   return absl::ResourceExhaustedError(
-      fmt::format("{} is to be copied and brought from schema version {} to {}, for which {} bytes "
-                  "must be free in {}, and {} are. Nothing was changed",
-                  state.catalog_path, state.catalog.schema, kSchemaVersion, needed, path, free));
+      fmt::format("{} is to be copied and brought to this version, for which {} bytes must be free "
+                  "in {}, and {} are. Nothing was changed",
+                  state.catalog_path, needed, path, free));
 }
 
-absl::StatusOr<Admission> Admit(const std::string& path, FolderState* state) {
-  ASSIGN_OR_RETURN(*state, InspectFolder(path));
+absl::StatusOr<Admission> Admit(const std::string& path, const StoreRooms& rooms,
+                                FolderState* state) {
+  ASSIGN_OR_RETURN(*state, InspectFolder(path, rooms));
   ASSIGN_OR_RETURN(const Admission admission, Judge(*state));
   RETURN_IF_ERROR(CheckRoomForUpgrade(path, *state));
   return admission;
 }
 
 // Steps 3 to 7.
-absl::Status Adopt(const FolderState& state, Catalog& catalog, BlobStore& blobs, Clock& clock) {
+absl::Status Adopt(const FolderState& state, BlobNames& names, BlobStore& blobs, Clock& clock) {
   if (state.blobs.has_loose) {
-    ASSIGN_OR_RETURN(const uint64_t imported, ImportLooseBlobs(state.blobs_path, catalog));
+    ASSIGN_OR_RETURN(const uint64_t imported, ImportLooseBlobs(state.blobs_path, names));
     LOG_INFO(
         "{} blobs of an older layout were imported; the folders {}/00 to ff hold their old "
         "names, for a return to the version before",
         imported, state.blobs_path);
   }
-  ASSIGN_OR_RETURN(StoreIdentity identity, catalog.GetIdentity());
+  ASSIGN_OR_RETURN(StoreIdentity identity, names.GetIdentity());
   if (state.blobs.mark) {
     identity.id = state.blobs.mark->id;
     identity.history = state.blobs.mark->history;
   } else {
-    ASSIGN_OR_RETURN(const uint64_t kept, KeepUnnamed(catalog, blobs, clock));
+    ASSIGN_OR_RETURN(const uint64_t kept, KeepUnnamed(names, blobs, clock));
     if (kept > 0) {
       LOG_WARN("{} bytes in {} that the catalogue doesn't name are kept aside: gleaner-cloud kept",
                kept, state.blobs_path);
@@ -71,20 +67,21 @@ absl::Status Adopt(const FolderState& state, Catalog& catalog, BlobStore& blobs,
     GLEANER_CRASH_POINT("store.kept_aside");
     if (identity.id.empty()) {
       ASSIGN_OR_RETURN(identity.id, NewStoreId());
-      RETURN_IF_ERROR(catalog.SetIdentity(identity));
+      RETURN_IF_ERROR(names.SetIdentity(identity));
     }
     GLEANER_CRASH_POINT("store.catalog_said");
     ASSIGN_OR_RETURN(identity.history, NewStoreId());
     RETURN_IF_ERROR(WriteStoreMark(state.blobs_path, identity));
     GLEANER_CRASH_POINT("store.marked");
   }
-  return catalog.SetIdentity(identity);
+  return names.SetIdentity(identity);
 }
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<DataFolder>> DataFolder::Open(const std::string& path, Clock& clock,
-                                                             const DataFolderOptions& options) {
+absl::StatusOr<std::unique_ptr<DataFolder>> DataFolder::Open(const std::string& path,
+                                                             const StoreRooms& rooms, Clock& clock,
+                                                             const FileBlobOptions& blobs) {
   RETURN_IF_ERROR(MakeDirectories(path));
   auto folder = std::unique_ptr<DataFolder>(new DataFolder);
   ASSIGN_OR_RETURN(folder->lock_, LockDataFolder(path));
@@ -94,28 +91,28 @@ absl::StatusOr<std::unique_ptr<DataFolder>> DataFolder::Open(const std::string& 
     if (!status.ok()) LOG_WARN("others may read what the server keeps: {}", Message(status));
   }
   FolderState state;
-  ASSIGN_OR_RETURN(const Admission admission, Admit(path, &state));
-  if (NeedsMigration(state)) {
+  ASSIGN_OR_RETURN(const Admission admission, Admit(path, rooms, &state));
+  if (state.catalog.schema > 0 && state.catalog.needs_migration) {
     const std::string copy = fmt::format("{}.schema-{}", state.catalog_path, state.catalog.schema);
     RETURN_IF_ERROR(CopyCatalog(state.catalog_path, copy));
     GLEANER_CRASH_POINT("store.catalog_copied");
-    LOG_INFO("the catalogue is brought from schema version {} to {}; what it was is in {}",
-             state.catalog.schema, kSchemaVersion, copy);
+    LOG_INFO("the catalogue is brought to this version's tables; what it was is in {}", copy);
   }
-  CatalogOptions catalog_options = options.catalog;
-  catalog_options.on_named = [folder = folder.get()](uint64_t named) {
+  const auto on_named = [folder = folder.get()](uint64_t named) {
     if (folder->witness_ != nullptr) folder->witness_->Note(named);
   };
-  ASSIGN_OR_RETURN(folder->catalog_, OpenSqliteCatalog(state.catalog_path, clock, catalog_options));
-  ASSIGN_OR_RETURN(folder->blobs_, OpenFileBlobStore(state.blobs_path, options.blobs));
+  ASSIGN_OR_RETURN(folder->database_,
+                   Database::Open(state.catalog_path, rooms.tables, NamedHook(on_named)));
+  folder->names_ = std::make_unique<BlobNames>(*folder->database_, rooms.naming);
+  ASSIGN_OR_RETURN(folder->blobs_, OpenFileBlobStore(state.blobs_path, blobs));
   if (admission != Admission::kOpen) {
-    RETURN_IF_ERROR(Adopt(state, *folder->catalog_, *folder->blobs_, clock));
+    RETURN_IF_ERROR(Adopt(state, *folder->names_, *folder->blobs_, clock));
   }
   ASSIGN_OR_RETURN(folder->witness_, StoreWitness::Open(state.blobs_path, clock));
   // What was committed last may not have reached it at a power cut.
-  ASSIGN_OR_RETURN(const StoreIdentity identity, folder->catalog_->GetIdentity());
+  ASSIGN_OR_RETURN(const StoreIdentity identity, folder->names_->GetIdentity());
   folder->witness_->Note(identity.named);
-  ASSIGN_OR_RETURN(const StoreTotals totals, folder->catalog_->SumStore());
+  ASSIGN_OR_RETURN(const StoreTotals totals, folder->names_->Sum());
   if (totals.kept_count > 0) {
     LOG_WARN(
         "{} bytes in {} are kept aside, since the catalogue may have forgotten whose they are: "
@@ -125,9 +122,9 @@ absl::StatusOr<std::unique_ptr<DataFolder>> DataFolder::Open(const std::string& 
   return folder;
 }
 
-absl::Status CheckDataFolder(const std::string& path) {
+absl::Status CheckDataFolder(const std::string& path, const StoreRooms& rooms) {
   FolderState state;
-  return Admit(path, &state).status();
+  return Admit(path, rooms, &state).status();
 }
 
 absl::StatusOr<Fd> LockDataFolder(const std::string& path) {
@@ -139,10 +136,9 @@ absl::StatusOr<Fd> LockDataFolder(const std::string& path) {
   return lock;
 }
 
-absl::StatusOr<uint64_t> KeepUnnamed(Catalog& catalog, BlobStore& blobs, Clock& clock) {
-  ASSIGN_OR_RETURN(const std::vector<BlobId> runs, blobs.FindUnnamed([&](std::string_view prefix) {
-    return catalog.FindBlobs(prefix);
-  }));
+absl::StatusOr<uint64_t> KeepUnnamed(BlobNames& names, BlobStore& blobs, Clock& clock) {
+  ASSIGN_OR_RETURN(const std::vector<BlobId> runs,
+                   blobs.FindUnnamed([&](std::string_view prefix) { return names.Find(prefix); }));
   std::vector<KeptRow> kept;
   uint64_t bytes = 0;
   for (const BlobId& id : runs) {
@@ -150,7 +146,7 @@ absl::StatusOr<uint64_t> KeepUnnamed(Catalog& catalog, BlobStore& blobs, Clock& 
     kept.push_back({.blob = id, .size_bytes = place.size, .since_unix_ns = clock.WallNs()});
     bytes += place.size;
   }
-  RETURN_IF_ERROR(catalog.KeepAside(kept));
+  RETURN_IF_ERROR(names.KeepAside(kept));
   return bytes;
 }
 

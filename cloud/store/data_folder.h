@@ -26,48 +26,46 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "cloud/store/blob_names.h"
 #include "cloud/store/blob_store.h"
-#include "cloud/store/catalog.h"
 #include "cloud/store/store_mark.h"
 #include "common/clock.h"
 #include "common/file.h"
 
 namespace gleaner::cloud {
 
-struct DataFolderOptions {
-  CatalogOptions catalog;  // on_named is the folder's own
-  FileBlobOptions blobs;
-};
-
 class DataFolder {
  public:
   // Made if it isn't there. FAILED_PRECONDITION with a sentence if another server works there or
   // what lies there doesn't belong together; RESOURCE_EXHAUSTED without room for an upgrade; else
-  // as OpenSqliteCatalog and OpenFileBlobStore. `clock` outlives it.
-  static absl::StatusOr<std::unique_ptr<DataFolder>> Open(const std::string& path, Clock& clock,
-                                                          const DataFolderOptions& options = {});
+  // as Database::Open and OpenFileBlobStore. `clock` outlives it.
+  static absl::StatusOr<std::unique_ptr<DataFolder>> Open(const std::string& path,
+                                                          const StoreRooms& rooms, Clock& clock,
+                                                          const FileBlobOptions& blobs = {});
 
-  Catalog& catalog() { return *catalog_; }
+  Database& database() { return *database_; }
+  BlobNames& names() { return *names_; }
   BlobStore& blobs() { return *blobs_; }
 
  private:
   DataFolder() = default;
-  // They go from the last to the first: the catalogue tells the witness until its end.
+  // They go from the last to the first: the database tells the witness until its end.
   Fd lock_;
   std::unique_ptr<StoreWitness> witness_;
-  std::unique_ptr<Catalog> catalog_;
+  std::unique_ptr<Database> database_;
+  std::unique_ptr<BlobNames> names_;
   std::unique_ptr<BlobStore> blobs_;
 };
 
 // What Open would say, found out without changing anything, also beside a running server.
-absl::Status CheckDataFolder(const std::string& path);
+absl::Status CheckDataFolder(const std::string& path, const StoreRooms& rooms);
 
 // Held for life by whoever works in a folder: two would each believe that the catalogue is theirs.
 // FAILED_PRECONDITION if somebody does.
 absl::StatusOr<Fd> LockDataFolder(const std::string& path);
 
-// Keeps aside every run of bytes that `catalog` doesn't name. How many bytes.
-absl::StatusOr<uint64_t> KeepUnnamed(Catalog& catalog, BlobStore& blobs, Clock& clock);
+// Keeps aside every run of bytes that nothing names. How many bytes.
+absl::StatusOr<uint64_t> KeepUnnamed(BlobNames& names, BlobStore& blobs, Clock& clock);
 
 // 32 of lower-case hex, for ids and histories.
 absl::StatusOr<std::string> NewStoreId();

@@ -6,13 +6,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
+#include "cloud/database/database.h"
+#include "cloud/database/sqlite.h"
 #include "cloud/store/blob_place.h"
 #include "cloud/store/loose_blobs.h"
-#include "cloud/store/schema.h"
-#include "cloud/store/sqlite_catalog.h"
 #include "cloud/store/store_mark.h"
 #include "common/file.h"
 #include "common/status.h"
@@ -42,35 +43,39 @@ absl::StatusOr<std::vector<std::string>> SegmentsWithData(const std::string& blo
   return found;
 }
 
-bool NamesAny(Sql& sql) {
+// The first name from `from` on and before `to`; false without one.
+bool HasName(Sql& sql, const NamingTable& naming, std::string_view from, std::string_view to) {
   std::string blob;
-  return sql.Query("SELECT blob FROM object LIMIT 1", In(), Out(blob), [] {}) ||
-         sql.Query("SELECT blob FROM thumbnail LIMIT 1", In(), Out(blob), [] {});
+  return sql.Query(
+      fmt::format("SELECT blob FROM {} WHERE blob >= :a AND blob < :b LIMIT 1", naming.table),
+      In(from, to), Out(blob), [] {});
 }
 
-// Whether something of `segment` is named.
-bool NamesOf(Sql& sql, const std::string& segment) {
-  std::string blob;
-  const std::string end = segment + "g";  // after every name in hex
-  return sql.Query("SELECT blob FROM object WHERE blob >= :a AND blob < :b LIMIT 1",
-                   In(segment, end), Out(blob), [] {}) ||
-         sql.Query("SELECT blob FROM thumbnail WHERE blob >= :a AND blob < :b LIMIT 1",
-                   In(segment, end), Out(blob), [] {});
+constexpr std::string_view kAfterHex = "g";  // after every name in hex
+
+bool NamesAny(Sql& sql, const StoreRooms& rooms) {
+  return std::any_of(rooms.naming.begin(), rooms.naming.end(), [&](const NamingTable& naming) {
+    return HasName(sql, naming, "", kAfterHex);
+  });
 }
 
-bool FindsAny(Sql& sql, const FolderState& state, const std::vector<std::string>& segments) {
-  for (const std::string& segment : segments) {
-    if (NamesOf(sql, segment)) return true;
+bool FindsAny(Sql& sql, const FolderState& state, const StoreRooms& rooms,
+              const std::vector<std::string>& segments) {
+  for (const NamingTable& naming : rooms.naming) {
+    for (const std::string& segment : segments) {
+      if (HasName(sql, naming, segment, segment + std::string(kAfterHex))) return true;
+    }
+    if (!state.blobs.has_loose) continue;
+    bool found = false;
+    std::string blob;
+    sql.Query(fmt::format("SELECT blob FROM {}", naming.table), In(), Out(blob),
+              [&] { found = found || HasLooseBlob(state.blobs_path, blob); });
+    if (found) return true;
   }
-  if (!state.blobs.has_loose) return false;
-  bool found = false;
-  std::string blob;
-  sql.Query("SELECT blob FROM object", In(), Out(blob),
-            [&] { found = found || HasLooseBlob(state.blobs_path, blob); });
-  return found;
+  return false;
 }
 
-absl::StatusOr<CatalogState> InspectCatalog(const FolderState& state,
+absl::StatusOr<CatalogState> InspectCatalog(const FolderState& state, const StoreRooms& rooms,
                                             const std::vector<std::string>& segments) {
   const std::string& path = state.catalog_path;
   CatalogState catalog;
@@ -81,22 +86,23 @@ absl::StatusOr<CatalogState> InspectCatalog(const FolderState& state,
   catalog.exists = true;
   catalog.size_bytes = SizeOf(path) + SizeOf(path + "-wal");
   try {
-    Sql sql(path, Sql::Mode::kInspect);
-    sql.Begin();  // one snapshot
-    catalog.schema = ReadSchemaVersion(sql);
-    RETURN_IF_ERROR(Annotate(CheckSchemaVersion(catalog.schema), path));
+    Sql sql = OpenSqlite(path, SqliteMode::kInspect);
+    sql.connection().BeginReading();  // one snapshot
+    catalog.needs_migration = NeedsMigration(sql, rooms.tables);
+    RETURN_IF_ERROR(Annotate(CheckVersions(sql, rooms.tables), path));
+    catalog.schema = SchemaNumber(sql, rooms.tables);
     if (catalog.schema == 0) return catalog;
-    if (catalog.schema >= kIdentitySchemaVersion) {
-      StoreIdentity& identity = catalog.identity;
-      sql.Query("SELECT id, history, named, names FROM store", In(),
-                Out(identity.id, identity.history, identity.named, catalog.names), [] {});
+    catalog.has_identity = sql.connection().HasTable("store");
+    if (catalog.has_identity) {
+      catalog.identity = ReadIdentity(sql);
+      sql.Query("SELECT names FROM store", In(), Out(catalog.names), [] {});
     }
-    catalog.names_any = NamesAny(sql);
-    catalog.finds_any = catalog.names_any && FindsAny(sql, state, segments);
-    sql.Rollback();
-  } catch (const soci::soci_error& thrown) {
+    catalog.names_any = NamesAny(sql, rooms);
+    catalog.finds_any = catalog.names_any && FindsAny(sql, state, rooms, segments);
+    sql.connection().Rollback();
+  } catch (const SqlError& thrown) {
     const absl::Status status = ToStatus(thrown);
-    return absl::IsDataLoss(status) ? DamagedCatalog(path, thrown.what()) : Annotate(status, path);
+    return absl::IsDataLoss(status) ? DamagedDatabase(path, thrown.what()) : Annotate(status, path);
   }
   return catalog;
 }
@@ -111,7 +117,7 @@ absl::Status Refused(std::string_view what) {
 std::string CatalogPath(const std::string& data_dir) { return data_dir + "/catalog.db"; }
 std::string BlobsPath(const std::string& data_dir) { return data_dir + "/blobs"; }
 
-absl::StatusOr<FolderState> InspectFolder(const std::string& data_dir) {
+absl::StatusOr<FolderState> InspectFolder(const std::string& data_dir, const StoreRooms& rooms) {
   FolderState state{.catalog_path = CatalogPath(data_dir), .blobs_path = BlobsPath(data_dir)};
   // The mark before the catalogue, whose number a running server raises first.
   ASSIGN_OR_RETURN(state.blobs.mark, ReadStoreMark(state.blobs_path));
@@ -120,7 +126,7 @@ absl::StatusOr<FolderState> InspectFolder(const std::string& data_dir) {
   state.blobs.has_loose = loose.layout;
   // What was imported has its old name still.
   state.blobs.has_data = !segments.empty() || (loose.any && !state.blobs.mark);
-  ASSIGN_OR_RETURN(state.catalog, InspectCatalog(state, segments));
+  ASSIGN_OR_RETURN(state.catalog, InspectCatalog(state, rooms, segments));
   return state;
 }
 

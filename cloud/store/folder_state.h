@@ -22,13 +22,15 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "cloud/store/catalog.h"
+#include "cloud/store/blob_names.h"
 
 namespace gleaner::cloud {
 
 struct CatalogState {
-  bool exists = false;      // there is a file
-  uint64_t schema = 0;      // 0: nothing is in it
+  bool exists = false;        // there is a file
+  uint64_t schema = 0;        // see SchemaNumber; 0: nothing is in it
+  bool has_identity = false;  // of a version that says which store it is
+  bool needs_migration = false;
   uint64_t size_bytes = 0;  // with its log
   StoreIdentity identity;   // empty before it was said
   uint64_t names = 0;       // of blobs, by its own count
@@ -53,7 +55,7 @@ std::string BlobsPath(const std::string& data_dir);
 
 // Works beside a running server. DATA_LOSS if one of the two can't be read for what it is,
 // FAILED_PRECONDITION if a newer program wrote it.
-absl::StatusOr<FolderState> InspectFolder(const std::string& data_dir);
+absl::StatusOr<FolderState> InspectFolder(const std::string& data_dir, const StoreRooms& rooms);
 
 enum class Admission {
   kOpen,   // both are one store

@@ -6,12 +6,11 @@
 #include <algorithm>
 #include <string_view>
 
+#include "cloud/database/sqlite.h"
 #include "cloud/store/blob_place.h"
 #include "cloud/store/data_folder.h"
 #include "cloud/store/folder_state.h"
 #include "cloud/store/rubbish.h"
-#include "cloud/store/schema.h"
-#include "cloud/store/sql.h"
 #include "common/file.h"
 #include "common/status.h"
 
@@ -59,24 +58,26 @@ absl::StatusOr<uint64_t> Export(const std::string& blobs, const BlobPlace& run,
 
 }  // namespace
 
-absl::StatusOr<std::vector<KeptRow>> ReadKept(const std::string& data_dir) {
+absl::StatusOr<std::vector<KeptRow>> ReadKept(const std::string& data_dir,
+                                              const StoreRooms& rooms) {
   std::vector<KeptRow> kept;
   const std::string path = CatalogPath(data_dir);
-  ASSIGN_OR_RETURN(const FolderState state, InspectFolder(data_dir));
-  if (state.catalog.schema < kIdentitySchemaVersion) return kept;
+  ASSIGN_OR_RETURN(const FolderState state, InspectFolder(data_dir, rooms));
+  if (!state.catalog.has_identity) return kept;
   try {
     KeptRow row;
-    Sql(path, Sql::Mode::kInspect)
+    OpenSqlite(path, SqliteMode::kInspect)
         .Query("SELECT blob, size_bytes, since_ns FROM kept ORDER BY blob", In(),
                Out(row.blob, row.size_bytes, row.since_unix_ns), [&] { kept.push_back(row); });
-  } catch (const soci::soci_error& error) {
+  } catch (const SqlError& error) {
     return Annotate(ToStatus(error), path);
   }
   return kept;
 }
 
-absl::StatusOr<uint64_t> ExportKept(const std::string& data_dir, const std::string& directory) {
-  ASSIGN_OR_RETURN(const std::vector<KeptRow> kept, ReadKept(data_dir));
+absl::StatusOr<uint64_t> ExportKept(const std::string& data_dir, const StoreRooms& rooms,
+                                    const std::string& directory) {
+  ASSIGN_OR_RETURN(const std::vector<KeptRow> kept, ReadKept(data_dir, rooms));
   RETURN_IF_ERROR(MakeDirectories(directory));
   uint64_t files = 0;
   for (const KeptRow& row : kept) {
@@ -87,11 +88,12 @@ absl::StatusOr<uint64_t> ExportKept(const std::string& data_dir, const std::stri
   return files;
 }
 
-absl::StatusOr<uint64_t> FreeKept(const std::string& data_dir, Clock& clock) {
-  ASSIGN_OR_RETURN(const auto folder, DataFolder::Open(data_dir, clock));
-  ASSIGN_OR_RETURN(const StoreTotals totals, folder->catalog().SumStore());
-  RETURN_IF_ERROR(folder->catalog().GiveUpKept());
-  RETURN_IF_ERROR(FreeRubbish(folder->catalog(), folder->blobs()));
+absl::StatusOr<uint64_t> FreeKept(const std::string& data_dir, const StoreRooms& rooms,
+                                  Clock& clock) {
+  ASSIGN_OR_RETURN(const auto folder, DataFolder::Open(data_dir, rooms, clock));
+  ASSIGN_OR_RETURN(const StoreTotals totals, folder->names().Sum());
+  RETURN_IF_ERROR(folder->names().GiveUpKept());
+  RETURN_IF_ERROR(FreeRubbish(folder->names(), folder->blobs()));
   return totals.kept_bytes;
 }
 

@@ -81,22 +81,21 @@ bool HasLooseBlob(const std::string& blobs, const BlobId& id) {
   return ::access(PathOf(blobs, id).c_str(), F_OK) == 0;
 }
 
-absl::StatusOr<uint64_t> ImportLooseBlobs(const std::string& blobs, Catalog& catalog) {
+absl::StatusOr<uint64_t> ImportLooseBlobs(const std::string& blobs, BlobNames& names) {
   uint64_t imported = 0;
   std::vector<std::pair<BlobId, BlobId>> renamed;
   const auto commit = [&]() -> absl::Status {
     if (renamed.empty()) return absl::OkStatus();
     GLEANER_CRASH_POINT("import.linked");
     RETURN_IF_ERROR(SyncDirectory(blobs));
-    RETURN_IF_ERROR(catalog.RenameBlobs(renamed));
+    RETURN_IF_ERROR(names.Rename(renamed));
     GLEANER_CRASH_POINT("import.renamed");
     imported += renamed.size();
     renamed.clear();
     return absl::OkStatus();
   };
   for (int folder = 0; folder < kFolders; ++folder) {
-    ASSIGN_OR_RETURN(const std::vector<BlobId> ids,
-                     catalog.FindBlobs(fmt::format("{:02x}", folder)));
+    ASSIGN_OR_RETURN(const std::vector<BlobId> ids, names.Find(fmt::format("{:02x}", folder)));
     for (const BlobId& id : ids) {
       struct stat info;
       if (::stat(PathOf(blobs, id).c_str(), &info) != 0) continue;

@@ -14,7 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "cloud/store/catalog.h"
+#include "cloud/store/blob_names.h"
 
 namespace gleaner::cloud {
 
@@ -25,7 +25,7 @@ struct LooseBlobs {
 absl::StatusOr<LooseBlobs> FindLooseBlobs(const std::string& blobs);
 bool HasLooseBlob(const std::string& blobs, const BlobId& id);
 
-// How many were imported now. What `catalog` names and isn't there stays as it is. May be repeated.
-absl::StatusOr<uint64_t> ImportLooseBlobs(const std::string& blobs, Catalog& catalog);
+// How many were imported now. What `names` names and isn't there stays as it is. May be repeated.
+absl::StatusOr<uint64_t> ImportLooseBlobs(const std::string& blobs, BlobNames& names);
 
 }  // namespace gleaner::cloud

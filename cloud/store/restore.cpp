@@ -10,13 +10,15 @@
 #include <filesystem>
 #include <utility>
 
+#include "cloud/database/database.h"
+#include "cloud/database/sqlite.h"
+#include "cloud/database/tally.h"
 #include "cloud/store/backup.h"
 #include "cloud/store/blob_copy.h"
 #include "cloud/store/catalog_copy.h"
 #include "cloud/store/data_folder.h"
 #include "cloud/store/folder_state.h"
 #include "cloud/store/loose_blobs.h"
-#include "cloud/store/sql.h"
 #include "common/crash_point.h"
 #include "common/file.h"
 #include "common/status.h"
@@ -34,8 +36,8 @@ bool HasLog(const std::string& catalog) {
 }
 
 // The backup, if there is one to be had.
-absl::StatusOr<FolderState> FindBackup(const std::string& directory) {
-  ASSIGN_OR_RETURN(FolderState source, InspectFolder(directory));
+absl::StatusOr<FolderState> FindBackup(const std::string& directory, const StoreRooms& rooms) {
+  ASSIGN_OR_RETURN(FolderState source, InspectFolder(directory, rooms));
   if (source.catalog.schema == 0) {
     return Refused(fmt::format("{} holds no backup that was finished: there is no {}.", directory,
                                source.catalog_path));
@@ -56,8 +58,8 @@ absl::StatusOr<FolderState> FindBackup(const std::string& directory) {
 }
 
 // What lies where the backup is to go. A damaged catalogue is one to be replaced.
-absl::StatusOr<FolderState> FindTarget(const std::string& data_dir) {
-  auto target = InspectFolder(data_dir);
+absl::StatusOr<FolderState> FindTarget(const std::string& data_dir, const StoreRooms& rooms) {
+  auto target = InspectFolder(data_dir, rooms);
   if (!absl::IsDataLoss(target.status())) return target;
   FolderState damaged{.catalog_path = CatalogPath(data_dir), .blobs_path = BlobsPath(data_dir)};
   damaged.catalog.exists = true;
@@ -122,19 +124,21 @@ absl::Status CheckInPlace(const FolderState& here) {
 
 // Step 3: the file `catalog` becomes the catalogue of the store `id` over the blobs that are there.
 absl::StatusOr<StoreIdentity> MakeReady(const std::string& catalog, const FolderState& target,
-                                        const std::string& id, Clock& clock,
-                                        RestoreResult* result) {
-  ASSIGN_OR_RETURN(auto opened, OpenSqliteCatalog(catalog, clock));
+                                        const StoreRooms& rooms, const std::string& id,
+                                        Clock& clock, RestoreResult* result) {
+  ASSIGN_OR_RETURN(const auto database, Database::Open(catalog, rooms.tables));
+  BlobNames names(*database, rooms.naming);
   ASSIGN_OR_RETURN(auto blobs, OpenFileBlobStore(target.blobs_path));
-  RETURN_IF_ERROR(ImportLooseBlobs(target.blobs_path, *opened).status());
-  ASSIGN_OR_RETURN(result->kept_bytes, KeepUnnamed(*opened, *blobs, clock));
-  ASSIGN_OR_RETURN(const v1::GetSummaryResponse summary, opened->GetSummary(clock.WallNs()));
-  result->clips = summary.clips();
-  ASSIGN_OR_RETURN(StoreIdentity identity, opened->GetIdentity());
+  RETURN_IF_ERROR(ImportLooseBlobs(target.blobs_path, names).status());
+  ASSIGN_OR_RETURN(result->kept_bytes, KeepUnnamed(names, *blobs, clock));
+  ASSIGN_OR_RETURN(result->clips, database->Read([](Sql& sql) -> absl::StatusOr<uint64_t> {
+    return ReadTally(sql, "all");
+  }));
+  ASSIGN_OR_RETURN(StoreIdentity identity, names.GetIdentity());
   identity.id = id;
   ASSIGN_OR_RETURN(identity.history, NewStoreId());
   if (target.blobs.mark) identity.named = std::max(identity.named, target.blobs.mark->named);
-  RETURN_IF_ERROR(opened->SetIdentity(identity));
+  RETURN_IF_ERROR(names.SetIdentity(identity));
   return identity;
 }
 
@@ -163,8 +167,8 @@ absl::StatusOr<std::string> SetAside(const std::string& catalog, Clock& clock) {
 // So that a catalogue that is accepted as it is has no log, in which a part of it would be.
 absl::Status BringInLog(const std::string& catalog) {
   try {
-    Sql(catalog, Sql::Mode::kWrite).Script("PRAGMA wal_checkpoint(TRUNCATE)");
-  } catch (const soci::soci_error& error) {
+    ConnectSqlite(catalog, SqliteMode::kWrite)->Script("PRAGMA wal_checkpoint(TRUNCATE)");
+  } catch (const SqlError& error) {
     return Annotate(ToStatus(error), catalog);
   }
   return absl::OkStatus();
@@ -173,22 +177,23 @@ absl::Status BringInLog(const std::string& catalog) {
 }  // namespace
 
 absl::StatusOr<RestoreResult> Restore(const std::string& directory, const std::string& data_dir,
-                                      Clock& clock, const OnProgress& on_progress) {
+                                      const StoreRooms& rooms, Clock& clock,
+                                      const OnProgress& on_progress) {
   std::error_code error;
   const bool in_place = std::filesystem::equivalent(directory, data_dir, error);
   FolderState source, target;
   if (!in_place) {
-    ASSIGN_OR_RETURN(source, FindBackup(directory));
+    ASSIGN_OR_RETURN(source, FindBackup(directory, rooms));
   }
   RETURN_IF_ERROR(MakeDirectories(BlobsPath(data_dir)));
   ASSIGN_OR_RETURN(const Fd lock, LockDataFolder(data_dir));
   if (in_place) {
-    ASSIGN_OR_RETURN(target, InspectFolder(data_dir));
+    ASSIGN_OR_RETURN(target, InspectFolder(data_dir, rooms));
     source = target;
     RETURN_IF_ERROR(CheckInPlace(target));
     RETURN_IF_ERROR(BringInLog(target.catalog_path));
   } else {
-    ASSIGN_OR_RETURN(target, FindTarget(data_dir));
+    ASSIGN_OR_RETURN(target, FindTarget(data_dir, rooms));
     RETURN_IF_ERROR(CheckTarget(target, source.catalog.identity));
   }
   std::string id = target.blobs.mark ? target.blobs.mark->id : source.catalog.identity.id;
@@ -206,6 +211,7 @@ absl::StatusOr<RestoreResult> Restore(const std::string& directory, const std::s
     GLEANER_CRASH_POINT("restore.marked");
     ASSIGN_OR_RETURN(TransferResult brought,
                      TransferBlobs({.catalog = source.catalog_path,
+                                    .naming = rooms.naming,
                                     .from = source.blobs_path,
                                     .to = target.blobs_path,
                                     .is_there = [&](const NamedBlob& blob) -> absl::StatusOr<bool> {
@@ -221,7 +227,8 @@ absl::StatusOr<RestoreResult> Restore(const std::string& directory, const std::s
   const std::string next = target.catalog_path + ".next";
   for (const char* suffix : {"-wal", "-shm"}) ::unlink((next + suffix).c_str());
   RETURN_IF_ERROR(CopyCatalog(source.catalog_path, next));
-  ASSIGN_OR_RETURN(const StoreIdentity identity, MakeReady(next, target, id, clock, &result));
+  ASSIGN_OR_RETURN(const StoreIdentity identity,
+                   MakeReady(next, target, rooms, id, clock, &result));
   if (HasLog(next)) return absl::InternalError(fmt::format("{}-wal was left behind", next));
   GLEANER_CRASH_POINT("restore.catalog_ready");
   RETURN_IF_ERROR(WriteStoreMark(target.blobs_path, identity));

@@ -25,7 +25,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "cloud/store/catalog.h"
+#include "cloud/store/blob_names.h"
 #include "common/clock.h"
 #include "common/file.h"
 

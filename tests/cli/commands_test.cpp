@@ -152,7 +152,7 @@ TEST_F(CommandsTest, SummaryAndDevicesHaveSomethingToSayFromTheStart) {
   hello.set_boot_id(std::string(16, 'b'));
   hello.set_site("store-7");
   hello.set_software_version("0.1.0");
-  ASSERT_TRUE(catalog_->RecordHello("cart-1", hello, clock_.WallNs()).ok());
+  ASSERT_TRUE(catalog_->devices.RecordHello("cart-1", hello, clock_.WallNs()).ok());
   EXPECT_THAT(Output([&] { return ListDevices(client, false); }),
               AllOf(HasSubstr("DEVICE"), HasSubstr("cart-1"), HasSubstr("store-7")));
 }
@@ -163,7 +163,7 @@ TEST_F(CommandsTest, AnOfflineDeviceUploadsNothing) {
   v1::HeartbeatRequest heartbeat;
   heartbeat.set_boot_id(std::string(16, 'b'));
   heartbeat.mutable_upload()->set_rate_bytes_per_s(5 << 20);
-  ASSERT_TRUE(catalog_->RecordHeartbeat("cart-1", heartbeat, clock_.WallNs()).ok());
+  ASSERT_TRUE(catalog_->devices.RecordHeartbeat("cart-1", heartbeat, clock_.WallNs()).ok());
   EXPECT_THAT(Output([&] { return ListDevices(client, false); }), HasSubstr("5.0 MiB/s"));
   clock_.StepWall(3600 * kNanosPerSecond);
   EXPECT_THAT(Output([&] { return ListDevices(client, false); }),
@@ -173,9 +173,10 @@ TEST_F(CommandsTest, AnOfflineDeviceUploadsNothing) {
 TEST_F(CommandsTest, AConflictIsToldWithItsDevice) {
   Start();
   Client client = Connect();
-  ASSERT_TRUE(catalog_->RecordHello("cart-1", {}, clock_.WallNs()).ok());
+  ASSERT_TRUE(catalog_->devices.RecordHello("cart-1", {}, clock_.WallNs()).ok());
   ASSERT_TRUE(
-      catalog_->RecordConflict("cart-1", {cloud::TestBoot(0xab), 7}, {}, clock_.WallNs()).ok());
+      catalog_->uploads.RecordConflict("cart-1", {cloud::TestBoot(0xab), 7}, {}, clock_.WallNs())
+          .ok());
   EXPECT_THAT(Output([&] { return ListDevices(client, false); }),
               HasSubstr("cart-1: 1 clip in conflict; see `gleaner devices cart-1`"));
   EXPECT_THAT(Output([&] { return ShowDevice(client, "cart-1", false); }),
@@ -221,8 +222,8 @@ TEST_F(CommandsTest, SaysEachFaultOfADeviceOnce) {
     camera->set_name(name);
     camera->set_source("rtsp");
   }
-  ASSERT_TRUE(catalog_->RecordHello("cart-1", hello, clock_.WallNs()).ok());
-  ASSERT_TRUE(catalog_->RecordHeartbeat("cart-1", Troubled(), clock_.WallNs()).ok());
+  ASSERT_TRUE(catalog_->devices.RecordHello("cart-1", hello, clock_.WallNs()).ok());
+  ASSERT_TRUE(catalog_->devices.RecordHeartbeat("cart-1", Troubled(), clock_.WallNs()).ok());
   const std::string list = Output([&] { return ListDevices(client, false); });
   const std::string one = Output([&] { return ShowDevice(client, "cart-1", false); });
   for (const std::string& said : {list, one}) {
@@ -261,7 +262,7 @@ TEST_F(CommandsTest, ShowsADeviceWhole) {
   v1::CameraDescription* side = hello.add_cameras();
   side->set_name("side");
   side->set_source("v4l2");
-  ASSERT_TRUE(catalog_->RecordHello("cart-1", hello, now).ok());
+  ASSERT_TRUE(catalog_->devices.RecordHello("cart-1", hello, now).ok());
   v1::HeartbeatRequest heartbeat = Troubled();
   heartbeat.mutable_process()->set_uptime_s(7200);
   heartbeat.mutable_process()->set_cpu_percent(4.25);
@@ -271,7 +272,7 @@ TEST_F(CommandsTest, ShowsADeviceWhole) {
   heartbeat.mutable_spool()->set_pending_clips(1);
   heartbeat.mutable_upload()->set_state("sending");
   heartbeat.mutable_upload()->set_rate_bytes_per_s(5 << 20);
-  ASSERT_TRUE(catalog_->RecordHeartbeat("cart-1", heartbeat, now).ok());
+  ASSERT_TRUE(catalog_->devices.RecordHeartbeat("cart-1", heartbeat, now).ok());
   v1::ReportLedgerRequest report;
   v1::BootLedger* boot = report.add_boots();
   boot->set_boot_id(std::string(16, 'b'));
@@ -289,7 +290,7 @@ TEST_F(CommandsTest, ShowsADeviceWhole) {
     tombstone->mutable_at()->set_wall_unix_ns(now - 1);
   }
   v1::ReportLedgerResponse response;
-  ASSERT_TRUE(catalog_->ReportLedger("cart-1", report, &response).ok());
+  ASSERT_TRUE(catalog_->uploads.ReportLedger("cart-1", report, &response).ok());
   EXPECT_EQ(
       Output([&] { return ShowDevice(client, "cart-1", false); }),
       "device    cart-1 at store-7\n"
@@ -449,7 +450,7 @@ TEST_F(ProgramTest, SaysErrorsAsJsonWhereJsonIsAskedFor) {
 TEST_F(ProgramTest, PrintsJsonInOneStyle) {
   Start();
   const std::string id = AddClip(1);
-  ASSERT_TRUE(catalog_->RecordHello("cart-1", {}, clock_.WallNs()).ok());
+  ASSERT_TRUE(catalog_->devices.RecordHello("cart-1", {}, clock_.WallNs()).ok());
   for (const std::string& arguments :
        {std::string("summary"), std::string("devices"), std::string("devices cart-1"),
         std::string("clips list"), "clips show " + id,

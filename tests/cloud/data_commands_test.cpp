@@ -48,11 +48,11 @@ class DataCommandsTest : public testing::Test {
     return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), said};
   }
   std::vector<StoredClip> Fill(uint64_t first, uint64_t clips) {
-    const auto folder = DataFolder::Open(data_, clock_);
+    const auto folder = DataFolder::Open(data_, AllRooms(), clock_);
     EXPECT_TRUE(folder.ok()) << folder.status();
     std::vector<StoredClip> stored;
     for (uint64_t i = first; folder.ok() && i < first + clips; ++i) {
-      stored.push_back(AddClip((*folder)->catalog(), (*folder)->blobs(), i));
+      stored.push_back(AddClip((*folder)->database(), (*folder)->blobs(), i));
     }
     return stored;
   }
@@ -60,14 +60,13 @@ class DataCommandsTest : public testing::Test {
   // alone; empty if nothing is.
   std::string WhatIsWrong(const std::string& data, const std::vector<StoredClip>& clips,
                           const std::vector<StoredClip>& others = {}) {
-    const auto folder = DataFolder::Open(data, clock_);
+    const auto folder = DataFolder::Open(data, AllRooms(), clock_);
     if (!folder.ok()) return folder.status().ToString();
-    Catalog& catalog = (*folder)->catalog();
-    std::string wrong = WhatIsMissing(catalog, (*folder)->blobs(), clips);
+    std::string wrong = WhatIsMissing((*folder)->database(), (*folder)->blobs(), clips);
     const auto swept = (*folder)->blobs().Sweep(
-        [&](std::string_view prefix) { return catalog.FindBlobs(prefix); });
+        [&](std::string_view prefix) { return (*folder)->names().Find(prefix); });
     if (!swept.ok()) wrong += swept.status().ToString();
-    if (!catalog.CheckNames().ok()) wrong += catalog.CheckNames().ToString();
+    if (!(*folder)->names().Check().ok()) wrong += (*folder)->names().Check().ToString();
     return wrong + WhatIsGone(BlobsPath(data), clips) + WhatIsGone(BlobsPath(data), others);
   }
   void CopyFolder(const std::string& from, const std::string& to) {
@@ -146,7 +145,7 @@ TEST_P(BackupCrash, LeavesTheStoreAndAWholeBackupOrNone) {
   EXPECT_EQ(WhatIsWrong(data_, clips), "");
   const std::string restored = folder_ / "restored";
   {
-    const auto first = Restore(backup_, restored, clock_);
+    const auto first = Restore(backup_, restored, AllRooms(), clock_);
     // The first may not have come to its end; then it says so.
     if (first.ok()) {
       EXPECT_EQ(WhatIsWrong(restored, clips), "");
@@ -159,11 +158,11 @@ TEST_P(BackupCrash, LeavesTheStoreAndAWholeBackupOrNone) {
   for (const StoredClip& clip : Fill(3, 2)) clips.push_back(clip);
   EXPECT_EQ(Run("backup " + backup_, crash).first, 128 + SIGKILL);
   fs::remove_all(restored);
-  ASSERT_TRUE(Restore(backup_, restored, clock_).ok());
+  ASSERT_TRUE(Restore(backup_, restored, AllRooms(), clock_).ok());
   EXPECT_EQ(WhatIsWrong(restored, before), "");
   EXPECT_EQ(Run("backup " + backup_).first, 0);
   fs::remove_all(restored);
-  ASSERT_TRUE(Restore(backup_, restored, clock_).ok());
+  ASSERT_TRUE(Restore(backup_, restored, AllRooms(), clock_).ok());
   EXPECT_EQ(WhatIsWrong(restored, clips), "");
   EXPECT_EQ(WhatIsWrong(data_, clips), "");
 }
@@ -186,7 +185,7 @@ TEST_F(DataCommandsTest, ABackupWhoseCatalogueComesFirstIsFoundTorn) {
                 "GLEANER_FAULT=backup.catalog_first GLEANER_CRASH_AT=backup.catalog_copied")
                 .first,
             128 + SIGKILL);
-  const auto restored = Restore(backup_, folder_ / "restored", clock_);
+  const auto restored = Restore(backup_, folder_ / "restored", AllRooms(), clock_);
   EXPECT_TRUE(!restored.ok() || WhatIsWrong(folder_ / "restored", clips) != "");
 }
 

@@ -15,7 +15,7 @@
 #include "gleaner/v1/catalog.grpc.pb.h"
 #include "gleaner/v1/fleet.grpc.pb.h"
 #include "httplib.h"
-#include "tests/cloud/store/catalog_testing.h"
+#include "tests/cloud/catalog/catalog_testing.h"
 #include "tests/data/paths.h"
 #include "tests/data/pki.h"
 
@@ -93,13 +93,13 @@ TEST_F(ServerTest, ADeviceThatSaysHelloIsOnThePage) {
 
 TEST_F(ServerTest, TheListOfTenThousandDevicesIsServed) {
   {
-    auto catalog = OpenSqliteCatalog(folder_ / "data/catalog.db", RealClock());
+    auto catalog = OpenTestCatalog(folder_ / "data/catalog.db");
     ASSERT_TRUE(catalog.ok()) << catalog.status();
     v1::HelloRequest hello;
     hello.set_boot_id(std::string(16, 'b'));
     hello.set_platform(std::string(500, 'p'));
     for (int i = 0; i < 10'000; ++i) {
-      ASSERT_TRUE((*catalog)->RecordHello(fmt::format("cart-{}", i), hello, 1).ok());
+      ASSERT_TRUE((*catalog)->devices.RecordHello(fmt::format("cart-{}", i), hello, 1).ok());
     }
   }
   auto server = Start();

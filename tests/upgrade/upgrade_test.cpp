@@ -9,17 +9,19 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <set>
 #include <nlohmann/json.hpp>
 
+#include "cloud/database/schema.h"
+#include "cloud/database/sqlite.h"
 #include "cloud/store/blob_copy.h"
 #include "cloud/store/data_folder.h"
 #include "cloud/store/folder_state.h"
-#include "cloud/store/schema.h"
-#include "cloud/store/sql.h"
 #include "common/file.h"
 #include "common/status.h"
 #include "edge/spool/fsck.h"
 #include "edge/spool/spool.h"
+#include "tests/cloud/catalog/catalog_testing.h"
 #include "tests/data/paths.h"
 #include "tests/data/pki.h"
 #include "tests/data/temporary_folder.h"
@@ -91,22 +93,23 @@ class Upgrade : public testing::TestWithParam<std::string> {
 
   // Everything that the version before knew, and each byte of it.
   void ExpectAll() {
-    const auto folder = cloud::DataFolder::Open(cloud(), clock_);
+    const auto folder = cloud::DataFolder::Open(cloud(), cloud::AllRooms(), clock_);
     ASSERT_TRUE(folder.ok()) << folder.status();
-    cloud::Catalog& catalog = (*folder)->catalog();
-    const auto list = *catalog.ListClips({}, {});
+    cloud::Catalog catalog = cloud::CatalogOf(**folder);
+    const auto list = *catalog.clips.List({}, {});
     std::vector<std::string> clips;
     uint64_t bytes = 0;
     for (const v1::ClipSummary& clip : list.clips()) {
       clips.push_back(clip.id());
       bytes += clip.size_bytes();
-      const auto manifest = *catalog.FindManifest(clip.id());
+      const auto manifest = *catalog.clips.FindManifest(clip.id());
       EXPECT_EQ(Sha256::Of(manifest.bytes), manifest.sha256);
       v1::ClipManifest described;
       ASSERT_TRUE(described.ParseFromString(manifest.bytes));
       std::map<int, size_t> of_kind;
       for (const v1::ClipObject& object : described.objects()) {
-        const auto row = catalog.FindObject(clip.id(), object.kind(), of_kind[object.kind()]++);
+        const auto row =
+            catalog.clips.FindObject(clip.id(), object.kind(), of_kind[object.kind()]++);
         ASSERT_TRUE(row.ok()) << row.status();
         std::string read;
         const absl::Status status = (*folder)->blobs().Read(row->blob, 0, row->size_bytes, &read);
@@ -117,16 +120,16 @@ class Upgrade : public testing::TestWithParam<std::string> {
       EXPECT_GT(clip.media().thumbnails(), 0u);
       for (uint32_t i = 0; i < clip.media().thumbnails(); ++i) {
         const BlobBytes thumbnail =
-            ReadBlob((*folder)->blobs(), *catalog.FindThumbnail(clip.id(), i));
+            ReadBlob((*folder)->blobs(), *catalog.checks.FindThumbnail(clip.id(), i));
         EXPECT_TRUE(thumbnail.starts_with("\xff\xd8\xff"));
       }
     }
     std::sort(clips.begin(), clips.end());
     EXPECT_EQ(nlohmann::json(clips), expected_.at("clips"));
     EXPECT_EQ(bytes, static_cast<uint64_t>(Number(expected_, "bytes")));
-    EXPECT_TRUE(catalog.CheckNames().ok()) << catalog.CheckNames();
+    EXPECT_TRUE((*folder)->names().Check().ok()) << (*folder)->names().Check();
 
-    const auto ledger = (*catalog.GetDevice("cart-1", 0)).ledger();
+    const auto ledger = (*catalog.devices.Get("cart-1", 0)).ledger();
     const nlohmann::json& was = expected_.at("ledger");
     EXPECT_EQ(ledger.fired(), Number(was, "fired"));
     EXPECT_EQ(ledger.committed(), Number(was, "committed"));
@@ -134,14 +137,14 @@ class Upgrade : public testing::TestWithParam<std::string> {
     EXPECT_EQ(ledger.failed(), Number(was, "failed"));
     EXPECT_EQ(ledger.gaps(), Number(was, "gaps"));
     EXPECT_EQ(ledger.gaps(), 12u);
-    EXPECT_EQ(catalog.GetSummary(0)->ledger_gaps(), 12u);
+    EXPECT_EQ(cloud::SummaryOf(**folder).ledger_gaps(), 12u);
 
     // And what is now: a sweep takes none of it.
     const auto swept = (*folder)->blobs().Sweep(
-        [&](std::string_view prefix) { return catalog.FindBlobs(prefix); });
+        [&](std::string_view prefix) { return (*folder)->names().Find(prefix); });
     EXPECT_TRUE(swept.ok()) << swept.status();
     for (const v1::ClipSummary& clip : list.clips()) {
-      const auto video = *catalog.FindObject(clip.id(), v1::ClipObject::KIND_VIDEO, 0);
+      const auto video = *catalog.clips.FindObject(clip.id(), v1::ClipObject::KIND_VIDEO, 0);
       EXPECT_EQ(*cloud::DigestOfBlob(cloud::BlobsPath(cloud()), video.blob), video.sha256);
     }
   }
@@ -174,12 +177,35 @@ TEST_P(Upgrade, AServersFolderIsTakenOverWithEveryClipDigestAndNumber) {
   const std::string copy =
       fmt::format("{}.schema-{}", cloud::CatalogPath(cloud()), Number(expected_, "schema"));
   ASSERT_TRUE(fs::exists(copy));
-  EXPECT_EQ(
-      cloud::ReadSchemaVersion(*std::make_unique<cloud::Sql>(copy, cloud::Sql::Mode::kInspect)),
-      static_cast<uint64_t>(Number(expected_, "schema")));
-  const auto state = *cloud::InspectFolder(cloud());
+  cloud::Sql former = cloud::OpenSqlite(copy, cloud::SqliteMode::kInspect);
+  EXPECT_EQ(cloud::SchemaNumber(former, cloud::AllRooms().tables),
+            static_cast<uint64_t>(Number(expected_, "schema")));
+  const auto state = *cloud::InspectFolder(cloud(), cloud::AllRooms());
   EXPECT_EQ(*cloud::Judge(state), cloud::Admission::kOpen);
   ExpectAll();  // and again
+}
+
+// Every table with its columns, and every index.
+std::set<std::string> LayoutOf(const std::string& catalog) {
+  std::set<std::string> layout;
+  std::string name;
+  cloud::Sql sql = cloud::OpenSqlite(catalog, cloud::SqliteMode::kInspect);
+  sql.Query(
+      "SELECT t.name || '.' || c.name FROM sqlite_master AS t JOIN pragma_table_info(t.name) AS c "
+      "WHERE t.type = 'table' AND t.name NOT IN ('sqlite_sequence', 'schema_version') UNION ALL "
+      "SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL",
+      cloud::In(), cloud::Out(name), [&] { layout.insert(name); });
+  return layout;
+}
+
+TEST_P(Upgrade, AnUpgradedCatalogueHasTheTablesOfANewOne) {
+  Unpack("cloud");
+  ExpectAll();
+  const std::string fresh = folder_ / "fresh.db";
+  ASSERT_TRUE(cloud::OpenTestCatalog(fresh).ok());
+  const std::set<std::string> layout = LayoutOf(fresh);
+  EXPECT_GT(layout.size(), 90u);
+  EXPECT_EQ(LayoutOf(cloud::CatalogPath(cloud())), layout);
 }
 
 TEST_P(Upgrade, TheServerStartsOnItAndServesIt) {
@@ -226,13 +252,13 @@ TEST_P(Upgrade, ACrashAtAnyStepLeavesAFolderThatTheNextStartTakesOver) {
 
 TEST_P(Upgrade, ItIsNotTouchedWithoutRoomOrByAProgramTooOld) {
   Unpack("cloud");
-  cloud::Sql(cloud::CatalogPath(cloud()), cloud::Sql::Mode::kWrite)
-      .Script("UPDATE schema_version SET version = 99");
+  cloud::ConnectSqlite(cloud::CatalogPath(cloud()), cloud::SqliteMode::kWrite)
+      ->Script("UPDATE room SET version = 99");
   const auto before = Files(cloud());
   for (const char* arguments : {"--check-config", ""}) {
     const auto [status, said] = RunServer(arguments);
     EXPECT_EQ(status, 1) << said;
-    EXPECT_THAT(said, AllOf(HasSubstr("schema version 99"), HasSubstr("catalog.db.schema-")));
+    EXPECT_THAT(said, AllOf(HasSubstr("have version 99"), HasSubstr("catalog.db.schema-")));
   }
   auto after = Files(cloud());
   after.erase("lock");
@@ -243,9 +269,9 @@ TEST_P(Upgrade, TheUploadThatWasUnderWayIsKeptAndNothingElseOfItIsLost) {
   Unpack("cloud");
   uint64_t kept = 0, under_way = 0;
   {
-    const auto folder = *cloud::DataFolder::Open(cloud(), clock_);
-    kept = folder->catalog().SumStore()->kept_bytes;
-    under_way = folder->catalog().SumUploads("gate-1")->count;
+    const auto folder = *cloud::DataFolder::Open(cloud(), cloud::AllRooms(), clock_);
+    kept = folder->names().Sum()->kept_bytes;
+    under_way = cloud::CatalogOf(*folder).uploads.Sum("gate-1")->count;
   }
   EXPECT_GT(under_way, 0u);
   // The version before segments named an upload's blobs at its offer, the later one at its first

@@ -59,6 +59,14 @@ function(gleaner_test name)
   endif()
 endfunction()
 
+# gleaner_test_on_postgres(NAME [EXCLUDE PREFIX]): the tests of NAME once more, on a PostgreSQL server that they start for themselves
+# (tests/data/test_database.h); without the suites whose names begin with PREFIX, which are about SQLite's file.
+function(gleaner_test_on_postgres name)
+  cmake_parse_arguments(ARG "" "EXCLUDE" "" ${ARGN})
+  add_test(NAME ${name}.on_postgres COMMAND ${name} --gtest_filter=-${ARG_EXCLUDE}*)
+  set_tests_properties(${name}.on_postgres PROPERTIES TIMEOUT 600 ENVIRONMENT GLEANER_TEST_DATABASE=postgres)
+endfunction()
+
 # gleaner_fuzz(NAME DEPS …): the fuzz target NAME.cpp as bin/fuzz_NAME. With GLEANER_FUZZ libFuzzer drives it, else it is
 # a test that replays its corpus.
 function(gleaner_fuzz name)

@@ -12,6 +12,7 @@
 #include <stdexcept>
 
 #include "cloud/ingest/allocator.h"
+#include "cloud/catalog.h"
 #include "cloud/ingest/ingest_service.h"
 #include "cloud/rpc/device_server.h"
 #include "common/log.h"
@@ -78,10 +79,12 @@ int Serve(const std::string& kind, const std::string& folder) {
     return ServeGrpc(service, folder);
   }
   cloud::TuneAllocator();  // as gleaner-cloud does
-  auto catalog = cloud::OpenSqliteCatalog(folder + "/catalog.db", RealClock());
+  auto database = cloud::Database::Open(folder + "/catalog.db", cloud::AllRooms().tables);
   auto blobs = cloud::OpenFileBlobStore(folder + "/blobs");
-  if (!catalog.ok() || !blobs.ok()) return 3;
-  cloud::IngestService service(**catalog, **blobs, RealClock(), cloud::IngestOptions());
+  if (!database.ok() || !blobs.ok()) return 3;
+  cloud::Uploads uploads(**database);
+  cloud::BlobNames names(**database, cloud::AllRooms().naming);
+  cloud::IngestService service(uploads, names, **blobs, RealClock(), cloud::IngestOptions());
   return ServeGrpc(service, folder);
 }
 

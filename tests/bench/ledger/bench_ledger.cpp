@@ -13,7 +13,7 @@
 #include <functional>
 #include <stdexcept>
 
-#include "cloud/store/catalog.h"
+#include "tests/cloud/catalog/catalog_testing.h"
 #include "common/log.h"
 #include "tests/bench/figure.h"
 #include "tests/data/temporary_folder.h"
@@ -56,11 +56,11 @@ void AddBoot(v1::ReportLedgerRequest& request, int boot, uint64_t gaps) {
 
 void Run(Reporter& reporter) {
   TemporaryFolder folder;
-  auto opened = cloud::OpenSqliteCatalog(folder / "catalog.db", RealClock());
+  auto opened = cloud::OpenTestCatalog(folder / "catalog.db");
   Must(opened.status());
-  cloud::Catalog& catalog = **opened;
+  cloud::TestCatalog& catalog = **opened;
   for (int i = 0; i < kDevices; ++i) {
-    Must(catalog.RecordHello(fmt::format("cart-{}", i), {}, kNow));
+    Must(catalog.devices.RecordHello(fmt::format("cart-{}", i), {}, kNow));
   }
   v1::ReportLedgerRequest small, large;
   AddBoot(small, 1, 3);
@@ -68,7 +68,7 @@ void Run(Reporter& reporter) {
   v1::ReportLedgerResponse response;
   const auto report = [&](const char* device, const v1::ReportLedgerRequest& request) {
     return [&catalog, &response, &request, device] {
-      Must(catalog.ReportLedger(device, request, &response));
+      Must(catalog.uploads.ReportLedger(device, request, &response));
     };
   };
   struct Asked {
@@ -79,7 +79,7 @@ void Run(Reporter& reporter) {
   // Its own report lists 1,024 gaps by the contract, and may cost that.
   const std::vector<Asked> asked = {
       {"summary_ms", [&] { Must(catalog.GetSummary(kNow).status()); }, "<= 2"},
-      {"devices_ms", [&] { Must(catalog.ListDevices(kNow).status()); }, "<= 2"},
+      {"devices_ms", [&] { Must(catalog.devices.List(kNow).status()); }, "<= 2"},
       {"other_report_ms", report("cart-1", small), "<= 2"},
       {"own_report_ms", report("cart-0", small), ""}};
   std::vector<double> before;

@@ -44,9 +44,9 @@ class FleetTest : public testing::Test {
   TemporaryFolder folder_;
   TestPki pki_;
   FakeClock clock_;
-  std::unique_ptr<Catalog> catalog_ = *OpenSqliteCatalog(folder_ / "catalog.db", clock_);
+  std::unique_ptr<TestCatalog> catalog_ = *OpenTestCatalog(folder_ / "catalog.db");
   FleetOptions options_;
-  FleetService service_{*catalog_, clock_, options_};
+  FleetService service_{catalog_->devices, catalog_->damage, clock_, options_};
   std::unique_ptr<DeviceServer> server_;
   std::unique_ptr<v1::FleetService::Stub> stub_;
   v1::HelloRequest hello_;
@@ -59,7 +59,7 @@ TEST_F(FleetTest, HelloIsKeptUnderTheCertificatesNameAndAnsweredWithThePolicy) {
   EXPECT_EQ(response.policy().heartbeat_interval_s(), 10u);
   EXPECT_FALSE(response.policy().version().empty());
   EXPECT_EQ(response.server_unix_ns(), clock_.WallNs());
-  const auto devices = *catalog_->ListDevices(clock_.WallNs());
+  const auto devices = *catalog_->devices.List(clock_.WallNs());
   ASSERT_EQ(devices.devices_size(), 1);
   EXPECT_EQ(devices.devices(0).name(), "cart-1");
   EXPECT_EQ(devices.devices(0).site(), "store-7");
@@ -72,7 +72,7 @@ TEST_F(FleetTest, ACallerWithoutAProperNameIsRefusedAtOnce) {
   v1::HelloResponse response;
   const grpc::Status status = Hello(&response);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAUTHENTICATED) << status.error_message();
-  EXPECT_EQ(catalog_->ListDevices(clock_.WallNs())->devices_size(), 0);
+  EXPECT_EQ(catalog_->devices.List(clock_.WallNs())->devices_size(), 0);
 }
 
 TEST_F(FleetTest, AHeartbeatBringsThePolicyOnlyWhenTheDeviceHasAnother) {
@@ -83,7 +83,7 @@ TEST_F(FleetTest, AHeartbeatBringsThePolicyOnlyWhenTheDeviceHasAnother) {
   heartbeat_.set_policy_version(response.policy().version());
   ASSERT_TRUE(Heartbeat(&response).ok());
   EXPECT_FALSE(response.has_policy());
-  EXPECT_EQ(catalog_->ListDevices(clock_.WallNs())->devices(0).state(), v1::Device::STATE_ONLINE);
+  EXPECT_EQ(catalog_->devices.List(clock_.WallNs())->devices(0).state(), v1::Device::STATE_ONLINE);
 }
 
 TEST_F(FleetTest, AHeartbeatIsToldWhichCamerasSendDamage) {
@@ -91,9 +91,9 @@ TEST_F(FleetTest, AHeartbeatIsToldWhichCamerasSendDamage) {
   ASSERT_TRUE(Heartbeat(&response).ok());
   EXPECT_EQ(response.notices_size(), 0);
   const int64_t first_ns = clock_.WallNs();
-  ASSERT_TRUE(catalog_->RecordDamage("cart-1", "front", 3, first_ns).ok());
-  ASSERT_TRUE(catalog_->RecordDamage("cart-1", "front", 4, first_ns + 60 * kNanosPerSecond).ok());
-  ASSERT_TRUE(catalog_->RecordDamage("cart-2", "front", 9, first_ns).ok());
+  ASSERT_TRUE(catalog_->damage.Record("cart-1", "front", 3, first_ns).ok());
+  ASSERT_TRUE(catalog_->damage.Record("cart-1", "front", 4, first_ns + 60 * kNanosPerSecond).ok());
+  ASSERT_TRUE(catalog_->damage.Record("cart-2", "front", 9, first_ns).ok());
   response.Clear();
   ASSERT_TRUE(Heartbeat(&response).ok());
   ASSERT_EQ(response.notices_size(), 1);
@@ -125,7 +125,7 @@ TEST_F(FleetTest, WhatBreaksABoundIsRefusedAndNotKept) {
   hello_.add_cameras()->set_name("Front_Door");
   EXPECT_THAT(Hello(&response).error_message(),
               HasSubstr("cameras.name \"Front_Door\" is not a name"));
-  EXPECT_EQ(catalog_->ListDevices(clock_.WallNs())->devices_size(), 0);
+  EXPECT_EQ(catalog_->devices.List(clock_.WallNs())->devices_size(), 0);
 }
 
 TEST_F(FleetTest, NoDeviceCanStoreMoreThan64KiBOrWhatTheServerDoesNotKnow) {
@@ -133,7 +133,7 @@ TEST_F(FleetTest, NoDeviceCanStoreMoreThan64KiBOrWhatTheServerDoesNotKnow) {
       900, std::string(30'000, 'u'));
   v1::HelloResponse response;
   ASSERT_TRUE(Hello(&response).ok());
-  EXPECT_LT(catalog_->ListDevices(clock_.WallNs())->devices(0).hello().ByteSizeLong(), 1000u);
+  EXPECT_LT(catalog_->devices.List(clock_.WallNs())->devices(0).hello().ByteSizeLong(), 1000u);
   for (int i = 0; i < 20; ++i) {
     v1::RuleDescription* rule = hello_.add_rules();
     rule->set_name("rule");

@@ -37,7 +37,7 @@ TEST_F(GatewayTest, ADeviceIsFoundByItsName) {
   v1::HelloRequest hello;
   hello.set_boot_id(std::string(16, 'b'));
   for (const char* name : {"cart-1", "cart-2"}) {
-    ASSERT_TRUE(catalog_->RecordHello(name, hello, clock_.WallNs()).ok());
+    ASSERT_TRUE(catalog_->devices.RecordHello(name, hello, clock_.WallNs()).ok());
   }
   const auto one = json::parse(Call("ListDevices", R"({"name":"cart-2"})")->body);
   ASSERT_EQ(one["devices"].size(), 1);

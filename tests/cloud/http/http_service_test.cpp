@@ -5,7 +5,7 @@
 
 #include <chrono>
 
-#include "cloud/store/sql.h"
+#include "cloud/database/sqlite.h"
 #include "common/log.h"
 #include "common/version.h"
 #include "tests/cloud/http/service_testing.h"
@@ -116,8 +116,10 @@ TEST_F(HttpServiceTest, NeedsATokenWhereOthersCanReachIt) {
   HttpService::Options options;
   options.listen = {"0.0.0.0", 0};
   options.web_dir = folder_ / "web";
-  const auto open = HttpService::Start(options, *catalog_, *blobs_, *metrics_,
-                                       grpc_->InProcessChannel(grpc::ChannelArguments()));
+  const auto open =
+      HttpService::Start(options, catalog_->database(), *blobs_,
+                         MediaFiles(catalog_->clips, catalog_->checks, *blobs_), *metrics_,
+                         grpc_->InProcessChannel(grpc::ChannelArguments()));
   EXPECT_TRUE(absl::IsInvalidArgument(open.status()));
 }
 
@@ -234,21 +236,21 @@ TEST_F(HttpServiceTest, MetricsAreTheCataloguesFigures) {
   AddClip(3);
   v1::MediaCheck check;
   check.set_state(v1::MediaCheck::STATE_OK);
-  ASSERT_TRUE(catalog_->RecordMedia(good, check, {}).ok());
+  ASSERT_TRUE(catalog_->checks.Record(good, check, {}).ok());
   check.set_state(v1::MediaCheck::STATE_FAILED);
   check.set_reason(v1::MediaCheck::REASON_UNDECODABLE);
-  ASSERT_TRUE(catalog_->RecordMedia(bad, check, {}).ok());
+  ASSERT_TRUE(catalog_->checks.Record(bad, check, {}).ok());
   v1::HelloRequest hello;
   hello.set_boot_id(std::string(16, 'b'));
   const int64_t now = clock_.WallNs(), long_ago = now - 86'400 * kNanosPerSecond;
-  ASSERT_TRUE(catalog_->RecordHello("cart-1", hello, now).ok());
-  ASSERT_TRUE(catalog_->RecordHello("cart-2", hello, long_ago).ok());
-  ASSERT_TRUE(catalog_->RecordHello("cart-3", hello, long_ago).ok());
+  ASSERT_TRUE(catalog_->devices.RecordHello("cart-1", hello, now).ok());
+  ASSERT_TRUE(catalog_->devices.RecordHello("cart-2", hello, long_ago).ok());
+  ASSERT_TRUE(catalog_->devices.RecordHello("cart-3", hello, long_ago).ok());
   v1::ReportLedgerRequest report;
   report.add_boots()->set_boot_id(std::string(16, 'g'));
   report.mutable_boots(0)->set_last_sequence(5);
   v1::ReportLedgerResponse response;
-  ASSERT_TRUE(catalog_->ReportLedger("cart-4", report, &response).ok());
+  ASSERT_TRUE(catalog_->uploads.ReportLedger("cart-4", report, &response).ok());
   ASSERT_EQ(response.gaps_size(), 5);
   metrics_->CountMedia(check, 0.3);
   const std::string text = client_->Get("/metrics")->body;
@@ -270,14 +272,14 @@ TEST_F(HttpServiceTest, MetricsAreTheCataloguesFigures) {
 TEST_F(HttpServiceTest, ACatalogueThatTakesNoChangesIsDown) {
   Start();
   EXPECT_THAT(client_->Get("/metrics")->body, HasSubstr("gleaner_catalogue_up 1\n"));
-  Sql(folder_ / "catalog.db", Sql::Mode::kWrite).Script("DROP TABLE counter");
+  ConnectSqlite(folder_ / "catalog.db", SqliteMode::kWrite)->Script("DROP TABLE counter");
   EXPECT_EQ(Call("GetSummary", "{}")->status, 200);
   EXPECT_THAT(client_->Get("/metrics")->body, HasSubstr("gleaner_catalogue_up 0\n"));
 }
 
 TEST_F(HttpServiceTest, TheRoomThatIsLeftIsKnownWithoutTheCatalogue) {
   Start();
-  Sql(folder_ / "catalog.db", Sql::Mode::kWrite).Script("DROP TABLE tally");
+  ConnectSqlite(folder_ / "catalog.db", SqliteMode::kWrite)->Script("DROP TABLE tally");
   const std::string text = client_->Get("/metrics")->body;
   EXPECT_THAT(text, AllOf(HasSubstr("gleaner_catalogue_up 0\n"),
                           HasSubstr("gleaner_blob_store_room_bytes "),
@@ -300,7 +302,7 @@ TEST_F(FloorReachedTest, IsNotReadyWithoutRoomForClips) {
 
 TEST_F(HttpServiceTest, TheCataloguesOwnTroubleIsLoggedAndNotToldToTheCaller) {
   Start();
-  Sql(folder_ / "catalog.db", Sql::Mode::kWrite).Script("DROP TABLE tally");
+  ConnectSqlite(folder_ / "catalog.db", SqliteMode::kWrite)->Script("DROP TABLE tally");
   const auto result = Call("GetSummary", "{}");
   EXPECT_EQ(result->status, 500);
   EXPECT_THAT(result->body, AllOf(HasSubstr("the server's log says"), Not(HasSubstr("tally"))));
@@ -328,15 +330,16 @@ TEST_F(HttpServiceTest, StrangersDoNotFillTheLog) {
 TEST_F(HttpServiceTest, NotReadyIsLoggedWhenItBeginsAndWhenItEnds) {
   const LogLines log;
   Start();
-  Sql catalogue(folder_ / "catalog.db", Sql::Mode::kWrite);
-  catalogue.Script("DROP TABLE counter");
+  Sql catalogue = OpenSqlite(folder_ / "catalog.db", SqliteMode::kWrite);
+  catalogue.connection().Script("DROP TABLE counter");
   // It looks again each second.
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(2200);
   while (std::chrono::steady_clock::now() < deadline) {
     EXPECT_EQ(client_->Get("/readyz")->status, 503);
   }
   EXPECT_EQ(Count(log, "not ready: "), 1);
-  catalogue.Script("CREATE TABLE counter (name TEXT PRIMARY KEY, value BIGINT NOT NULL)");
+  catalogue.connection().Script(
+      "CREATE TABLE counter (name TEXT PRIMARY KEY, value BIGINT NOT NULL)");
   const auto at_last = std::chrono::steady_clock::now() + std::chrono::seconds(10);
   while (client_->Get("/readyz")->status != 200 && std::chrono::steady_clock::now() < at_last) {
   }

@@ -92,7 +92,7 @@ TEST_F(MediaFilesTest, ServesThumbnailsOnceThereAreSome) {
   v1::MediaCheck check;
   check.set_state(v1::MediaCheck::STATE_OK);
   check.set_thumbnails(2);
-  ASSERT_TRUE(catalog_->RecordMedia(id_, check, {Put("first"), Put("second")}).ok());
+  ASSERT_TRUE(catalog_->checks.Record(id_, check, {Put("first"), Put("second")}).ok());
   EXPECT_EQ(Get("thumbnails/1")->body, "second");
   EXPECT_EQ(Get("thumbnails/1")->get_header_value("Content-Type"), "image/jpeg");
   EXPECT_EQ(Get("thumbnails/2")->status, 404);
@@ -112,7 +112,7 @@ TEST_F(MediaFilesTest, WhatIsNotThereIs404) {
 }
 
 TEST_F(MediaFilesTest, AVanishedObjectCutsTheAnswerInsteadOfFillingIt) {
-  const auto row = catalog_->FindObject(id_, v1::ClipObject::KIND_VIDEO, 0);
+  const auto row = catalog_->clips.FindObject(id_, v1::ClipObject::KIND_VIDEO, 0);
   ASSERT_TRUE(blobs_->Remove(row->blob).ok());
   const auto result = Get("video/0");
   EXPECT_FALSE(result) << "a whole answer of " << result->body.size() << " bytes";

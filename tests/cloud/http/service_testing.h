@@ -13,7 +13,7 @@
 #include "common/status.h"
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
-#include "tests/cloud/store/catalog_testing.h"
+#include "tests/cloud/catalog/catalog_testing.h"
 
 namespace gleaner::cloud {
 
@@ -28,13 +28,15 @@ class ServiceTest : public testing::Test {
     std::ofstream(folder_ / "web/assets/app-1a2b.js") << "export {};" << std::string(2000, '\n');
     std::ofstream(folder_ / "web/favicon.svg") << "<svg/>";
     std::ofstream(folder_ / "secret.txt") << "not for the web";
-    auto catalog = OpenSqliteCatalog(folder_ / "catalog.db", clock_);
+    auto catalog = OpenTestCatalog(folder_ / "catalog.db");
     auto blobs = OpenFileBlobStore(folder_ / "blobs");
     if (!catalog.ok() || !blobs.ok()) throw std::runtime_error("no store");
     catalog_ = *std::move(catalog);
     blobs_ = *std::move(blobs);
-    metrics_ = std::make_unique<Metrics>(*catalog_, *blobs_, clock_, floor_);
-    service_ = std::make_unique<CatalogService>(*catalog_, clock_);
+    metrics_ =
+        std::make_unique<Metrics>(catalog_->database(), catalog_->devices, *blobs_, clock_, floor_);
+    service_ = std::make_unique<CatalogService>(catalog_->database(), catalog_->clips,
+                                                catalog_->devices, clock_);
     grpc::ServerBuilder builder;
     builder.RegisterService(service_.get());
     grpc_ = builder.BuildAndStart();
@@ -55,8 +57,9 @@ class ServiceTest : public testing::Test {
     options.web_dir = folder_ / "web";
     options.threads = 4;
     options.free_bytes_floor = floor_;
-    auto http = HttpService::Start(options, *catalog_, *blobs_, *metrics_,
-                                   grpc_->InProcessChannel(grpc::ChannelArguments()));
+    auto http = HttpService::Start(options, catalog_->database(), *blobs_,
+                                   MediaFiles(catalog_->clips, catalog_->checks, *blobs_),
+                                   *metrics_, grpc_->InProcessChannel(grpc::ChannelArguments()));
     ASSERT_TRUE(http.ok()) << http.status();
     http_ = *std::move(http);
     client_ = std::make_unique<httplib::Client>(options.listen.host, http_->port());
@@ -106,7 +109,7 @@ class ServiceTest : public testing::Test {
   std::string manifest_;
   TemporaryFolder folder_;
   FakeClock clock_;
-  std::unique_ptr<Catalog> catalog_;
+  std::unique_ptr<TestCatalog> catalog_;
   std::unique_ptr<BlobStore> blobs_;
   std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<CatalogService> service_;

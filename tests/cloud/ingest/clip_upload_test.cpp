@@ -99,12 +99,12 @@ class ClipUploadTest : public testing::Test {
   UploadRow MakeDurable(ClipUpload& upload) {
     EXPECT_THAT(upload.Hash(), IsEmpty());
     EXPECT_TRUE(upload.Sync(nullptr).ok());
-    EXPECT_TRUE(upload.Begin(*catalog_).ok());
-    return *catalog_->FindUpload("cart-1", clip_.key()).value();
+    EXPECT_TRUE(upload.Begin(catalog_->uploads).ok());
+    return *catalog_->uploads.Find("cart-1", clip_.key()).value();
   }
 
   TemporaryFolder folder_;
-  std::unique_ptr<Catalog> catalog_ = *OpenSqliteCatalog(folder_ / "catalog.db", RealClock());
+  std::unique_ptr<TestCatalog> catalog_ = *OpenTestCatalog(folder_ / "catalog.db");
   FailsOnce disk_{*OpenFileBlobStore(folder_ / "blobs")};
   SentClip clip_ = MakeClip("cart-1", 1);
 };
@@ -145,8 +145,8 @@ TEST_F(ClipUploadTest, BeginsAgainWithNewBlobsForThoseThatWereLost) {
   ASSERT_TRUE(again.ok()) << again.status();
   EXPECT_FALSE((*again)->row().begun);
   EXPECT_NE((*again)->row().blobs, row.blobs);
-  ASSERT_TRUE((*again)->Begin(*catalog_).ok());
-  EXPECT_EQ((*catalog_->FindUpload("cart-1", row.key))->blobs, (*again)->row().blobs);
+  ASSERT_TRUE((*again)->Begin(catalog_->uploads).ok());
+  EXPECT_EQ((*catalog_->uploads.Find("cart-1", row.key))->blobs, (*again)->row().blobs);
 }
 
 TEST_F(ClipUploadTest, AnUploadThatTheCatalogueWasNeverToldOfTakesItsBlobsWithIt) {
@@ -167,7 +167,7 @@ TEST_F(ClipUploadTest, AClipKeepsItsBlobsThoughItsUploadNeverBegan) {
   WriteAll(*upload);
   EXPECT_THAT(upload->Hash(), IsEmpty());
   ASSERT_TRUE(upload->Sync(nullptr).ok());
-  ASSERT_TRUE(upload->Commit(*catalog_, 77).ok());
+  ASSERT_TRUE(upload->Commit(catalog_->uploads, 77).ok());
   upload.reset();
   EXPECT_EQ(WhatIsWrong(*catalog_, disk_.store(), "cart-1", clip_), "");
 }
@@ -176,13 +176,13 @@ TEST_F(ClipUploadTest, ARefusedUploadTakesItsBlobsWithIt) {
   auto first = *ClipUpload::Create(disk_.store(), Row(), clip_.manifest);
   WriteAll(*first);
   MakeDurable(*first);
-  ASSERT_TRUE(first->Commit(*catalog_, 77).ok());
+  ASSERT_TRUE(first->Commit(catalog_->uploads, 77).ok());
   auto upload = *ClipUpload::Create(disk_.store(), Row(), clip_.manifest);
   const std::vector<BlobId> blobs = upload->row().blobs;
   WriteAll(*upload);
   EXPECT_THAT(upload->Hash(), IsEmpty());
   ASSERT_TRUE(upload->Sync(nullptr).ok());
-  EXPECT_TRUE(absl::IsAlreadyExists(upload->Begin(*catalog_)));
+  EXPECT_TRUE(absl::IsAlreadyExists(upload->Begin(catalog_->uploads)));
   upload.reset();
   EXPECT_TRUE(absl::IsNotFound(disk_.store().SizeOf(blobs[1]).status()));
   EXPECT_EQ(WhatIsWrong(*catalog_, disk_.store(), "cart-1", clip_), "");

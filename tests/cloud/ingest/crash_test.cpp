@@ -75,7 +75,7 @@ Outcome CrashAndGoOn(const std::string& crash_at, const char* acknowledge, bool 
   }
   outcome.receipts_before = receipted.size();
   {
-    auto catalog = *OpenSqliteCatalog(folder / "catalog.db", RealClock());
+    auto catalog = *OpenTestCatalog(folder / "catalog.db");
     auto blobs = *OpenFileBlobStore(folder / "blobs");
     for (const SentClip* clip : receipted) {
       outcome.lost += WhatIsWrong(*catalog, *blobs, "cart-1", *clip).empty() ? 0 : 1;
@@ -92,7 +92,7 @@ Outcome CrashAndGoOn(const std::string& crash_at, const char* acknowledge, bool 
     }
   }
   outcome.resent = sent - std::min(sent, payload);
-  auto catalog = *OpenSqliteCatalog(folder / "catalog.db", RealClock());
+  auto catalog = *OpenTestCatalog(folder / "catalog.db");
   auto blobs = *OpenFileBlobStore(folder / "blobs");
   for (const SentClip& clip : clips) {
     EXPECT_EQ(WhatIsWrong(*catalog, *blobs, "cart-1", clip), "") << crash_at;

@@ -9,13 +9,14 @@
 #include "cloud/ingest/ingest_service.h"
 #include "cloud/rpc/device_server.h"
 #include "common/log.h"
+#include "tests/cloud/catalog/catalog_testing.h"
 
 int main(int argc, char** argv) {
   using namespace gleaner;
   using namespace gleaner::cloud;
   if (argc != 3 || !InitLogging("ingest_server", "error").ok()) return 2;
   const std::string folder = argv[1];
-  auto catalog = OpenSqliteCatalog(folder + "/catalog.db", RealClock());
+  auto catalog = OpenTestCatalog(folder + "/catalog.db");
   auto blobs = OpenFileBlobStore(folder + "/blobs");
   if (!catalog.ok() || !blobs.ok()) return 3;
   IngestOptions options;
@@ -23,7 +24,7 @@ int main(int argc, char** argv) {
   options.free_bytes_floor = 0;
   options.trust_metadata = true;
   options.acknowledge_early_for_test = std::string_view(argv[2]) == "early";
-  IngestService service(**catalog, **blobs, RealClock(), options);
+  IngestService service((*catalog)->uploads, (*catalog)->names, **blobs, RealClock(), options);
   DeviceServerOptions door;
   door.listen = {"127.0.0.1", 0};
   door.plaintext = true;

@@ -20,6 +20,7 @@
 #include "common/clip_key.h"
 #include "common/digest.h"
 #include "common/limits.h"
+#include "tests/cloud/catalog/catalog_testing.h"
 #include "tests/data/pki.h"
 #include "tests/data/temporary_folder.h"
 
@@ -226,14 +227,14 @@ class TestDevice {
 inline std::string WhatIsWrong(Catalog& catalog, BlobStore& blobs, const std::string& device,
                                const SentClip& clip) {
   const std::string id = ClipId(device, clip.key());
-  const auto manifest = catalog.FindManifest(id);
+  const auto manifest = catalog.clips.FindManifest(id);
   if (!manifest.ok()) return manifest.status().ToString();
   if (manifest->bytes != clip.bytes) return "another manifest";
   size_t videos = 0;
   for (size_t i = 0; i < clip.objects.size(); ++i) {
     const v1::ClipObject& object = clip.manifest.objects(static_cast<int>(i));
     const bool video = object.kind() == v1::ClipObject::KIND_VIDEO;
-    const auto row = catalog.FindObject(id, object.kind(), video ? videos++ : 0);
+    const auto row = catalog.clips.FindObject(id, object.kind(), video ? videos++ : 0);
     if (!row.ok()) return row.status().ToString();
     std::string bytes;
     if (const auto read = blobs.Read(row->blob, 0, row->size_bytes, &bytes); !read.ok()) {
@@ -258,9 +259,10 @@ class IngestTest : public testing::Test {
   ~IngestTest() override { Stop(); }
 
   void Start() {
-    catalog_ = *OpenSqliteCatalog(folder_ / "catalog.db", clock_);
+    catalog_ = *OpenTestCatalog(folder_ / "catalog.db");
     blobs_ = *OpenFileBlobStore(folder_ / "blobs");
-    service_ = std::make_unique<IngestService>(*catalog_, *blobs_, clock_, options_);
+    service_ = std::make_unique<IngestService>(catalog_->uploads, catalog_->names, *blobs_, clock_,
+                                               options_);
     door_.listen = {"127.0.0.1", 0};
     door_.tls.ca = folder_ / "ca.pem";
     door_.tls.certificate = folder_ / "server.pem";
@@ -298,7 +300,7 @@ class IngestTest : public testing::Test {
   FakeClock clock_;
   IngestOptions options_;
   DeviceServerOptions door_;
-  std::unique_ptr<Catalog> catalog_;
+  std::unique_ptr<TestCatalog> catalog_;
   std::unique_ptr<BlobStore> blobs_;
   std::unique_ptr<IngestService> service_;
   std::unique_ptr<DeviceServer> server_;

@@ -28,8 +28,8 @@ class RoomTest : public testing::Test {
   absl::StatusOr<Room::Hold> Take(uint64_t bytes) { return room_.Take("cart-1", bytes); }
 
   TemporaryFolder folder_;
-  std::unique_ptr<Catalog> catalog_ = *OpenSqliteCatalog(folder_ / "catalog.db", RealClock());
-  Room room_{*catalog_, {.uploads_per_device = 100, .reserved_per_device = 10 * kMiB}};
+  std::unique_ptr<TestCatalog> catalog_ = *OpenTestCatalog(folder_ / "catalog.db");
+  Room room_{catalog_->uploads, {.uploads_per_device = 100, .reserved_per_device = 10 * kMiB}};
 };
 
 TEST_F(RoomTest, OffersThatComeAtOnceGetTogetherWhatOneAfterTheOtherWould) {
@@ -74,17 +74,18 @@ TEST_F(RoomTest, AnUploadCountsUntilItsBytesAreFreeWhoeverHoldsIt) {
         *ClipUpload::Create(*blobs, RowOf(clip, {}), clip.manifest, *Take(clip.payload()));
     EXPECT_FALSE(Take(2 * kMiB).ok()) << "in memory";
     ASSERT_TRUE(upload->Sync(nullptr).ok());
-    ASSERT_TRUE(upload->Begin(*catalog_).ok());
+    ASSERT_TRUE(upload->Begin(catalog_->uploads).ok());
     EXPECT_FALSE(Take(2 * kMiB).ok()) << "in the catalogue";
-    ASSERT_TRUE(catalog_->DropUpload("cart-1", clip.key()).ok());
-    ASSERT_TRUE(FreeRubbish(*catalog_, *blobs).ok());
+    ASSERT_TRUE(catalog_->uploads.Drop("cart-1", clip.key()).ok());
+    ASSERT_TRUE(FreeRubbish(catalog_->names, *blobs).ok());
     EXPECT_FALSE(Take(2 * kMiB).ok()) << "given up, and still being written";
   }
   {
-    Room after_a_restart(*catalog_, {.uploads_per_device = 100, .reserved_per_device = 10 * kMiB});
+    Room after_a_restart(catalog_->uploads,
+                         {.uploads_per_device = 100, .reserved_per_device = 10 * kMiB});
     EXPECT_FALSE(after_a_restart.Take("cart-1", 2 * kMiB).ok());
   }
-  ASSERT_TRUE(FreeRubbish(*catalog_, *blobs).ok());
+  ASSERT_TRUE(FreeRubbish(catalog_->names, *blobs).ok());
   EXPECT_TRUE(Take(10 * kMiB).ok());
 }
 
@@ -93,7 +94,7 @@ TEST_F(RoomTest, AClipThatIsCommittedCountsNoMore) {
   const SentClip clip = MakeClip("cart-1", 1, 9 * kMiB);
   auto upload = *ClipUpload::Create(*blobs, RowOf(clip, {}), clip.manifest, *Take(clip.payload()));
   ASSERT_TRUE(upload->Sync(nullptr).ok());
-  ASSERT_TRUE(upload->Commit(*catalog_, 1).ok());
+  ASSERT_TRUE(upload->Commit(catalog_->uploads, 1).ok());
   EXPECT_TRUE(Take(10 * kMiB).ok());
 }
 
@@ -136,7 +137,7 @@ TEST_F(IngestTest, ReportingUploadsAsFailedMakesNoRoomBeforeTheirBytesAreFree) {
     for (; sequence <= 3; ++sequence) {
       EXPECT_TRUE(begin(sequence));
       report(sequence);
-      EXPECT_EQ(catalog_->SumUploads("cart-1")->count, 0u);
+      EXPECT_EQ(catalog_->uploads.Sum("cart-1")->count, 0u);
     }
     EXPECT_FALSE(begin(sequence)) << "three of more than a MiB are still there";
     device->Cut();

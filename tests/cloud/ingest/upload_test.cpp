@@ -267,7 +267,7 @@ TEST_F(IngestTest, AClipThatComesAtOnceIsAnsweredByItsReceiptAlone) {
   ExpectWhole(clip);
   Restart();
   ExpectWhole(clip);
-  EXPECT_EQ(catalog_->SumUploads("cart-1")->count, 0u);
+  EXPECT_EQ(catalog_->uploads.Sum("cart-1")->count, 0u);
 }
 
 TEST_F(IngestTest, ALongClipThatComesAtOnceIsHeardOfAlongTheWay) {
@@ -290,7 +290,7 @@ TEST_F(IngestTest, WhatIsCutBeforeAnythingWasToldLeavesNothingBehind) {
     EXPECT_EQ(info.st_blocks, 0);
   }
   Start();
-  EXPECT_FALSE(catalog_->FindUpload("cart-1", clip.key())->has_value());
+  EXPECT_FALSE(catalog_->uploads.Find("cart-1", clip.key())->has_value());
 }
 
 TEST_F(IngestTest, SeveralClipsTravelAtOnceOnOneStream) {
@@ -346,7 +346,7 @@ TEST_F(IngestTest, ProgressComesForEveryClipThatWaitsWhenTheStreamGoesIdle) {
 TEST_F(IngestTest, WhatWasDamagedOnTheDiskIsAskedForAgain) {
   const SentClip clip = MakeClip("cart-1", 1, 4 * kBlockBytes);
   Connect()->Upload(clip, 4);  // the preview and three blocks
-  const BlobId blob = (*catalog_->FindUpload("cart-1", clip.key()))->blobs[kVideo];
+  const BlobId blob = (*catalog_->uploads.Find("cart-1", clip.key()))->blobs[kVideo];
   Stop();
   {
     const BlobPlace place = *PlaceOf(blob);
@@ -363,7 +363,7 @@ TEST_F(IngestTest, WhatWasDamagedOnTheDiskIsAskedForAgain) {
 TEST_F(IngestTest, ABlobWhoseBytesAPowerCutTookIsSentAgain) {
   const SentClip clip = MakeClip("cart-1", 1);
   Connect()->Upload(clip, 2);
-  const BlobId blob = (*catalog_->FindUpload("cart-1", clip.key()))->blobs[kVideo];
+  const BlobId blob = (*catalog_->uploads.Find("cart-1", clip.key()))->blobs[kVideo];
   Stop();
   ASSERT_TRUE((*OpenFileBlobStore(folder_ / "blobs"))->Remove(blob).ok());
   Start();
@@ -379,7 +379,7 @@ TEST_F(IngestTest, HalfClosingEndsTheStreamWellOnceAllIsAnswered) {
   const uint64_t lease = device->Ask(OfferOf(clip)).grant().lease();
   device->Send(ChunkOf(clip, lease, kVideo, 0));
   EXPECT_TRUE(device->Finish().ok());
-  EXPECT_TRUE(catalog_->FindUpload("cart-1", clip.key())->has_value());
+  EXPECT_TRUE(catalog_->uploads.Find("cart-1", clip.key())->has_value());
 }
 
 TEST_F(IngestTest, StoppingEndsStreamsWithUnavailableAndInTime) {

@@ -113,7 +113,7 @@ TEST_F(WindowTest, IsSentAgainFromALowerOffsetThanWasToldWhenAPowerCutTookTheRes
   device->Send(ChunkOf(clip, lease, kVideo, 2 * kBlockBytes));
   EXPECT_EQ(device->Read()->progress().durable_offset(), 20'000u);
   EXPECT_EQ(device->Read()->progress().durable_offset(), 3 * kBlockBytes);
-  const BlobId blob = (*catalog_->FindUpload("cart-1", clip.key()))->blobs[kVideo];
+  const BlobId blob = (*catalog_->uploads.Find("cart-1", clip.key()))->blobs[kVideo];
   Stop();
   ASSERT_TRUE((*OpenFileBlobStore(folder_ / "blobs"))->Remove(blob).ok());
   Start();

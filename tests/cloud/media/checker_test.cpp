@@ -12,7 +12,7 @@
 #include "clip_file.h"
 #include "common/file.h"
 #include "common/status.h"
-#include "tests/cloud/store/catalog_testing.h"
+#include "tests/cloud/catalog/catalog_testing.h"
 #include "tests/data/paths.h"
 
 namespace gleaner::cloud {
@@ -23,7 +23,7 @@ using testing::HasSubstr;
 class CheckerTest : public testing::Test {
  protected:
   CheckerTest() {
-    catalog_ = OpenSqliteCatalog(folder_ / "catalog.db", clock_).value();
+    catalog_ = OpenTestCatalog(folder_ / "catalog.db").value();
     blobs_ = OpenFileBlobStore(folder_ / "blobs").value();
     const std::string path = folder_ / "good.mp4";
     MakeVideo("cup.mp4", std::string("-c copy -t 1 ") + kFragmented, path);
@@ -43,7 +43,12 @@ class CheckerTest : public testing::Test {
       ++checked_;
       changed_.notify_all();
     };
-    checker_ = std::make_unique<MediaChecker>(*catalog_, *blobs_, clock_, options);
+    options.on_damage = [this](const std::string& device, const std::string& camera,
+                               uint64_t frames) {
+      return catalog_->damage.Record(device, camera, frames, clock_.WallNs());
+    };
+    checker_ = std::make_unique<MediaChecker>(catalog_->checks, *blobs_, clock_, options);
+    catalog_->uploads.OnClip(checker_->Waker());
     thread_ = std::jthread([this](std::stop_token stop) { checker_->Run(stop); });
   }
   void Stop() {
@@ -74,7 +79,7 @@ class CheckerTest : public testing::Test {
     return ClipId(device, clip.upload.key);
   }
   v1::MediaCheck MediaOf(const std::string& id) {
-    return catalog_->GetClip(id).value().summary().media();
+    return catalog_->clips.Get(id).value().summary().media();
   }
 
   std::string Impostor(const std::string& script) {
@@ -86,7 +91,7 @@ class CheckerTest : public testing::Test {
 
   TemporaryFolder folder_;
   FakeClock clock_;
-  std::unique_ptr<Catalog> catalog_;
+  std::unique_ptr<TestCatalog> catalog_;
   std::unique_ptr<BlobStore> blobs_;
   v1::VideoTrack track_;
   std::string video_;
@@ -104,7 +109,7 @@ TEST_F(CheckerTest, ChecksWhatWaitsAndWhatArrives) {
   EXPECT_EQ(MediaOf(waiting).state(), v1::MediaCheck::STATE_OK) << MediaOf(waiting).problem();
   EXPECT_EQ(MediaOf(waiting).decoded_frames(), track_.frame_count());
   EXPECT_EQ(MediaOf(waiting).thumbnails(), 12u);
-  const BlobId thumbnail = catalog_->FindThumbnail(waiting, 11).value();
+  const BlobId thumbnail = catalog_->checks.FindThumbnail(waiting, 11).value();
   std::string bytes;
   ASSERT_TRUE(blobs_->Read(thumbnail, 0, 2, &bytes).ok());
   EXPECT_EQ(bytes, "\xff\xd8");
@@ -120,7 +125,7 @@ TEST_F(CheckerTest, AnUndecodableClipIsFailedWithAReasonAndStays) {
   WaitFor(1);
   EXPECT_EQ(MediaOf(id).state(), v1::MediaCheck::STATE_FAILED);
   EXPECT_NE(MediaOf(id).problem(), "");
-  EXPECT_TRUE(catalog_->FindObject(id, v1::ClipObject::KIND_VIDEO, 0).ok());
+  EXPECT_TRUE(catalog_->clips.FindObject(id, v1::ClipObject::KIND_VIDEO, 0).ok());
 }
 
 TEST_F(CheckerTest, ADeviceHearsOfItsCamerasDamageForAnHour) {
@@ -133,13 +138,13 @@ TEST_F(CheckerTest, ADeviceHearsOfItsCamerasDamageForAnHour) {
   WaitFor(1);
   ASSERT_EQ(MediaOf(id).reason(), v1::MediaCheck::REASON_DAMAGED_FRAMES) << MediaOf(id).problem();
   const int64_t now_ns = clock_.WallNs();
-  const auto notices = catalog_->CameraNotices("cart-1", now_ns).value();
+  const auto notices = catalog_->damage.Notices("cart-1", now_ns).value();
   ASSERT_EQ(notices.size(), 1u);
   EXPECT_EQ(notices[0].camera(), track_.camera());
   EXPECT_EQ(notices[0].count(), MediaOf(id).damaged_frames());
   EXPECT_THAT(notices[0].text(), HasSubstr("damaged pictures"));
-  EXPECT_TRUE(catalog_->CameraNotices("cart-2", now_ns).value().empty());
-  EXPECT_TRUE(catalog_->CameraNotices("cart-1", now_ns + 3601 * kNanosPerSecond).value().empty());
+  EXPECT_TRUE(catalog_->damage.Notices("cart-2", now_ns).value().empty());
+  EXPECT_TRUE(catalog_->damage.Notices("cart-1", now_ns + 3601 * kNanosPerSecond).value().empty());
 }
 
 TEST_F(CheckerTest, AClipThatKillsItsWorkerIsTriedOnce) {
@@ -151,7 +156,7 @@ TEST_F(CheckerTest, AClipThatKillsItsWorkerIsTriedOnce) {
   WaitFor(4);
   Stop();
   EXPECT_EQ(ReadFile(tries, 1000).value(), "try\ntry\ntry\ntry\n");
-  EXPECT_TRUE(catalog_->PendingMedia("cart-1", 10).value().empty());
+  EXPECT_TRUE(catalog_->checks.Pending("cart-1", 10).value().empty());
 }
 
 TEST_F(CheckerTest, TroubleThatIsNotTheClipsIsTriedAgainUntilItPasses) {
@@ -188,7 +193,8 @@ TEST_F(CheckerTest, AClipWhoseWorkerIsKilledEachTimeIsFailedAtLast) {
 TEST_F(CheckerTest, AMissingVideoIsAFailedClip) {
   const std::string id = AddClip(1, video_);
   ASSERT_TRUE(
-      blobs_->Remove(catalog_->FindObject(id, v1::ClipObject::KIND_VIDEO, 0).value().blob).ok());
+      blobs_->Remove(catalog_->clips.FindObject(id, v1::ClipObject::KIND_VIDEO, 0).value().blob)
+          .ok());
   Start();
   WaitFor(1);
   EXPECT_THAT(MediaOf(id).problem(), HasSubstr("missing"));
@@ -226,7 +232,7 @@ TEST_F(CheckerTest, WorksThroughMoreThanOnePageOfClips) {
   Stop();
   // Each of them once, though the pages are read while clips are being worked on.
   EXPECT_EQ(ReadFile(tries, 1000).value().size(), 80 * std::string("x\n").size());
-  EXPECT_TRUE(catalog_->PendingMedia("cart-1", 10).value().empty());
+  EXPECT_TRUE(catalog_->checks.Pending("cart-1", 10).value().empty());
 }
 
 }  // namespace

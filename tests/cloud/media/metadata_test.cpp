@@ -11,7 +11,7 @@
 #include "cloud/media/worker_process.h"
 #include "common/clock.h"
 #include "common/file.h"
-#include "tests/cloud/store/catalog_testing.h"
+#include "tests/cloud/catalog/catalog_testing.h"
 #include "tests/data/film.h"
 #include "tests/data/paths.h"
 #include "tests/data/seed.h"

@@ -15,7 +15,7 @@
 #include "common/clock.h"
 #include "common/file.h"
 #include "common/status.h"
-#include "tests/cloud/store/catalog_testing.h"
+#include "tests/cloud/catalog/catalog_testing.h"
 #include "tests/data/film.h"
 #include "tests/data/paths.h"
 

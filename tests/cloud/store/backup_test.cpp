@@ -8,10 +8,10 @@
 #include <fstream>
 #include <thread>
 
+#include "cloud/database/sqlite.h"
 #include "cloud/store/data_folder.h"
 #include "cloud/store/folder_state.h"
 #include "cloud/store/kept.h"
-#include "cloud/store/sql.h"
 #include "common/file.h"
 #include "common/status.h"
 #include "tests/cloud/store/store_testing.h"
@@ -27,7 +27,7 @@ using testing::IsEmpty;
 class BackupTest : public testing::Test {
  protected:
   std::unique_ptr<DataFolder> Open(const std::string& data) {
-    auto folder = DataFolder::Open(data, clock_);
+    auto folder = DataFolder::Open(data, AllRooms(), clock_);
     EXPECT_TRUE(folder.ok()) << folder.status();
     return folder.ok() ? *std::move(folder) : nullptr;
   }
@@ -35,29 +35,29 @@ class BackupTest : public testing::Test {
     const auto folder = Open(data);
     std::vector<StoredClip> stored;
     for (uint64_t i = first; folder != nullptr && i < first + clips; ++i) {
-      stored.push_back(AddClip(folder->catalog(), folder->blobs(), i));
+      stored.push_back(AddClip(folder->database(), folder->blobs(), i));
     }
     return stored;
   }
   BackupResult Backup() {
-    const auto made = MakeBackup(data_, backup_);
+    const auto made = MakeBackup(data_, backup_, AllRooms());
     EXPECT_TRUE(made.ok()) << made.status();
     return made.ok() ? *made : BackupResult{};
   }
   absl::StatusOr<RestoreResult> RestoreTo(const std::string& data) {
-    return Restore(backup_, data, clock_);
+    return Restore(backup_, data, AllRooms(), clock_);
   }
   // That the server starts, has these clips, and that its sweep leaves `others` alone.
   void ExpectStore(const std::string& data, const std::vector<StoredClip>& clips,
                    const std::vector<StoredClip>& others = {}) {
     const auto folder = Open(data);
     ASSERT_NE(folder, nullptr);
-    EXPECT_EQ(folder->catalog().GetSummary(0)->clips(), clips.size());
-    EXPECT_TRUE(folder->catalog().CheckNames().ok());
+    EXPECT_EQ(SummaryOf(*folder).clips(), clips.size());
+    EXPECT_TRUE(folder->names().Check().ok());
     const auto swept = folder->blobs().Sweep(
-        [&](std::string_view prefix) { return folder->catalog().FindBlobs(prefix); });
+        [&](std::string_view prefix) { return folder->names().Find(prefix); });
     EXPECT_TRUE(swept.ok()) << swept.status();
-    EXPECT_EQ(WhatIsMissing(folder->catalog(), folder->blobs(), clips), "");
+    EXPECT_EQ(WhatIsMissing(folder->database(), folder->blobs(), clips), "");
     EXPECT_EQ(WhatIsGone(BlobsPath(data), clips), "");
     EXPECT_EQ(WhatIsGone(BlobsPath(data), others), "");
   }
@@ -92,10 +92,11 @@ TEST_F(BackupTest, DoesNotLieInTheFolderOfItsStore) {
   fs::create_directory_symlink(data_, folder_ / "link");
   for (const std::string& within :
        {data_ + "/backup", data_ + "/../data/a/b/", std::string(folder_ / "link/backup")}) {
-    ExpectRefused(MakeBackup(data_, within).status(), "lies in the store's own folder");
+    ExpectRefused(MakeBackup(data_, within, AllRooms()).status(), "lies in the store's own folder");
   }
   EXPECT_FALSE(fs::exists(data_ + "/backup"));
-  EXPECT_TRUE(MakeBackup(data_, data_ + "-backup").ok()) << "beside it is another place";
+  EXPECT_TRUE(MakeBackup(data_, data_ + "-backup", AllRooms()).ok())
+      << "beside it is another place";
 }
 
 TEST_F(BackupTest, IsItselfAFolderThatAServerCanWorkIn) {
@@ -108,19 +109,19 @@ TEST_F(BackupTest, IsMadeWhileTheServerWorks) {
   const auto folder = Open(data_);
   std::vector<StoredClip> before;
   for (uint64_t i = 1; i <= 3; ++i) {
-    before.push_back(AddClip(folder->catalog(), folder->blobs(), i));
+    before.push_back(AddClip(folder->database(), folder->blobs(), i));
   }
   // Nothing of an upload under way is in it: its device sends it again.
   TestClip upload = MakeTestClip({.sequence = 99});
   upload.upload.blobs = {StoreBytes(folder->blobs(), "preview"),
                          StoreBytes(folder->blobs(), "vid")};
-  ASSERT_TRUE(folder->catalog().BeginUpload(upload.upload).ok());
+  ASSERT_TRUE(CatalogOf(*folder).uploads.Begin(upload.upload).ok());
   std::atomic<bool> enough{false};
   std::vector<StoredClip> all = before;
   {
     std::jthread device([&] {
       for (uint64_t i = 4; !enough || i < 10; ++i) {
-        all.push_back(AddClip(folder->catalog(), folder->blobs(), i));
+        all.push_back(AddClip(folder->database(), folder->blobs(), i));
       }
     });
     for (int i = 0; i < 3; ++i) EXPECT_GE(Backup().clips, 3u);
@@ -128,8 +129,8 @@ TEST_F(BackupTest, IsMadeWhileTheServerWorks) {
   }
   const BackupResult last = Backup();
   EXPECT_EQ(last.clips, all.size());
-  EXPECT_EQ(WhatIsMissing(folder->catalog(), folder->blobs(), all), "");
-  EXPECT_TRUE(folder->catalog().FindUpload("cart-1", upload.upload.key)->has_value());
+  EXPECT_EQ(WhatIsMissing(folder->database(), folder->blobs(), all), "");
+  EXPECT_TRUE(CatalogOf(*folder).uploads.Find("cart-1", upload.upload.key)->has_value());
   ASSERT_TRUE(RestoreTo(folder_ / "restored").ok());
   ExpectStore(folder_ / "restored", all);
 }
@@ -179,23 +180,23 @@ TEST_F(BackupTest, WhatIsKeptAsideCanBeSeenTakenOutAndFreed) {
   std::vector<std::string> pictures;
   {
     const auto folder = Open(data_);
-    AddClip(folder->catalog(), folder->blobs(), 2);
+    AddClip(folder->database(), folder->blobs(), 2);
     TestClip clip = MakeTestClip({.sequence = 3});
     clip.upload.begun = false;
     pictures = {"\xff\xd8\xff" + MadeUpBytes(1, 6'000),
                 std::string("\0\0\0\x18", 4) + "ftypisom" + MadeUpBytes(2, 9'000)};
     clip.upload.blobs = {StoreBytes(folder->blobs(), pictures[0]),
                          StoreBytes(folder->blobs(), pictures[1])};
-    ASSERT_TRUE(folder->catalog().CommitClip(clip.upload, clip.manifest, 1).ok());
+    ASSERT_TRUE(CatalogOf(*folder).uploads.Commit(clip.upload, clip.manifest, 1).ok());
   }
   fs::remove(CatalogPath(data_));
   ASSERT_TRUE(RestoreTo(data_).ok());
-  const auto kept = ReadKept(data_);
+  const auto kept = ReadKept(data_, AllRooms());
   ASSERT_TRUE(kept.ok()) << kept.status();
   uint64_t bytes = 0;
   for (const KeptRow& row : *kept) bytes += row.size_bytes;
   EXPECT_GE(bytes, 37'000u + 15'000u);
-  const auto files = ExportKept(data_, folder_ / "seen");
+  const auto files = ExportKept(data_, AllRooms(), folder_ / "seen");
   ASSERT_TRUE(files.ok()) << files.status();
   EXPECT_EQ(*files, 3u);
   std::vector<std::string> endings;
@@ -211,9 +212,9 @@ TEST_F(BackupTest, WhatIsKeptAsideCanBeSeenTakenOutAndFreed) {
     }
   }
   EXPECT_THAT(endings, testing::UnorderedElementsAre(".bin", ".jpg", ".mp4"));
-  EXPECT_EQ(*FreeKept(data_, clock_), bytes);
-  EXPECT_THAT(*ReadKept(data_), IsEmpty());
-  EXPECT_EQ(*FreeKept(data_, clock_), 0u);
+  EXPECT_EQ(*FreeKept(data_, AllRooms(), clock_), bytes);
+  EXPECT_THAT(*ReadKept(data_, AllRooms()), IsEmpty());
+  EXPECT_EQ(*FreeKept(data_, AllRooms(), clock_), 0u);
 }
 
 TEST_F(BackupTest, ReplacesADamagedCatalogueAndLeavesItBeside) {
@@ -252,11 +253,11 @@ TEST_F(BackupTest, AnOlderCatalogueThatWasPutBackByHandIsAcceptedInPlace) {
   const auto clips = Fill(data_, 1, 2);
   fs::copy(CatalogPath(data_), folder_ / "yesterday.db");
   const auto younger = Fill(data_, 3, 2);
-  ExpectRefused(Restore(data_, data_, clock_).status(), "just start the server");
+  ExpectRefused(Restore(data_, data_, AllRooms(), clock_).status(), "just start the server");
   fs::remove(CatalogPath(data_));
   fs::copy(folder_ / "yesterday.db", CatalogPath(data_));
-  ASSERT_FALSE(DataFolder::Open(data_, clock_).ok());
-  const auto restored = Restore(data_, data_, clock_);
+  ASSERT_FALSE(DataFolder::Open(data_, AllRooms(), clock_).ok());
+  const auto restored = Restore(data_, data_, AllRooms(), clock_);
   ASSERT_TRUE(restored.ok()) << restored.status();
   EXPECT_EQ(restored->clips, 2u);
   EXPECT_GE(restored->kept_bytes, 2 * 37'000u);
@@ -264,7 +265,7 @@ TEST_F(BackupTest, AnOlderCatalogueThatWasPutBackByHandIsAcceptedInPlace) {
   // The one that went on without the restore is another history's now.
   fs::remove(CatalogPath(data_));
   fs::copy(folder_ / "yesterday.db", CatalogPath(data_));
-  EXPECT_FALSE(DataFolder::Open(data_, clock_).ok());
+  EXPECT_FALSE(DataFolder::Open(data_, AllRooms(), clock_).ok());
 }
 
 TEST_F(BackupTest, ItsCatalogueIsNeverTakenForTheOneThatWentOn) {
@@ -272,9 +273,9 @@ TEST_F(BackupTest, ItsCatalogueIsNeverTakenForTheOneThatWentOn) {
   Backup();
   fs::remove(CatalogPath(data_));
   fs::copy(CatalogPath(backup_), CatalogPath(data_));
-  ExpectRefused(DataFolder::Open(data_, clock_).status(), "older copy");
+  ExpectRefused(DataFolder::Open(data_, AllRooms(), clock_).status(), "older copy");
   EXPECT_EQ(WhatIsGone(BlobsPath(data_), clips), "");
-  ASSERT_TRUE(Restore(data_, data_, clock_).ok());
+  ASSERT_TRUE(Restore(data_, data_, AllRooms(), clock_).ok());
   ExpectStore(data_, clips);
 }
 
@@ -282,29 +283,30 @@ TEST_F(BackupTest, InPlaceTakesNoCatalogueOfOtherBlobs) {
   Fill(data_, 1, 2);
   Fill(folder_ / "other", 11, 2);
   fs::remove(CatalogPath(data_));
-  ExpectRefused(Restore(data_, data_, clock_).status(), "is missing");
+  ExpectRefused(Restore(data_, data_, AllRooms(), clock_).status(), "is missing");
   fs::copy(CatalogPath(folder_ / "other"), CatalogPath(data_));
-  ExpectRefused(Restore(data_, data_, clock_).status(), "not the catalogue of these blobs");
+  ExpectRefused(Restore(data_, data_, AllRooms(), clock_).status(),
+                "not the catalogue of these blobs");
 }
 
 TEST_F(BackupTest, GoesIntoNoFolderThatHoldsSomethingElse) {
   Fill(data_, 1, 1);
   fs::create_directories(folder_ / "photos");
   std::ofstream(folder_ / "photos/cat.jpg") << "meow";
-  ExpectRefused(MakeBackup(data_, folder_ / "photos").status(), "holds something else");
+  ExpectRefused(MakeBackup(data_, folder_ / "photos", AllRooms()).status(), "holds something else");
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_ / "photos"), {}), 1);
   Fill(folder_ / "other", 11, 1);
-  ExpectRefused(MakeBackup(data_, folder_ / "other").status(), "backup of another");
-  ExpectRefused(MakeBackup(data_, data_).status(), "the store itself");
+  ExpectRefused(MakeBackup(data_, folder_ / "other", AllRooms()).status(), "backup of another");
+  ExpectRefused(MakeBackup(data_, data_, AllRooms()).status(), "the store itself");
   fs::create_directories(folder_ / "empty");
-  EXPECT_TRUE(MakeBackup(data_, folder_ / "empty").ok());
+  EXPECT_TRUE(MakeBackup(data_, folder_ / "empty", AllRooms()).ok());
 }
 
 TEST_F(BackupTest, IsNotMadeOfAFolderThatDoesNotFit) {
   const auto clips = Fill(data_, 1, 2);
   Backup();
   fs::remove(CatalogPath(data_));
-  ExpectRefused(MakeBackup(data_, backup_).status(), "restore --help");
+  ExpectRefused(MakeBackup(data_, backup_, AllRooms()).status(), "restore --help");
   ExpectStore(backup_, clips);
 }
 
@@ -320,7 +322,8 @@ TEST_F(BackupTest, IsNotRestoredOverWhatIsInOrderOrAnothersOrUnknown) {
   ExpectRefused(RestoreTo(folder_ / "other").status(), "don't say which store");
   EXPECT_EQ(WhatIsGone(BlobsPath(folder_ / "other"), others), "");
   fs::create_directories(folder_ / "nothing");
-  ExpectRefused(Restore(folder_ / "nothing", folder_ / "new", clock_).status(), "no backup");
+  ExpectRefused(Restore(folder_ / "nothing", folder_ / "new", AllRooms(), clock_).status(),
+                "no backup");
   EXPECT_FALSE(fs::exists(folder_ / "new"));
   std::vector<StoredClip> all = clips;
   all.insert(all.end(), more.begin(), more.end());

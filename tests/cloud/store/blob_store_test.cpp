@@ -13,7 +13,7 @@
 
 #include "cloud/store/blob_place.h"
 #include "common/status.h"
-#include "tests/cloud/store/catalog_testing.h"
+#include "tests/cloud/catalog/catalog_testing.h"
 
 namespace gleaner::cloud {
 namespace {

@@ -6,10 +6,10 @@
 #include <filesystem>
 #include <fstream>
 
+#include "cloud/database/schema.h"
+#include "cloud/database/sqlite.h"
 #include "cloud/store/folder_state.h"
 #include "cloud/store/rubbish.h"
-#include "cloud/store/schema.h"
-#include "cloud/store/sql.h"
 #include "common/status.h"
 #include "tests/cloud/store/store_testing.h"
 
@@ -25,7 +25,7 @@ class DataFolderTest : public testing::Test {
  protected:
   static absl::StatusOr<std::unique_ptr<DataFolder>> Open(const std::string& data) {
     static FakeClock clock;
-    return DataFolder::Open(data, clock);
+    return DataFolder::Open(data, AllRooms(), clock);
   }
   // A store of `clips` clips from `first` on, closed again.
   std::vector<StoredClip> Fill(const std::string& data, uint64_t first, uint64_t clips) {
@@ -33,7 +33,7 @@ class DataFolderTest : public testing::Test {
     EXPECT_TRUE(folder.ok()) << folder.status();
     std::vector<StoredClip> stored;
     for (uint64_t i = first; folder.ok() && i < first + clips; ++i) {
-      stored.push_back(AddClip((*folder)->catalog(), (*folder)->blobs(), i));
+      stored.push_back(AddClip((*folder)->database(), (*folder)->blobs(), i));
     }
     return stored;
   }
@@ -42,7 +42,7 @@ class DataFolderTest : public testing::Test {
     fs::copy(from, to, fs::copy_options::recursive);
   }
   static void RunSql(const std::string& data, const std::string& statements) {
-    Sql(CatalogPath(data), Sql::Mode::kWrite).Script(statements);
+    ConnectSqlite(CatalogPath(data), SqliteMode::kWrite)->Script(statements);
   }
   // That the server doesn't start there, nor --check-config say ok; that the reason names both
   // places and leads on; and that no clip is gone for it.
@@ -55,7 +55,7 @@ class DataFolderTest : public testing::Test {
         AllOf(HasSubstr(reason), HasSubstr(data + "/catalog.db"), HasSubstr(data + "/blobs"),
               HasSubstr("Nothing was changed"), HasSubstr("restore --help"),
               Not(HasSubstr("move it away")), Not(HasSubstr("remove"))));
-    EXPECT_EQ(Message(CheckDataFolder(data)), Message(opened));
+    EXPECT_EQ(Message(CheckDataFolder(data, AllRooms())), Message(opened));
     EXPECT_EQ(WhatIsGone(BlobsPath(data), clips), "");
   }
 
@@ -65,7 +65,7 @@ class DataFolderTest : public testing::Test {
 
 TEST_F(DataFolderTest, CatalogueAndBlobsSayTheSameAfterEachRun) {
   auto clips = Fill(data_, 1, 2);
-  const auto first = *InspectFolder(data_);
+  const auto first = *InspectFolder(data_, AllRooms());
   ASSERT_TRUE(first.blobs.mark.has_value());
   EXPECT_EQ(first.blobs.mark->id.size(), 32u);
   EXPECT_EQ(first.catalog.identity.id, first.blobs.mark->id);
@@ -73,14 +73,14 @@ TEST_F(DataFolderTest, CatalogueAndBlobsSayTheSameAfterEachRun) {
   EXPECT_EQ(first.catalog.identity.named, first.blobs.mark->named);
   EXPECT_EQ(first.blobs.mark->named, 4u) << "two clips, and twice thumbnails";
   for (const StoredClip& clip : Fill(data_, 3, 1)) clips.push_back(clip);
-  const auto second = *InspectFolder(data_);
+  const auto second = *InspectFolder(data_, AllRooms());
   EXPECT_EQ(second.blobs.mark->id, first.blobs.mark->id);
   EXPECT_EQ(second.blobs.mark->history, first.blobs.mark->history);
   EXPECT_EQ(second.blobs.mark->named, 6u);
   const auto folder = *Open(data_);
-  EXPECT_EQ(WhatIsMissing(folder->catalog(), folder->blobs(), clips), "");
-  EXPECT_TRUE(folder->catalog().ListKept()->empty());
-  EXPECT_TRUE(CheckDataFolder(data_).ok()) << "beside a running server";
+  EXPECT_EQ(WhatIsMissing(folder->database(), folder->blobs(), clips), "");
+  EXPECT_TRUE(folder->names().ListKept()->empty());
+  EXPECT_TRUE(CheckDataFolder(data_, AllRooms()).ok()) << "beside a running server";
 }
 
 TEST_F(DataFolderTest, LookingLeavesNothingBehind) {
@@ -88,13 +88,13 @@ TEST_F(DataFolderTest, LookingLeavesNothingBehind) {
   Fill(odd, 1, 1);
   const auto files = [&] { return std::distance(fs::recursive_directory_iterator(odd), {}); };
   const auto before = files();
-  EXPECT_TRUE(CheckDataFolder(odd).ok()) << CheckDataFolder(odd);
+  EXPECT_TRUE(CheckDataFolder(odd, AllRooms()).ok()) << CheckDataFolder(odd, AllRooms());
   EXPECT_EQ(files(), before);
   EXPECT_FALSE(fs::exists(CatalogPath(odd) + "-shm"));
 }
 
 TEST_F(DataFolderTest, AFolderThatIsNotThereIsFine) {
-  EXPECT_TRUE(CheckDataFolder(data_).ok());
+  EXPECT_TRUE(CheckDataFolder(data_, AllRooms()).ok());
   EXPECT_FALSE(fs::exists(data_));
 }
 
@@ -106,7 +106,7 @@ TEST_F(DataFolderTest, ACatalogueThatWasLostIsNotMadeAnew) {
   ExpectRefused(data_, "has nothing in it", clips);
   // A sound and empty catalogue, that of another server or of none.
   fs::remove(CatalogPath(data_));
-  { ASSERT_TRUE(OpenSqliteCatalog(CatalogPath(data_), RealClock()).ok()); }
+  { ASSERT_TRUE(OpenTestCatalog(CatalogPath(data_)).ok()); }
   ExpectRefused(data_, "doesn't say which store", clips);
 }
 
@@ -123,7 +123,7 @@ TEST_F(DataFolderTest, FewerNamesThanWereGivenStopTheSweep) {
   const auto clips = Fill(data_, 1, 3);
   RunSql(data_, "DELETE FROM object WHERE manifest = 2");
   const auto folder = *Open(data_);
-  const absl::Status checked = folder->catalog().CheckNames();
+  const absl::Status checked = folder->names().Check();
   EXPECT_TRUE(absl::IsDataLoss(checked));
   EXPECT_THAT(std::string(Message(checked)), HasSubstr("names 7 blobs, and by its own count"));
 }
@@ -142,10 +142,10 @@ TEST_F(DataFolderTest, WithoutTheComparisonAnOlderCopyDestroysClips) {
   Fill(data_, 1, 2);
   fs::copy(CatalogPath(data_), folder_ / "yesterday.db");
   const auto younger = Fill(data_, 3, 2);
-  auto catalog = *OpenSqliteCatalog(folder_ / "yesterday.db", RealClock());
+  auto catalog = *OpenTestCatalog(folder_ / "yesterday.db");
   auto blobs = *OpenFileBlobStore(BlobsPath(data_));
   ASSERT_TRUE(
-      blobs->Sweep([&](std::string_view prefix) { return catalog->FindBlobs(prefix); }).ok());
+      blobs->Sweep([&](std::string_view prefix) { return catalog->names.Find(prefix); }).ok());
   EXPECT_NE(WhatIsGone(BlobsPath(data_), younger), "");
 }
 
@@ -190,19 +190,19 @@ TEST_F(DataFolderTest, WhatNeverHeldAClipMayLoseEitherHalf) {
   { EXPECT_TRUE(Open(data_).ok()); }
   fs::remove_all(BlobsPath(data_));
   { EXPECT_TRUE(Open(data_).ok()); }
-  EXPECT_EQ(InspectFolder(data_)->catalog.identity.id, InspectFolder(data_)->blobs.mark->id);
+  EXPECT_EQ(InspectFolder(data_, AllRooms())->catalog.identity.id,
+            InspectFolder(data_, AllRooms())->blobs.mark->id);
 }
 
 TEST_F(DataFolderTest, WhatANewerVersionWroteIsRefusedByItsNumber) {
   const auto clips = Fill(data_, 1, 1);
   Copy(data_, folder_ / "newer");
-  RunSql(folder_ / "newer", "UPDATE schema_version SET version = 99");
+  RunSql(folder_ / "newer", "UPDATE room SET version = 99");
   const absl::Status schema = Open(folder_ / "newer").status();
   EXPECT_TRUE(absl::IsFailedPrecondition(schema)) << schema;
   EXPECT_THAT(
       std::string(Message(schema)),
-      AllOf(HasSubstr("schema version 99"), HasSubstr(fmt::format("up to {}", kSchemaVersion)),
-            HasSubstr(fmt::format("catalog.db.schema-{}", kSchemaVersion))));
+      AllOf(HasSubstr("have version 99"), HasSubstr("up to 1"), HasSubstr("catalog.db.schema-")));
   std::ofstream(BlobsPath(data_) + "/store") << "gleaner blob store 7\nwhatever\n";
   const absl::Status layout = Open(data_).status();
   EXPECT_TRUE(absl::IsFailedPrecondition(layout)) << layout;
@@ -239,21 +239,20 @@ TEST_F(DataFolderTest, WhatSaidNothingIsGivenAnIdAndWhatItDidNotNameIsKeptAside)
          "UPDATE store SET id = '', history = '', names = 6");
   for (int run = 0; run < 2; ++run) {
     const auto folder = *Open(data_);
-    EXPECT_EQ(WhatIsMissing(folder->catalog(), folder->blobs(), clips), "");
-    ASSERT_TRUE(
-        folder->blobs()
-            .Sweep([&](std::string_view prefix) { return folder->catalog().FindBlobs(prefix); })
-            .ok());
+    EXPECT_EQ(WhatIsMissing(folder->database(), folder->blobs(), clips), "");
+    ASSERT_TRUE(folder->blobs()
+                    .Sweep([&](std::string_view prefix) { return folder->names().Find(prefix); })
+                    .ok());
     EXPECT_EQ(WhatIsGone(BlobsPath(data_), forgotten), "");
-    EXPECT_GT(folder->catalog().SumStore()->kept_bytes, 37'000u);
+    EXPECT_GT(folder->names().Sum()->kept_bytes, 37'000u);
   }
   // Until somebody says that it may go.
   const auto folder = *Open(data_);
-  ASSERT_TRUE(folder->catalog().GiveUpKept().ok());
-  ASSERT_TRUE(FreeRubbish(folder->catalog(), folder->blobs()).ok());
+  ASSERT_TRUE(folder->names().GiveUpKept().ok());
+  ASSERT_TRUE(FreeRubbish(folder->names(), folder->blobs()).ok());
   EXPECT_NE(WhatIsGone(BlobsPath(data_), forgotten), "");
-  EXPECT_EQ(WhatIsMissing(folder->catalog(), folder->blobs(), clips), "");
-  EXPECT_EQ(folder->catalog().SumStore()->kept_bytes, 0u);
+  EXPECT_EQ(WhatIsMissing(folder->database(), folder->blobs(), clips), "");
+  EXPECT_EQ(folder->names().Sum()->kept_bytes, 0u);
 }
 
 TEST_F(DataFolderTest, AnEarlierVersionsCatalogueThatKnowsNothingOfItsBlobsIsRefused) {
@@ -268,17 +267,17 @@ TEST_F(DataFolderTest, AnEarlierVersionsCatalogueThatKnowsNothingOfItsBlobsIsRef
 // As an upgrade that was killed between any two of its steps leaves them.
 TEST_F(DataFolderTest, AnIdThatOnlyTheCatalogueHasIsGivenToTheBlobs) {
   const auto clips = Fill(data_, 1, 2);
-  const std::string id = InspectFolder(data_)->catalog.identity.id;
-  const std::string history = InspectFolder(data_)->catalog.identity.history;
+  const std::string id = InspectFolder(data_, AllRooms())->catalog.identity.id;
+  const std::string history = InspectFolder(data_, AllRooms())->catalog.identity.history;
   RunSql(data_, "UPDATE store SET history = ''");
   { ASSERT_TRUE(Open(data_).ok()); }
-  EXPECT_EQ(InspectFolder(data_)->catalog.identity.history, history);
+  EXPECT_EQ(InspectFolder(data_, AllRooms())->catalog.identity.history, history);
   RunSql(data_, "UPDATE store SET history = ''");
   fs::remove(BlobsPath(data_) + "/store");
   const auto folder = *Open(data_);
-  EXPECT_EQ(InspectFolder(data_)->blobs.mark->id, id);
-  EXPECT_EQ(WhatIsMissing(folder->catalog(), folder->blobs(), clips), "");
-  EXPECT_TRUE(folder->catalog().ListKept()->empty());
+  EXPECT_EQ(InspectFolder(data_, AllRooms())->blobs.mark->id, id);
+  EXPECT_EQ(WhatIsMissing(folder->database(), folder->blobs(), clips), "");
+  EXPECT_TRUE(folder->names().ListKept()->empty());
 }
 
 TEST_F(DataFolderTest, TwoDoNotWorkInOneFolder) {
@@ -294,15 +293,15 @@ TEST_F(DataFolderTest, UploadsThatAreGivenUpAreNotKeptButFreed) {
   upload.upload.blobs = {StoreBytes(folder->blobs(), "preview"),
                          StoreBytes(folder->blobs(), std::string(50'000, 'v'))};
   upload.upload.size_bytes = 1'020'000;
-  ASSERT_TRUE(folder->catalog().BeginUpload(upload.upload).ok());
-  ASSERT_TRUE(folder->catalog().DropUpload("cart-1", upload.upload.key).ok());
-  EXPECT_EQ(folder->catalog().SumUploads("cart-1")->count, 0u);
-  EXPECT_EQ(folder->catalog().SumUploads("cart-1")->bytes, 1'020'000u) << "until they are free";
-  EXPECT_EQ(folder->catalog().SumStore()->rubbish_bytes, 1'020'000u);
-  ASSERT_TRUE(FreeRubbish(folder->catalog(), folder->blobs()).ok());
-  EXPECT_EQ(folder->catalog().SumUploads("cart-1")->bytes, 0u);
+  ASSERT_TRUE(CatalogOf(*folder).uploads.Begin(upload.upload).ok());
+  ASSERT_TRUE(CatalogOf(*folder).uploads.Drop("cart-1", upload.upload.key).ok());
+  EXPECT_EQ(CatalogOf(*folder).uploads.Sum("cart-1")->count, 0u);
+  EXPECT_EQ(CatalogOf(*folder).uploads.Sum("cart-1")->bytes, 1'020'000u) << "until they are free";
+  EXPECT_EQ(folder->names().Sum()->rubbish_bytes, 1'020'000u);
+  ASSERT_TRUE(FreeRubbish(folder->names(), folder->blobs()).ok());
+  EXPECT_EQ(CatalogOf(*folder).uploads.Sum("cart-1")->bytes, 0u);
   for (const BlobId& id : upload.upload.blobs) EXPECT_FALSE(HasBlob(BlobsPath(data_), id));
-  EXPECT_TRUE(folder->catalog().CheckNames().ok());
+  EXPECT_TRUE(folder->names().Check().ok());
 }
 
 }  // namespace

@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "cloud/catalog.h"
 #include "cloud/store/blob_copy.h"
 #include "cloud/store/blob_store.h"
-#include "cloud/store/catalog.h"
-#include "tests/cloud/store/catalog_testing.h"
+#include "tests/cloud/catalog/catalog_testing.h"
 
 namespace gleaner::cloud {
 
@@ -38,7 +38,7 @@ inline std::string MadeUpBytes(uint64_t seed, size_t size) {
 }
 
 // A clip with a preview, a video and a thumbnail, whose bytes are made up from its number.
-inline StoredClip AddClip(Catalog& catalog, BlobStore& blobs, uint64_t sequence,
+inline StoredClip AddClip(Database& database, BlobStore& blobs, uint64_t sequence,
                           const std::string& device = "cart-1") {
   TestClip clip = MakeTestClip({.device = device, .sequence = sequence});
   clip.upload.blobs.clear();
@@ -59,12 +59,12 @@ inline StoredClip AddClip(Catalog& catalog, BlobStore& blobs, uint64_t sequence,
   }
   clip.upload.manifest = clip.manifest.SerializeAsString();
   clip.upload.manifest_sha256 = Sha256::Of(clip.upload.manifest);
-  const absl::Status committed = catalog.CommitClip(clip.upload, clip.manifest, 1);
+  const absl::Status committed = Uploads(database).Commit(clip.upload, clip.manifest, 1);
   EXPECT_TRUE(committed.ok()) << committed;
   v1::MediaCheck check;
   check.set_state(v1::MediaCheck::STATE_OK);
   const absl::Status recorded =
-      catalog.RecordMedia(stored.id, check, {add(sequence * 10 + 9, 2'000)});
+      MediaChecks(database).Record(stored.id, check, {add(sequence * 10 + 9, 2'000)});
   EXPECT_TRUE(recorded.ok()) << recorded;
   return stored;
 }
@@ -87,12 +87,12 @@ inline std::string WhatIsGone(const std::string& blobs, const std::vector<Stored
 }
 
 // And whether the catalogue leads to them.
-inline std::string WhatIsMissing(Catalog& catalog, BlobStore& blobs,
+inline std::string WhatIsMissing(Database& database, BlobStore& blobs,
                                  const std::vector<StoredClip>& clips) {
   std::string missing;
   for (const StoredClip& clip : clips) {
-    const auto video = catalog.FindObject(clip.id, v1::ClipObject::KIND_VIDEO, 0);
-    const auto thumbnail = catalog.FindThumbnail(clip.id, 0);
+    const auto video = Clips(database).FindObject(clip.id, v1::ClipObject::KIND_VIDEO, 0);
+    const auto thumbnail = MediaChecks(database).FindThumbnail(clip.id, 0);
     if (!video.ok() || !thumbnail.ok()) {
       missing += fmt::format("clip {} is not in the catalogue\n", clip.id);
       continue;
