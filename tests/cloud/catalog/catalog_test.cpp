@@ -45,6 +45,9 @@ class CatalogTest : public testing::Test {
   std::unique_ptr<TestCatalog> catalog_;
 };
 
+// What is of SQLite's file alone.
+using SqliteFileTest = CatalogTest;
+
 TEST_F(CatalogTest, AnUploadIsFoundUntilItIsAClip) {
   TestClip clip = MakeTestClip({});
   clip.upload.size_bytes = 1'020'000;
@@ -294,7 +297,7 @@ TEST_F(CatalogTest, ManyThreadsShareTransactionsAndAllAreDurable) {
 
 // A trigger makes the database itself refuse one device's rows, so that the transaction which
 // others share fails: all but the bad change must come through, once each.
-TEST_F(CatalogTest, OneBadChangeDoesNotFailItsNeighbours) {
+TEST_F(SqliteFileTest, OneBadChangeDoesNotFailItsNeighbours) {
   catalog_.reset();
   sqlite3* db = nullptr;
   ASSERT_EQ(sqlite3_open(path_.c_str(), &db), SQLITE_OK);
@@ -332,21 +335,18 @@ TEST_F(CatalogTest, ConflictsAreKeptOncePerClip) {
                                     Sha256::Of(std::string(1, static_cast<char>(i))), kNow + i)
                     .ok());
   }
-  catalog_.reset();
-  sqlite3* db = nullptr;
-  ASSERT_EQ(sqlite3_open(path_.c_str(), &db), SQLITE_OK);
-  int rows = 0;
-  const auto count = [](void* rows, int, char** columns, char**) {
-    ++*static_cast<int*>(rows);
-    EXPECT_STREQ(columns[0], "3");
-    return 0;
-  };
-  sqlite3_exec(db, "SELECT times FROM conflict", count, &rows, nullptr);
-  sqlite3_close(db);
+  int rows = 0, times = 0;
+  ASSERT_TRUE(catalog_->database()
+                  .Read([&](Sql& sql) {
+                    sql.Query("SELECT times FROM conflict", In(), Out(times), [&] { ++rows; });
+                    return absl::OkStatus();
+                  })
+                  .ok());
+  EXPECT_EQ(times, 3);
   EXPECT_EQ(rows, 1);
 }
 
-TEST_F(CatalogTest, ADamagedFileIsAClearErrorAndStaysAsItIs) {
+TEST_F(SqliteFileTest, ADamagedFileIsAClearErrorAndStaysAsItIs) {
   Commit({});
   catalog_.reset();
   const std::string garbage(20'000, 'x');
@@ -359,7 +359,7 @@ TEST_F(CatalogTest, ADamagedFileIsAClearErrorAndStaysAsItIs) {
   EXPECT_EQ(now.str(), garbage);
 }
 
-TEST_F(CatalogTest, ATornPageIsFoundAtTheStart) {
+TEST_F(SqliteFileTest, ATornPageIsFoundAtTheStart) {
   for (uint64_t i = 1; i <= 200; ++i) Commit({.sequence = i});
   catalog_.reset();
   {
@@ -373,11 +373,13 @@ TEST_F(CatalogTest, ATornPageIsFoundAtTheStart) {
 }
 
 TEST_F(CatalogTest, ACatalogueOfANewerProgramIsRefused) {
+  ASSERT_TRUE(catalog_->database()
+                  .Write([](Sql& sql) {
+                    sql.Run("UPDATE room SET version = 99", In());
+                    return absl::OkStatus();
+                  })
+                  .ok());
   catalog_.reset();
-  sqlite3* db = nullptr;
-  ASSERT_EQ(sqlite3_open(path_.c_str(), &db), SQLITE_OK);
-  sqlite3_exec(db, "UPDATE room SET version = 99", nullptr, nullptr, nullptr);
-  sqlite3_close(db);
   const auto opened = OpenTestCatalog(path_);
   EXPECT_TRUE(absl::IsFailedPrecondition(opened.status())) << opened.status();
 }
@@ -389,6 +391,7 @@ TEST_F(CatalogTest, CheckSaysWhetherItCanCommit) { EXPECT_TRUE(catalog_->databas
 size_t CountLostAfterAKill(const char* when, int announcements) {
   TemporaryFolder folder;
   const std::string path = folder / "catalog.db";
+  (void)TestDatabase(path);  // its server is ours, and not the writer's to take with it
   int ends[2];
   EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
   const pid_t child = ::fork();
