@@ -9,8 +9,8 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <set>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "cloud/database/schema.h"
 #include "cloud/database/sqlite.h"
@@ -253,7 +253,9 @@ TEST_P(Upgrade, ACrashAtAnyStepLeavesAFolderThatTheNextStartTakesOver) {
 TEST_P(Upgrade, ItIsNotTouchedWithoutRoomOrByAProgramTooOld) {
   Unpack("cloud");
   cloud::ConnectSqlite(cloud::CatalogPath(cloud()), cloud::SqliteMode::kWrite)
-      ->Script("UPDATE room SET version = 99");
+      ->Script(
+          "CREATE TABLE room (name TEXT PRIMARY KEY, version BIGINT); INSERT INTO room VALUES "
+          "('clips', 99)");
   const auto before = Files(cloud());
   for (const char* arguments : {"--check-config", ""}) {
     const auto [status, said] = RunServer(arguments);

@@ -59,11 +59,12 @@ function(gleaner_test name)
   endif()
 endfunction()
 
-# gleaner_test_on_postgres(NAME [EXCLUDE PREFIX]): the tests of NAME once more, on a PostgreSQL server that they start for themselves
-# (tests/data/test_database.h); without the suites whose names begin with PREFIX, which are about SQLite's file.
+# gleaner_test_on_postgres(NAME [EXCLUDE PATTERN …]): the tests of NAME once more, on a PostgreSQL server that they start for themselves
+# (tests/data/test_database.h); without those that match a PATTERN of GoogleTest's: what is about SQLite's file, or long.
 function(gleaner_test_on_postgres name)
-  cmake_parse_arguments(ARG "" "EXCLUDE" "" ${ARGN})
-  add_test(NAME ${name}.on_postgres COMMAND ${name} --gtest_filter=-${ARG_EXCLUDE}*)
+  cmake_parse_arguments(ARG "" "" "EXCLUDE" ${ARGN})
+  list(JOIN ARG_EXCLUDE ":" excluded)
+  add_test(NAME ${name}.on_postgres COMMAND ${name} "--gtest_filter=-${excluded}")
   set_tests_properties(${name}.on_postgres PROPERTIES TIMEOUT 600 ENVIRONMENT GLEANER_TEST_DATABASE=postgres)
 endfunction()
 

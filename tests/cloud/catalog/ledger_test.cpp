@@ -1,3 +1,5 @@
+#include "cloud/ledger/ledger.h"
+
 #include <gtest/gtest.h>
 
 #include <map>
@@ -5,7 +7,6 @@
 #include <set>
 
 #include "cloud/ledger/gaps.h"
-#include "cloud/ledger/ledger.h"
 #include "tests/cloud/catalog/catalog_testing.h"
 #include "tests/cloud/catalog/sql_steps.h"
 
@@ -323,7 +324,7 @@ TEST_F(LedgerTest, NumbersThatEndInTooManyPiecesAreRefusedUntilSomeAreWhole) {
 }
 
 // What one device has lost costs nobody who looks at the fleet.
-TEST(LedgerCost, ListsAndTheSummaryTakeAsManyStepsHoweverMuchADeviceHasLost) {
+TEST(SqliteFileCost, ListsAndTheSummaryTakeAsManyStepsHoweverMuchADeviceHasLost) {
   const SqlSteps steps;
   TemporaryFolder folder;
   FakeClock clock;
@@ -351,7 +352,7 @@ TEST(LedgerCost, ListsAndTheSummaryTakeAsManyStepsHoweverMuchADeviceHasLost) {
 }
 
 // The first report that names none of a device's boots judges them, the next ones don't again.
-TEST(LedgerCost, AReportPaysForWhatItSaysAndNotForEveryBootThatWas) {
+TEST(SqliteFileCost, AReportPaysForWhatItSaysAndNotForEveryBootThatWas) {
   const SqlSteps steps;
   TemporaryFolder folder;
   FakeClock clock;

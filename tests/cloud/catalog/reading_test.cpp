@@ -47,6 +47,9 @@ class ReadingTest : public testing::Test {
 
 using Numbers = std::set<uint64_t>;
 
+// What fills SQLite's file by its own means.
+using SqliteFileReading = ReadingTest;
+
 TEST_F(ReadingTest, ASummarySaysWhatTheManifestSays) {
   Commit({.sequence = 42});
   const auto list = List("");
@@ -295,7 +298,7 @@ TEST_F(ReadingTest, SaysEachFaultOfAnOlderDeviceOnce) {
 
 // 100,000 clips: a page, also deep in the list and through a filter, takes milliseconds. The bound
 // is ten times what an idle machine needs; a scan of the table instead of an index breaks it.
-TEST_F(ReadingTest, PagesStayFastInALargeCatalogue) {
+TEST_F(SqliteFileReading, PagesStayFastInALargeCatalogue) {
   sqlite3* db = nullptr;
   ASSERT_EQ(sqlite3_open((folder_ / "catalog.db").c_str(), &db), SQLITE_OK);
   // Straight into the table: what is tested here is reading.
@@ -373,7 +376,7 @@ TEST_F(ReadingTest, ADeviceShowsItsNewestConflicts) {
 }
 
 // What the list of a large fleet holds of each device does not grow with what the device has lost.
-TEST_F(ReadingTest, TheListOfALargeFleetStaysSmall) {
+TEST_F(SqliteFileReading, TheListOfALargeFleetStaysSmall) {
   sqlite3* db = nullptr;
   ASSERT_EQ(sqlite3_open((folder_ / "catalog.db").c_str(), &db), SQLITE_OK);
   char* error = nullptr;
