@@ -1,9 +1,13 @@
 #include "common/certificate.h"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+#include <ctime>
 
 #include "common/name.h"
 
@@ -20,6 +24,12 @@ BioPtr Wrap(std::string_view pem) {
 }
 
 int NoPassPhrase(char*, int, int, void*) { return 0; }
+
+int64_t UnixSeconds(const ASN1_TIME* time) {
+  tm broken{};
+  if (time == nullptr || ASN1_TIME_to_tm(time, &broken) != 1) return 0;
+  return timegm(&broken);
+}
 
 }  // namespace
 
@@ -41,6 +51,38 @@ absl::StatusOr<KeyPtr> ParsePrivateKey(std::string_view pem, std::string_view fr
         fmt::format("{}: holds no PEM private key without a pass phrase", from));
   }
   return key;
+}
+
+int64_t ExpiryUnixS(const X509& certificate) {
+  return UnixSeconds(X509_get0_notAfter(&certificate));
+}
+
+std::vector<std::string> CertificateFaults(X509& certificate, std::string_view from,
+                                           CertificateUse use, int64_t wall_unix_s) {
+  std::vector<std::string> faults;
+  const int64_t begin = UnixSeconds(X509_get0_notBefore(&certificate));
+  const int64_t end = ExpiryUnixS(certificate);
+  if (wall_unix_s > end) {
+    faults.push_back(fmt::format("{}: the certificate expired at {:%Y-%m-%d %H:%M} UTC", from,
+                                 fmt::gmtime(static_cast<time_t>(end))));
+  } else if (wall_unix_s < begin) {
+    faults.push_back(
+        fmt::format("{}: the certificate is valid from {:%Y-%m-%d %H:%M} UTC, which this clock has "
+                    "yet to reach",
+                    from, fmt::gmtime(static_cast<time_t>(begin))));
+  }
+  const bool device = use == CertificateUse::kDevice;
+  if (use != CertificateUse::kAuthority &&
+      X509_check_purpose(&certificate, device ? X509_PURPOSE_SSL_CLIENT : X509_PURPOSE_SSL_SERVER,
+                         0) != 1) {
+    faults.push_back(
+        fmt::format("{}: the certificate is not made for a {} (its extended key usage "
+                    "is not {}), and no {} takes it",
+                    from, device ? "device" : "server", device ? "clientAuth" : "serverAuth",
+                    device ? "server" : "device"));
+  }
+  ERR_clear_error();
+  return faults;
 }
 
 bool IsKeyOf(EVP_PKEY& key, X509& certificate) {

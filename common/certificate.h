@@ -4,9 +4,11 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 
@@ -26,6 +28,16 @@ absl::StatusOr<CertificatePtr> ParseCertificate(std::string_view pem, std::strin
 // A key without a pass phrase: a daemon has no terminal to ask for one. INVALID_ARGUMENT if there
 // is none.
 absl::StatusOr<KeyPtr> ParsePrivateKey(std::string_view pem, std::string_view from);
+
+// When it ends, in seconds since 1970; 0 if it doesn't say.
+int64_t ExpiryUnixS(const X509& certificate);
+
+enum class CertificateUse { kAuthority, kDevice, kServer };
+
+// Why nobody would take it, though it can be read: its dates, or that it is made for another use. A
+// sentence each, with `from` before it. An authority's use is not looked at.
+std::vector<std::string> CertificateFaults(X509& certificate, std::string_view from,
+                                           CertificateUse use, int64_t wall_unix_s);
 
 bool IsKeyOf(EVP_PKEY& key, X509& certificate);
 

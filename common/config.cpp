@@ -54,6 +54,23 @@ std::optional<double> Scaled(const toml::node& node, std::span<const Unit> units
   return std::nullopt;
 }
 
+// "16.0 MiB to 1.0 TiB", "1.0 KiB or more".
+std::string InBytes(const IntRange& range) {
+  const std::string least = HumanBytes(static_cast<uint64_t>(range.min));
+  return range.max == std::numeric_limits<int64_t>::max()
+             ? least + " or more"
+             : least + " to " + HumanBytes(static_cast<uint64_t>(range.max));
+}
+
+// The parser's description, with what most often is meant.
+std::string SyntaxMistake(const toml::parse_error& error) {
+  std::string text = Printable(error.description());
+  if (text.find("could not determine value type") != std::string::npos) {
+    text += ": a text stands in quotes (\"…\")";
+  }
+  return text;
+}
+
 // As a double, the greatest int64_t is 2^63, which is none.
 bool IsIn(double value, const IntRange& range) {
   return value >= static_cast<double>(range.min) && value <= static_cast<double>(range.max) &&
@@ -77,6 +94,13 @@ std::vector<std::string> InOrder(std::vector<Remark> remarks) {
   std::vector<std::string> lines;
   for (Remark& remark : remarks) lines.push_back(std::move(remark.text));
   return lines;
+}
+
+void MarkUsed(const toml::node& node, std::set<const toml::node*>* used) {
+  used->insert(&node);
+  if (const toml::table* table = node.as_table()) {
+    for (const auto& [key, inner] : *table) MarkUsed(inner, used);
+  }
 }
 
 }  // namespace
@@ -109,7 +133,7 @@ absl::StatusOr<ConfigReader> ConfigReader::Parse(std::string_view text, std::str
   } catch (const toml::parse_error& error) {
     return absl::InvalidArgumentError(
         fmt::format("{}:{}:{}: {}", shared->name, error.source().begin.line,
-                    error.source().begin.column, Printable(error.description())));
+                    error.source().begin.column, SyntaxMistake(error)));
   }
   const toml::table* root = &shared->root;
   return ConfigReader(std::move(shared), root, "");
@@ -205,13 +229,17 @@ bool ConfigReader::Bool(std::string_view key, bool fallback) {
 int64_t ConfigReader::Bytes(std::string_view key, int64_t fallback, IntRange range) {
   const toml::node* node = Find(key);
   if (node == nullptr) return fallback;
-  if (node->is_integer()) return Int(key, fallback, range);
-  const std::optional<double> value = Scaled(*node, kSizes);
+  const auto whole = node->value_exact<int64_t>();
+  const std::optional<double> value =
+      whole ? std::optional(static_cast<double>(*whole)) : Scaled(*node, kSizes);
   if (!value) {
     Note(node, key, "must be a size such as 536870912, \"512 MiB\" or \"2 GB\"");
   } else if (!IsIn(*value, range)) {
     Note(node, key,
-         fmt::format("is {:.15g} bytes, must be {} to {}", *value, range.min, range.max));
+         fmt::format("is {}, must be {}",
+                     *value >= 0 && *value < 0x1p63 ? HumanBytes(static_cast<uint64_t>(*value))
+                                                    : fmt::format("{:g} B", *value),
+                     InBytes(range)));
   } else {
     return static_cast<int64_t>(*value);
   }
@@ -285,12 +313,15 @@ bool ConfigReader::CheckFiles(const std::vector<File>& files) {
 }
 
 std::string_view ConfigReader::KeyOf(const std::vector<File>& files, std::string_view message) {
+  std::string_view found;
   for (const File& file : files) {
     if (!message.starts_with(file.path)) continue;
     const std::string_view rest = message.substr(file.path.size());
-    if (rest.empty() || rest[0] == ':' || rest[0] == ' ') return file.key;
+    if (!rest.empty() && rest[0] != ':' && rest[0] != ' ') continue;
+    if (rest.find(file.key) != std::string_view::npos) return file.key;
+    if (found.empty()) found = file.key;
   }
-  return files.front().key;
+  return found.empty() ? files.front().key : found;
 }
 
 std::string ConfigReader::Folder(std::string_view key, std::string_view fallback) {
@@ -307,6 +338,12 @@ std::string ConfigReader::ResolveFolder(std::string_view key, const std::string&
     Warn(key, fmt::format("\"{}\" counts from the folder of this file and is {}; write the whole "
                           "path",
                           text, path));
+  }
+  std::error_code unknown;
+  const auto kind = std::filesystem::status(path, unknown).type();
+  if (!text.empty() && std::filesystem::exists(std::filesystem::file_status(kind)) &&
+      kind != std::filesystem::file_type::directory) {
+    Error(key, path + " is a file, not a folder");
   }
   return path;
 }
@@ -325,6 +362,7 @@ std::vector<ConfigReader> ConfigReader::Tables(std::string_view key) {
   const toml::array* array = node->as_array();
   if (array == nullptr) {
     Note(node, key, fmt::format("must be a list of tables, written [[{}{}]]", path_, key));
+    MarkUsed(*node, &shared_->used);  // that is all that is wrong with it
     return tables;
   }
   for (const toml::node& item : *array) {
@@ -351,8 +389,9 @@ void ConfigReader::FindUnknown(const toml::table& table, const std::string& path
     }
     if (const toml::table* inner = node.as_table()) FindUnknown(*inner, name + ".");
     if (const toml::array* array = node.as_array()) {
-      for (const toml::node& item : *array) {
-        if (const toml::table* inner = item.as_table()) FindUnknown(*inner, name + ".");
+      for (size_t i = 0; i < array->size(); ++i) {
+        const toml::table* inner = array->get(i)->as_table();
+        if (inner != nullptr) FindUnknown(*inner, fmt::format("{}[{}].", name, i + 1));
       }
     }
   }

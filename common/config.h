@@ -67,10 +67,10 @@ class ConfigReader {
   };
   // CheckFile of each; a path that is empty is one that has been noted already.
   bool CheckFiles(const std::vector<File>& files);
-  // The key of the file whose path `message` begins with, so that what is wrong in a file is said
-  // at the file's line; the first one's if it begins with none.
+  // The key of the file whose path `message` begins with (of several the one it speaks of), so that
+  // what is wrong is said at the file's line; the first one's if it begins with none.
   static std::string_view KeyOf(const std::vector<File>& files, std::string_view message);
-  // As Path, of a folder that data is kept in: warns of a relative one and says which that is.
+  // As Path, of a folder for data: warns of a relative one, and something else is a mistake.
   std::string Folder(std::string_view key, std::string_view fallback);
   std::string RequiredFolder(std::string_view key);
 

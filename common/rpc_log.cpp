@@ -14,20 +14,29 @@
 namespace gleaner {
 namespace {
 
-void Say(std::string_view library, spdlog::level::level_enum level, const char* file, int line,
-         std::string_view message) {
+RpcLogWords in_words = nullptr;
+
+// `kind`: see LogThrottle.
+void Say(spdlog::level::level_enum level, std::string_view kind, std::string_view message) {
   if (!spdlog::should_log(level)) return;
   // Never destroyed: the libraries' threads may speak until the process ends.
   static auto& throttle = *new LogThrottle(RealClock());
-  if (const auto more = throttle.Admit(fmt::format("{}:{}", file, line))) {
-    spdlog::log(level, "{}: {}{}", library, message, *more);
-  }
+  if (const auto more = throttle.Admit(kind)) spdlog::log(level, "{}{}", message, *more);
+}
+
+void Say(std::string_view library, spdlog::level::level_enum level, const char* file, int line,
+         std::string_view message) {
+  Say(level, fmt::format("{}:{}", file, line), fmt::format("{}: {}", library, message));
 }
 
 // An error to gRPC is most often one of its peer's.
 void FromGrpc(gpr_log_func_args* said) {
-  const auto level =
+  auto level =
       said->severity == GPR_LOG_SEVERITY_ERROR ? spdlog::level::warn : spdlog::level::debug;
+  if (const auto words = in_words == nullptr ? std::nullopt : in_words(said->message)) {
+    if (!words->empty()) return Say(level, *words, *words);
+    level = spdlog::level::debug;
+  }
   Say("grpc", level, said->file, said->line, said->message);
 }
 
@@ -45,7 +54,8 @@ void FromProtobuf(google::protobuf::LogLevel level, const char* file, int line,
 
 }  // namespace
 
-void RouteRpcLogs() {
+void RouteRpcLogs(RpcLogWords words) {
+  in_words = words;
   gpr_set_log_function(FromGrpc);
   google::protobuf::SetLogHandler(FromProtobuf);
 }

@@ -74,7 +74,52 @@ TEST(Config, NamesAKeyThatNobodyKnows) {
   ConfigReader reader = Parse("[[camera]]\nname = \"front\"\nurll = \"x\"\n");
   for (ConfigReader& camera : reader.Tables("camera")) camera.String("name", "");
   EXPECT_THAT(std::string(Message(reader.Finish())),
-              HasSubstr("edge.toml:3:8: camera.urll: is not a known setting"));
+              HasSubstr("edge.toml:3:8: camera[1].urll: is not a known setting"));
+}
+
+TEST(Config, SizesAreToldInTheUnitsTheyAreWrittenIn) {
+  const auto mistake = [](const std::string& value, IntRange range) {
+    ConfigReader reader = Parse("quota = " + value + "\n");
+    reader.Bytes("quota", 0, range);
+    return std::string(Message(reader.Finish()));
+  };
+  const IntRange range = {.min = 16 << 20, .max = int64_t{1} << 40};
+  for (const char* value : {"64", "\"64\"", "\"64 B\""}) {
+    EXPECT_EQ(mistake(value, range), "edge.toml:1:9: quota: is 64 B, must be 16.0 MiB to 1.0 TiB");
+  }
+  EXPECT_THAT(mistake("\"900 TiB\"", range), HasSubstr("is 900.0 TiB, must be"));
+  EXPECT_THAT(mistake("-1", range), HasSubstr("is -1 B, must be"));
+  EXPECT_THAT(mistake("\"1e30\"", range), HasSubstr("must be a size such as"));
+  EXPECT_THAT(mistake("12", {.min = 1024}), HasSubstr("is 12 B, must be 1.0 KiB or more"));
+}
+
+TEST(Config, AListThatIsWrittenAsOneTableIsOneMistake) {
+  ConfigReader reader = Parse("[rule]\nname = \"x\"\nwhen = \"motion > 0.1\"\n");
+  EXPECT_TRUE(reader.Tables("rule").empty());
+  EXPECT_EQ(Message(reader.Finish()),
+            "edge.toml:1:1: rule: must be a list of tables, written [[rule]]");
+}
+
+TEST(Config, ATextWithoutQuotesIsToldWhatIsMissing) {
+  const auto reader = ConfigReader::Parse("site = store-7\n", "edge.toml");
+  EXPECT_THAT(std::string(Message(reader.status())),
+              AllOf(HasSubstr("edge.toml:1:8: "), HasSubstr("a text stands in quotes")));
+}
+
+TEST(Config, AFileInThePlaceOfAFolderIsAMistake) {
+  ConfigReader reader = Parse("directory = \"/proc/self/exe\"\n");
+  reader.Folder("directory", "");
+  EXPECT_EQ(Message(reader.Finish()),
+            "edge.toml:1:13: directory: /proc/self/exe is a file, not a folder");
+}
+
+TEST(Config, OfKeysThatNameOneFileTheOneThatIsMeantIsNamed) {
+  const std::vector<ConfigReader::File> files = {
+      {"ca", "/x.pem"}, {"certificate", "/x.pem"}, {"key", "/x.pem"}};
+  EXPECT_EQ(ConfigReader::KeyOf(files, "/x.pem: holds no PEM private key"), "key");
+  EXPECT_EQ(ConfigReader::KeyOf(files, "/x.pem: holds no PEM certificate"), "certificate");
+  EXPECT_EQ(ConfigReader::KeyOf(files, "/x.pem: something else"), "ca");
+  EXPECT_EQ(ConfigReader::KeyOf(files, "nothing of a file"), "ca");
 }
 
 TEST(Config, SaysWhereTheSyntaxIsWrong) {

@@ -123,6 +123,22 @@ TEST(Log, AFloodFromOnePlaceInGrpcIsCounted) {
   EXPECT_LT(std::count(text.begin(), text.end(), '\n'), 20);
 }
 
+TEST(Log, GrpcsLinesAreToldInOurWordsWhereThereAreSome) {
+  gpr_log_verbosity_init();
+  RouteRpcLogs([](std::string_view said) -> std::optional<std::string> {
+    if (said == "SSL_ERROR_SSL") return "it showed no certificate";
+    if (said == "told elsewhere") return "";
+    return std::nullopt;
+  });
+  LogLines lines(/*for_journal=*/true);
+  gpr_log(GPR_ERROR, "%s", "SSL_ERROR_SSL");
+  gpr_log(GPR_ERROR, "%s", "told elsewhere");
+  EXPECT_EQ(lines.text(), "<4>it showed no certificate\n");
+  gpr_log(GPR_ERROR, "%s", "something else");
+  EXPECT_THAT(lines.text(), EndsWith("<4>grpc: something else\n"));
+  RouteRpcLogs();
+}
+
 TEST(LogThrottle, LetsAFewLinesOfAKindThroughAndThenCounts) {
   FakeClock clock;
   LogThrottle throttle(clock, {.lines = 2, .span_ns = kNanosPerSecond});
