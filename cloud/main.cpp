@@ -10,6 +10,7 @@
 #include "cloud/data_commands.h"
 #include "cloud/ingest/allocator.h"
 #include "cloud/net/descriptor_limit.h"
+#include "cloud/rpc/handshake_words.h"
 #include "cloud/server.h"
 #include "cloud/server_config.h"
 #include "cloud/store/data_folder.h"
@@ -139,7 +140,7 @@ int main(int argc, char** argv) {
       return gleaner::cloud::RestoreCommand(in_place ? data_dir : directory, data_dir, clock);
     });
   }
-  gleaner::RouteRpcLogs();
+  gleaner::RouteRpcLogs(gleaner::cloud::HandshakeWords);
   if (const absl::Status raised = gleaner::cloud::RaiseDescriptorLimit(); !raised.ok()) {
     LOG_WARN("the limit of open files stays as it is: {}", gleaner::Message(raised));
   }

@@ -34,10 +34,15 @@ ListenAddress ReadAddress(ConfigReader& table, std::string_view key,
 // That the files are there and what is in them.
 void CheckCredentials(ConfigReader& tls, const TlsFiles& tls_files) {
   const std::vector<ConfigReader::File> files = {
-      {"certificate", tls_files.certificate}, {"key", tls_files.key}, {"ca", tls_files.ca}};
+      {"ca", tls_files.ca}, {"certificate", tls_files.certificate}, {"key", tls_files.key}};
   if (!tls.CheckFiles(files)) return;
-  const absl::Status status = MakeTlsCredentials(tls_files).status();
+  std::vector<std::string> warnings;
+  const absl::Status status =
+      CheckTlsFiles(tls_files, RealClock().WallNs() / kNanosPerSecond, &warnings);
   if (!status.ok()) tls.Error(ConfigReader::KeyOf(files, Message(status)), Message(status));
+  for (const std::string& warning : warnings) {
+    tls.Warn(ConfigReader::KeyOf(files, warning), warning);
+  }
 }
 
 // A worker that can't be started checks nothing, and every clip would stay pending.
@@ -104,8 +109,8 @@ v1::Policy ReadPolicy(ConfigReader table) {
       static_cast<uint32_t>(table.Int("heartbeat_interval_s", 10, {1, 3600})));
   const int64_t cap = table.Bytes("upload_cap", 0);
   if (cap != 0 && static_cast<uint64_t>(cap) < kMinUploadCapBytesPerS) {
-    table.Error("upload_cap",
-                fmt::format("0 for none, or {} bytes a second or more", kMinUploadCapBytesPerS));
+    table.Error("upload_cap", fmt::format("must be 0 for none, or {} a second or more",
+                                          HumanBytes(kMinUploadCapBytesPerS)));
   }
   policy.set_upload_cap_bytes_per_s(static_cast<uint64_t>(cap));
   policy.set_capture_paused(table.Bool("capture_paused", false));
@@ -184,7 +189,7 @@ absl::StatusOr<ServerConfig> ReadServerConfig(ConfigReader& root, const std::str
   config.log_level = log.String("level", "info");
   static constexpr std::string_view kLevels[] = {"trace", "debug", "info", "warn", "error"};
   if (std::find(std::begin(kLevels), std::end(kLevels), config.log_level) == std::end(kLevels)) {
-    log.Error("level", "one of trace, debug, info, warn, error");
+    log.Error("level", "must be one of trace, debug, info, warn, error");
   }
   RETURN_IF_ERROR(root.Finish());
   config.warnings = root.warnings();

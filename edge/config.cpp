@@ -29,7 +29,7 @@ std::string CertificateName(ConfigReader& server, const LinkOptions& link, bool 
     return identity.ok() ? identity->name : "";
   }
   const std::vector<ConfigReader::File> files = {
-      {"certificate", link.certificate}, {"key", link.key}, {"ca", link.ca}};
+      {"ca", link.ca}, {"certificate", link.certificate}, {"key", link.key}};
   if (!server.CheckFiles(files)) return "";
   const auto identity =
       LoadIdentity(link.ca, link.certificate, link.key, RealClock().WallNs() / kNanosPerSecond);
@@ -61,12 +61,12 @@ std::string DeviceName(ConfigReader& reader, ConfigReader& server, const LinkOpt
 
 // Names must differ, or evidence, ledgers and the page could not tell things apart.
 template <typename Item>
-void CheckNames(ConfigReader& reader, std::string_view table, const std::vector<Item>& items,
-                size_t most) {
+void CheckNames(ConfigReader& reader, std::string_view table, std::vector<ConfigReader>& tables,
+                const std::vector<Item>& items, size_t most) {
   std::set<std::string> seen;
-  for (const Item& item : items) {
-    if (!item.name.empty() && !seen.insert(item.name).second) {
-      reader.Error(table, fmt::format("\"{}\" is there twice", item.name));
+  for (size_t i = 0; i < items.size(); ++i) {
+    if (!items[i].name.empty() && !seen.insert(items[i].name).second) {
+      tables[i].Error("name", fmt::format("\"{}\" is there twice", items[i].name));
     }
   }
   if (items.size() > most) {
@@ -78,17 +78,23 @@ void CheckNames(ConfigReader& reader, std::string_view table, const std::vector<
 void CheckSource(ConfigReader& reader, const CameraOptions& camera) {
   const std::string& path = camera.address.path();
   std::error_code error;
-  if (path.empty() || std::filesystem::exists(path, error)) return;
-  reader.Warn("url", camera.Kind() == SourceKind::kV4l2
-                         ? fmt::format("there is no {} now; it is opened once it is there", path)
-                         : fmt::format("there is no {}: the camera delivers nothing", path));
+  if (path.empty()) return;
+  const bool device = camera.Kind() == SourceKind::kV4l2;
+  if (std::filesystem::is_directory(path, error)) {
+    reader.Error("url", fmt::format("{} is a folder, not a {}", path, device ? "camera" : "film"));
+  } else if (device && std::filesystem::is_regular_file(path, error)) {
+    reader.Error("url", fmt::format("{} is a file, not a V4L2 device", path));
+  }
+  if (std::filesystem::exists(path, error)) return;
+  reader.Warn("url", device ? fmt::format("there is no {} now; it is opened once it is there", path)
+                            : fmt::format("there is no {}: the camera delivers nothing", path));
 }
 
 void WarnOfAbsence(ConfigReader& reader, const Config& config) {
-  if (config.cameras.empty()) {
+  if (config.cameras.empty() && !reader.Has("camera")) {
     reader.Warn("camera", "there is none: nothing is watched; a [[camera]] table adds one");
   }
-  if (config.rules.empty()) {
+  if (config.rules.empty() && !reader.Has("rule")) {
     reader.Warn("rule", "there is none: no clip is ever kept; a [[rule]] table adds one");
   }
 }
@@ -148,16 +154,18 @@ absl::StatusOr<Config> Config::Read(ConfigReader& reader, bool only_spool) {
     }
   }
 
-  for (ConfigReader& camera : reader.Tables("camera")) {
+  std::vector<ConfigReader> cameras = reader.Tables("camera");
+  for (ConfigReader& camera : cameras) {
     config.cameras.push_back(CameraOptions::Read(camera, /*try_login=*/!only_spool));
     if (!only_spool) CheckSource(camera, config.cameras.back());
   }
   const std::vector<std::string> signals = SignalsOf(config.cameras);
-  for (ConfigReader& rule : reader.Tables("rule")) {
+  std::vector<ConfigReader> rules = reader.Tables("rule");
+  for (ConfigReader& rule : rules) {
     config.rules.push_back(RuleOptions::Read(rule, signals));
   }
-  CheckNames(reader, "camera", config.cameras, kMaxCameras);
-  CheckNames(reader, "rule", config.rules, kMaxRules);
+  CheckNames(reader, "camera", cameras, config.cameras, kMaxCameras);
+  CheckNames(reader, "rule", rules, config.rules, kMaxRules);
   if (!only_spool) WarnOfAbsence(reader, config);
   RETURN_IF_ERROR(reader.Finish());
   config.warnings = reader.warnings();

@@ -115,6 +115,9 @@ class Daemon {
     shutdown.Enter("the connection to the server has not closed", kEndLimitS);
     for (std::jthread& loop : loops_) loop.request_stop();
     loops_.clear();
+    const SpoolStats left = spool_->stats();
+    LOG_INFO("stopped; {} waiting, {}", Count(left.pending_clips, "clip"),
+             HumanBytes(left.pending_bytes));
   }
 
  private:
@@ -291,8 +294,10 @@ class Daemon {
   }
 
   void Apply(const v1::Policy& policy) {
-    LOG_INFO("policy {}: upload cap {} B/s, capture {}", policy.version(),
-             policy.upload_cap_bytes_per_s(), policy.capture_paused() ? "paused" : "on");
+    const uint64_t cap = policy.upload_cap_bytes_per_s();
+    LOG_INFO("policy {} is in force: {}, capture {}", policy.version(),
+             cap == 0 ? "no upload cap" : fmt::format("upload cap {}/s", HumanBytes(cap)),
+             policy.capture_paused() ? "paused" : "on");
     uploader_->SetPolicyCap(policy.upload_cap_bytes_per_s());
     recorder_->SetPaused(policy.capture_paused(),
                          "capture is paused by policy " + policy.version());

@@ -37,15 +37,6 @@ v1::CameraHealth::State HealthState(CameraState state) {
   return v1::CameraHealth::STATE_RECONNECTING;
 }
 
-// What gRPC says of a server that can't be reached, without the words that say nothing.
-std::string Plainly(std::string_view problem) {
-  for (const std::string_view empty :
-       {"heartbeat: ", "failed to connect to all addresses; last error: ", "UNKNOWN: "}) {
-    if (problem.starts_with(empty)) problem.remove_prefix(empty.size());
-  }
-  return std::string(problem);
-}
-
 // Adds one, if there is something to say.
 void Add(const std::string& part, const std::string& text, std::vector<v1::Problem>* problems) {
   if (text.empty()) return;
@@ -157,7 +148,7 @@ v1::DeviceStatus DeviceReport::Status(const HeartbeatStats& heartbeat) {
   *status.mutable_upload() = ToHealth(parts_.uploader.stats(), heartbeat.upload_rate_bytes_per_s);
 
   std::vector<v1::Problem> problems;
-  if (!heartbeat.connected) Add("server", Plainly(heartbeat.problem), &problems);
+  if (!heartbeat.connected) Add("server", heartbeat.problem, &problems);
   if (const LedgerStats ledger = parts_.ledger.stats(); ledger.gaps > 0) {
     Add("ledger", ledger.problem, &problems);
   }

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "common/command_line.h"
 #include "common/log.h"
@@ -51,14 +53,14 @@ int Check(const std::string& path, const gleaner::edge::Config& config) {
 int Status(const gleaner::edge::Config& config, bool json) {
   const auto report = gleaner::edge::ReadDeviceStatus(config, gleaner::RealClock());
   if (!report.ok()) return Complain(report.status(), kExitFailed, json);
-  fmt::print("{}\n", json ? gleaner::ToJson(*report) : gleaner::edge::ToText(*report));
+  fmt::print("{}", json ? gleaner::ToJson(*report) + "\n" : gleaner::edge::ToText(*report));
   return 0;
 }
 
 int Fsck(const gleaner::edge::Config& config, bool repair, bool json) {
   const auto report = gleaner::edge::Fsck(config.spool.directory, repair);
   if (!report.ok()) return Complain(report.status(), kExitFailed, json);
-  fmt::print("{}\n", json ? report->ToJson() : report->ToText());
+  fmt::print("{}", json ? report->ToJson() + "\n" : report->ToText());
   return report->ok() ? 0 : kExitSpoolDamaged;
 }
 
@@ -170,7 +172,11 @@ int main(int argc, char** argv) {
       return Fsck(*config, repair, json);
     });
   }
-  RouteRpcLogs();
+  // Why there is no connection the link tells, once and in words.
+  RouteRpcLogs([](std::string_view grpc_says) -> std::optional<std::string> {
+    if (grpc_says.starts_with("Handshake failed")) return "";
+    return std::nullopt;
+  });
   options.config = *std::move(config);
   if (absl::Status run = edge::RunDaemon(options, RealClock(), stop); !run.ok()) {
     return Complain(run, kExitFailed);

@@ -4,6 +4,8 @@
 #include <grpcpp/security/tls_certificate_provider.h>
 #include <grpcpp/security/tls_credentials_options.h>
 
+#include <utility>
+
 #include "common/certificate.h"
 #include "common/file.h"
 #include "common/status.h"
@@ -13,19 +15,41 @@ namespace {
 
 constexpr size_t kMaxPemBytes = 1 << 20;
 
-}  // namespace
+struct Certificates {
+  CertificatePtr authority;
+  CertificatePtr own;
+};
 
-absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeTlsCredentials(const TlsFiles& files) {
+absl::StatusOr<Certificates> Read(const TlsFiles& files) {
   ASSIGN_OR_RETURN(const std::string ca, ReadFile(files.ca, kMaxPemBytes));
   ASSIGN_OR_RETURN(const std::string chain, ReadFile(files.certificate, kMaxPemBytes));
   ASSIGN_OR_RETURN(const std::string key_text, ReadSecret(files.key, kMaxPemBytes));
-  RETURN_IF_ERROR(ParseCertificate(ca, files.ca).status());
-  ASSIGN_OR_RETURN(const CertificatePtr certificate, ParseCertificate(chain, files.certificate));
+  Certificates read;
+  ASSIGN_OR_RETURN(read.authority, ParseCertificate(ca, files.ca));
+  ASSIGN_OR_RETURN(read.own, ParseCertificate(chain, files.certificate));
   ASSIGN_OR_RETURN(const KeyPtr key, ParsePrivateKey(key_text, files.key));
-  if (!IsKeyOf(*key, *certificate)) {
+  if (!IsKeyOf(*key, *read.own)) {
     return absl::FailedPreconditionError(
         fmt::format("{}: is not the key of the certificate in {}", files.key, files.certificate));
   }
+  return read;
+}
+
+}  // namespace
+
+absl::Status CheckTlsFiles(const TlsFiles& files, int64_t wall_unix_s,
+                           std::vector<std::string>* faults) {
+  ASSIGN_OR_RETURN(const Certificates read, Read(files));
+  *faults = CertificateFaults(*read.authority, files.ca, CertificateUse::kAuthority, wall_unix_s);
+  for (std::string& fault :
+       CertificateFaults(*read.own, files.certificate, CertificateUse::kServer, wall_unix_s)) {
+    faults->push_back(std::move(fault));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeTlsCredentials(const TlsFiles& files) {
+  RETURN_IF_ERROR(Read(files).status());
   // The files are read again from here on: see TlsFiles.
   grpc::experimental::TlsServerCredentialsOptions tls(
       std::make_shared<grpc::experimental::FileWatcherCertificateProvider>(

@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 namespace gleaner::cloud {
@@ -25,5 +27,10 @@ struct TlsFiles {
 // one that holds no certificate or key, PERMISSION_DENIED for a key that others may read (see
 // ReadSecret), FAILED_PRECONDITION for a key that is not the certificate's.
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeTlsCredentials(const TlsFiles& files);
+
+// The same of the files alone; and in `faults` why devices would not take them, or the server no
+// device, at that time: see CertificateFaults.
+absl::Status CheckTlsFiles(const TlsFiles& files, int64_t wall_unix_s,
+                           std::vector<std::string>* faults);
 
 }  // namespace gleaner::cloud

@@ -159,8 +159,9 @@ absl::Status Camera::Impl::Run(std::stop_token stop) {
     if (delivered) backoff.Reset();
     const int64_t rest_ns = opener_.LoginWaitNs();
     const int64_t wait_ns = std::max(backoff.NextNs(), rest_ns);
-    LOG_WARN("camera {}: {}; trying again in {:.1f} s", options_.name, Message(status),
-             static_cast<double>(wait_ns) / kNanosPerSecond);
+    const int64_t wait_s = (wait_ns + kNanosPerSecond - 1) / kNanosPerSecond;
+    LOG_WARN("camera {}: {}; trying again {}", options_.name, Message(status),
+             wait_s <= 1 ? "at once" : "in " + Span(wait_s));
     SetState(CameraState::kReconnecting, std::string(Message(status)));
     sink_.OnReconnecting();
     if (rest_ns > 0) {

@@ -76,7 +76,7 @@ CameraOptions CameraOptions::Read(ConfigReader& reader, bool try_login) {
   only(SourceKind::kRtsp, "transport", "only an RTSP camera has one");
   options.v4l2 = ReadV4l2(reader);
   for (const char* key : {"size", "rate", "format"}) {
-    only(SourceKind::kV4l2, key, "only a V4L2 device can be set");
+    only(SourceKind::kV4l2, key, "only a V4L2 device (/dev/video0) has a choice of it");
   }
   options.pace = reader.String("pace", options.pace);
   if (options.pace != "realtime" && options.pace != "fast") {

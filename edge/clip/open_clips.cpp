@@ -123,7 +123,7 @@ bool OpenClips::Commit(Capture& clip, Capture::Cut cut) {
     Fail(clip.key(), status);
     return false;
   }
-  LOG_INFO("clip {} committed", ToString(clip.key()));
+  LOG_INFO("clip {} is in the spool", ToString(clip.key()));
   losses_.ClipCommitted();
   return true;
 }

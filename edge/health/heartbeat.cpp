@@ -17,6 +17,7 @@
 #include "common/version.h"
 #include "edge/health/process_usage.h"
 #include "edge/shorten.h"
+#include "edge/upload/trouble.h"
 #include "edge/upload/unary.h"
 #include "edge/upload/waker.h"
 #include "gleaner/v1/fleet.grpc.pb.h"
@@ -266,7 +267,6 @@ void Heartbeat::Impl::Follow(const v1::Policy& policy) {
   interval_ns_ = policy.heartbeat_interval_s() > 0 ? policy.heartbeat_interval_s() * kNanosPerSecond
                                                    : options_.interval_ns;
   if (apply_) apply_(policy);
-  LOG_INFO("policy \"{}\" is in force", policy.version());
   Change([&](HeartbeatStats& stats) { stats.policy_version = policy.version(); });
 }
 
@@ -291,7 +291,7 @@ void Heartbeat::Impl::NoteServerTime(int64_t server_unix_ns, int64_t sent_ns) {
 }
 
 void Heartbeat::Impl::NoteResult(const absl::Status& status) {
-  const std::string problem = status.ok() ? "" : fmt::format("heartbeat: {}", Message(status));
+  const std::string problem(status.ok() ? "" : Message(status));
   bool was_connected = false;
   bool news = false;
   Change([&](HeartbeatStats& stats) {
@@ -299,7 +299,7 @@ void Heartbeat::Impl::NoteResult(const absl::Status& status) {
     if (!status.ok()) stats.upload_rate_bytes_per_s = 0;
     news = std::exchange(stats.problem, problem) != problem;
   });
-  if (!status.ok() && news) LOG_WARN("{}", problem);
+  if (news && !status.ok() && !IsUnreachable(status)) LOG_WARN("heartbeat: {}", problem);
   if (status.ok() && !was_connected) LOG_INFO("connected to the server");
 }
 

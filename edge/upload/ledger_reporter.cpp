@@ -10,6 +10,7 @@
 #include "common/backoff.h"
 #include "common/log.h"
 #include "common/status.h"
+#include "edge/upload/trouble.h"
 #include "edge/upload/unary.h"
 #include "gleaner/v1/ingest.grpc.pb.h"
 
@@ -38,11 +39,11 @@ void LedgerReporter::Run(std::stop_token stop) {
     const absl::Status status = Report(stop, &more);
     if (stop.stop_requested()) return;
     if (!status.ok()) {
-      const std::string problem = fmt::format("ledger report: {}", status.ToString());
+      const std::string problem = fmt::format("ledger report: {}", Message(status));
       std::unique_lock lock(mutex_);
       const bool news = std::exchange(stats_.problem, problem) != problem;
       lock.unlock();
-      if (news) LOG_WARN("{}", problem);
+      if (news && !IsUnreachable(status)) LOG_WARN("{}", problem);
       clock_.Sleep(stop, backoff.NextNs());
       continue;
     }

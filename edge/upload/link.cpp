@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "common/status.h"
 #include "common/version.h"
+#include "edge/upload/trouble.h"
 
 namespace gleaner::edge {
 namespace {
@@ -187,6 +188,17 @@ void Link::Prepare(grpc::ClientContext* context) const {
   if (options_.plaintext && !options_.device.empty()) {
     context->AddMetadata("x-gleaner-device", options_.device);
   }
+}
+
+absl::Status Link::Heard(const grpc::Status& status) {
+  absl::Status in_words = InWords(status, options_);
+  const std::string trouble(IsUnreachable(in_words) ? Message(in_words) : "");
+  std::lock_guard lock(mutex_);
+  // Who gives up a call that waits for a connection knows nothing of that.
+  if (trouble.empty() && !in_words.ok()) return in_words;
+  if (trouble != told_ && !trouble.empty()) LOG_WARN("{}", trouble);
+  told_ = trouble;
+  return in_words;
 }
 
 void Link::Forget() {

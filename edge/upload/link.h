@@ -58,6 +58,10 @@ class Link {
   // Adds what every call carries. Before the call starts.
   void Prepare(grpc::ClientContext* context) const;
 
+  // What a call came to, in words (see InWords). That no connection came about troubles all who
+  // share the link, so it is logged here, once until one did: nobody else needs to.
+  absl::Status Heard(const grpc::Status& status);
+
   // The connection looks alive but answers nothing: the next Channel() is a fresh one.
   void Forget();
 
@@ -83,6 +87,7 @@ class Link {
   std::string stamp_;  // inode, size and time of each file as last looked at
   std::shared_ptr<grpc::Channel> channel_;
   bool forget_ = false;
+  std::string told_;  // why no connection came about, as last logged; empty since one did
 };
 
 }  // namespace gleaner::edge

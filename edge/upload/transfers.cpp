@@ -24,9 +24,11 @@ constexpr size_t kMaxTroubles = 4096;
 constexpr size_t kMaxReasonBytes = 200;
 
 absl::Status AsStatus(const v1::Refusal& refusal) {
-  return absl::Status(static_cast<absl::StatusCode>(refusal.code()),
-                      refusal.message().empty() ? "the server gave no reason"
-                                                : Shorten(refusal.message(), kMaxReasonBytes));
+  const auto code = static_cast<absl::StatusCode>(refusal.code());
+  return absl::Status(code,
+                      refusal.message().empty()
+                          ? fmt::format("it gave no reason but {}", absl::StatusCodeToString(code))
+                          : Shorten(refusal.message(), kMaxReasonBytes));
 }
 
 }  // namespace
@@ -210,7 +212,7 @@ Transfers::Outcome Transfers::OnReceipt(const v1::Receipt& receipt) {
   const absl::Status status = spool_.Release(clip.key, clip.manifest_sha256);
   if (!status.ok()) {
     // Its next offer is answered with the same receipt.
-    SetAside(*transfer, status.ToString());
+    SetAside(*transfer, Message(status));
     return {.answered = true};
   }
   LOG_INFO("clip {} is in the cloud{}", ToString(clip.key), receipt.duplicate() ? " already" : "");
@@ -228,7 +230,7 @@ Transfers::Outcome Transfers::OnRefusal(const v1::Refusal& refusal) {
   // Unknown clip or lease: it ended a moment ago, the answer crossed our way.
   if (transfer == nullptr || (of_chunk && refusal.lease() != transfer->lease())) return {};
   const absl::Status status = AsStatus(refusal);
-  const std::string reason = fmt::format("refused by the server: {}", status.ToString());
+  const std::string reason = fmt::format("refused by the server: {}", Message(status));
   transfer->moved_ns = clock_.MonotonicNs();
   Trouble& trouble = TroubleOf(*transfer);
 
@@ -297,7 +299,7 @@ bool Transfers::OnStreamEnded(const absl::Status& status) {
 void Transfers::OnReadError(Transfer& transfer, const ChunkPosition& position,
                             const absl::Status& status) {
   const std::string what = fmt::format("object {}, block {}: {}", position.object,
-                                       position.offset / kBlockBytes, status.ToString());
+                                       position.offset / kBlockBytes, Message(status));
   if (absl::IsDataLoss(status) || ++TroubleOf(transfer).read_errors >= kMaxReadErrors) {
     Quarantine(transfer, what);
   } else {
@@ -315,7 +317,7 @@ void Transfers::Quarantine(const Transfer& transfer, std::string reason) {
   reason = Shorten(std::move(reason), kMaxReasonBytes);
   board_.Error(fmt::format("clip {} is quarantined: {}", ToString(key), reason));
   if (const absl::Status status = spool_.Quarantine(key, reason); !status.ok()) {
-    return SetAside(transfer, status.ToString());
+    return SetAside(transfer, Message(status));
   }
   board_.Change([](UploadStats& stats) { ++stats.quarantined; });
   troubles_.erase(key);

@@ -12,17 +12,16 @@
 
 namespace gleaner::edge {
 
-// `call(context)` makes the call and returns its grpc::Status.
+// `call(context)` makes the call and returns its grpc::Status; this what Link::Heard makes of it.
 template <typename F>
-absl::Status CallUnary(const Link& link, const std::stop_token& stop, int64_t deadline_ns, F call) {
+absl::Status CallUnary(Link& link, const std::stop_token& stop, int64_t deadline_ns, F call) {
   grpc::ClientContext context;
   link.Prepare(&context);
   // By the monotonic clock: wall time may step.
   context.set_deadline(
       gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_nanos(deadline_ns, GPR_TIMESPAN)));
   const std::stop_callback cancel(stop, [&context] { context.TryCancel(); });
-  const grpc::Status status = call(&context);
-  return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+  return link.Heard(call(&context));
 }
 
 }  // namespace gleaner::edge

@@ -25,10 +25,6 @@ gpr_timespec After(int64_t ns) {
   return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_nanos(ns, GPR_TIMESPAN));
 }
 
-absl::Status ToAbsl(const grpc::Status& status) {
-  return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
-}
-
 }  // namespace
 
 UploadStream::UploadStream() = default;
@@ -48,6 +44,7 @@ UploadStream::~UploadStream() {
 
 void UploadStream::Open(Link& link) {
   call_ = std::make_unique<Call>();
+  call_->link = &link;
   link.Prepare(&call_->context);
   open_ = half_closed_ = writing_ = reading_ = finishing_ = finished_ = false;
   written_ = received_ = 0;
@@ -139,7 +136,7 @@ UploadStream::Event UploadStream::OnTag(int tag, bool ok) {
       break;
   }
   if (finished_ && !reading_ && !writing_) {
-    status_ = cancelled_.ok() ? ToAbsl(call_->status) : cancelled_;
+    status_ = cancelled_.ok() ? call_->link->Heard(call_->status) : cancelled_;
     call_.reset();
     return Event::kEnded;
   }

@@ -54,6 +54,7 @@ class UploadStream {
 
  private:
   struct Call {
+    Link* link = nullptr;
     grpc::ClientContext context;
     std::unique_ptr<grpc::GenericClientAsyncReaderWriter> stream;
     grpc::ByteBuffer incoming;

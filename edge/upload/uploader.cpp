@@ -10,9 +10,12 @@
 #include "common/backoff.h"
 #include "common/crash_point.h"
 #include "common/limits.h"
+#include "common/status.h"
+#include "common/text.h"
 #include "edge/upload/message.h"
 #include "edge/upload/token_bucket.h"
 #include "edge/upload/transfers.h"
+#include "edge/upload/trouble.h"
 #include "edge/upload/upload_stream.h"
 
 namespace gleaner::edge {
@@ -38,8 +41,8 @@ UploaderOptions UploaderOptions::Read(ConfigReader& reader) {
       static_cast<uint32_t>(reader.Int("clips_in_flight", options.clips_in_flight, {1, 16}));
   options.cap_bytes_per_s = static_cast<uint64_t>(reader.Bytes("cap_bytes_per_s", 0));
   if (options.cap_bytes_per_s != 0 && options.cap_bytes_per_s < kMinUploadCapBytesPerS) {
-    reader.Error("cap_bytes_per_s",
-                 fmt::format("0 for none, or {} bytes a second or more", kMinUploadCapBytesPerS));
+    reader.Error("cap_bytes_per_s", fmt::format("must be 0 for none, or {} a second or more",
+                                                HumanBytes(kMinUploadCapBytesPerS)));
   }
   options.progress_timeout_ns = reader.DurationNs("progress_timeout", options.progress_timeout_ns,
                                                   {kNanosPerSecond, 3600 * kNanosPerSecond});
@@ -142,7 +145,7 @@ void Uploader::Impl::TakeClips(int64_t now) {
   if (transfers_.full() || look_ns_ > now) return;
   bool more = false;
   if (const absl::Status status = transfers_.Take(&more); !status.ok()) {
-    board_.Error(fmt::format("reading the spool: {}", status.ToString()));
+    board_.Error(fmt::format("reading the spool: {}", Message(status)));
     more = false;
   }
   if (!more) look_ns_ = now + kLookNs;
@@ -267,7 +270,7 @@ void Uploader::Impl::OnMessage() {
   const Transfers::Outcome outcome = transfers_.OnResponse(stream_.message());
   const int64_t now = clock_.MonotonicNs();
   if (!outcome.breach.ok()) {
-    board_.Error(fmt::format("the server broke the protocol: {}", outcome.breach.ToString()));
+    board_.Error(fmt::format("the server broke the protocol: {}", Message(outcome.breach)));
     stream_.Cancel(outcome.breach);
   }
   if (outcome.advanced) {
@@ -286,7 +289,12 @@ void Uploader::Impl::OnEnded() {
   link_.NoteLoss();
   if (stopping_ || !(under_way || !opened_)) return;
   if (opened_) board_.Change([](UploadStats& stats) { ++stats.cuts; });
-  board_.Error(fmt::format("upload stream: {}", status.ToString()));
+  const std::string error = fmt::format("upload stream: {}", Message(status));
+  if (IsUnreachable(status)) {  // logged by the link
+    board_.Change([&](UploadStats& stats) { stats.last_error = error; });
+  } else {
+    board_.Error(error);
+  }
 }
 
 void Uploader::Impl::ShutDown() {

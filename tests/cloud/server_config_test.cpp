@@ -153,6 +153,17 @@ TEST_F(ServerConfigTest, FindsAKeyThatIsNotTheCertificates) {
   ExpectMistake("", HasSubstr("cloud.toml:6:7: tls.key: "));
 }
 
+TEST_F(ServerConfigTest, WarnsOfACertificateThatNoDeviceTakes) {
+  pki_.Write(folder_.path(), "server", pki_.ExpiredDevice("cart-1"));
+  const auto config = LoadWith("");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_THAT(config->warnings,
+              testing::IsSupersetOf({AllOf(HasSubstr("cloud.toml:5:15: warning: tls.certificate: "),
+                                           HasSubstr("expired at")),
+                                     AllOf(HasSubstr("cloud.toml:5:15: warning: tls.certificate: "),
+                                           HasSubstr("not made for a server"))}));
+}
+
 TEST_F(ServerConfigTest, NamesEveryMissingFileAtItsOwnLine) {
   for (const char* name : {"ca.pem", "server.pem", "server.key"}) {
     std::filesystem::remove(folder_ / name);

@@ -184,6 +184,35 @@ TEST_F(EdgeConfigFolder, WhatIsWrongInAFileIsSaidAtItsLine) {
               HasSubstr("edge.toml:3:6: server.ca: " + folder_ / "server.key"));
 }
 
+TEST_F(EdgeConfigFolder, ANameThatIsThereTwiceIsToldAtTheSecond) {
+  EXPECT_THAT(Mistakes(Sound() + "[[rule]]\nname = \"hand\"\nwhen = \"motion > 0.3\"\n"),
+              HasSubstr("edge.toml:15:8: rule[2].name: \"hand\" is there twice"));
+}
+
+TEST_F(EdgeConfigFolder, AFolderIsNoFilmAndAFileNoDevice) {
+  EXPECT_THAT(
+      Mistakes(With(Sound(), folder_ / "film.mp4", folder_.path())),
+      HasSubstr("edge.toml:10:7: camera[1].url: " + folder_.path() + " is a folder, not a film"));
+  EXPECT_THAT(Mistakes(With(Sound(), "film.mp4\"\n", "film.mp4\"\nsource = \"v4l2\"\n")),
+              HasSubstr("film.mp4 is a file, not a V4L2 device"));
+  EXPECT_THAT(Mistakes(With(Sound(), folder_ / "spool", folder_ / "film.mp4")),
+              HasSubstr("edge.toml:6:13: spool.directory: " + folder_ / "film.mp4" +
+                        " is a file, not a folder"));
+}
+
+TEST_F(EdgeConfigFolder, WarnsOfACertificateThatNoServerTakes) {
+  TestPki pki;
+  pki.Write(folder_.path());
+  std::string text = With(Sound(), "plaintext = true",
+                          "ca = \"ca.pem\"\ncertificate = \"server.pem\"\nkey = \"server.key\"");
+  text = With(text, "device = \"cart-1\"\n", "");
+  EXPECT_THAT(Warnings(text),
+              ElementsAre(AllOf(HasSubstr("edge.toml:4:15: warning: server.certificate: "),
+                                HasSubstr("not made for a device"))));
+  pki.Write(folder_.path(), "server", pki.ExpiredDevice("cart-1"));
+  EXPECT_THAT(Warnings(text), ElementsAre(HasSubstr("the certificate expired at")));
+}
+
 TEST_F(EdgeConfigFolder, ANameThatIsNoneIsToldWithTheRuleAndTheFix) {
   const auto rule = [](const std::string& nearest) {
     return HasSubstr(fmt::format(

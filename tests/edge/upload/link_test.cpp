@@ -11,6 +11,7 @@
 #include "common/file.h"
 #include "common/status.h"
 #include "common/version.h"
+#include "edge/upload/trouble.h"
 #include "edge/upload/unary.h"
 #include "gleaner/v1/fleet.grpc.pb.h"
 #include "tests/data/log_lines.h"
@@ -177,6 +178,12 @@ class MutualTls : public testing::Test {
       return stub->Hello(context, request, &response);
     });
   }
+  // Why there is no connection.
+  std::string Trouble(Link& link) {
+    const absl::Status status = SayHello(link);
+    EXPECT_TRUE(IsUnreachable(status)) << status;
+    return std::string(Message(status));
+  }
 
   TestAuthority authority_;
 };
@@ -199,7 +206,10 @@ TEST_F(MutualTls, IsRefusedWithACertificateOfAnotherAuthority) {
   options.ca = authority_.path("ca.pem");
   auto link = Link::Open(options, RealClock());
   ASSERT_TRUE(link.ok()) << link.status();
-  EXPECT_FALSE(SayHello(**link).ok());
+  EXPECT_EQ(Trouble(**link), "no connection to " + cloud.address() +
+                                 ": it hung up: is this the devices' port, and does the server's "
+                                 "tls.ca vouch for " +
+                                 options.certificate + " (server.certificate)?");
 }
 
 TEST_F(MutualTls, RefusesAServerOfAnotherAuthorityOrName) {
@@ -207,10 +217,42 @@ TEST_F(MutualTls, RefusesAServerOfAnotherAuthorityOrName) {
   TestAuthority other;
   LinkOptions options = authority_.Options(cloud.address(), "cart-1");
   options.ca = other.path("ca.pem");
-  EXPECT_FALSE(SayHello(**Link::Open(options, RealClock())).ok());
+  EXPECT_EQ(Trouble(**Link::Open(options, RealClock())),
+            "no connection to " + cloud.address() +
+                ": its certificate is not of the authority in " + options.ca +
+                " (server.ca), or not valid now");
   options = authority_.Options(cloud.address(), "cart-1");
   options.server_name = "another.example";
-  EXPECT_FALSE(SayHello(**Link::Open(options, RealClock())).ok());
+  EXPECT_EQ(Trouble(**Link::Open(options, RealClock())),
+            "no connection to " + cloud.address() +
+                ": its certificate is for another name; server.server_name says which one to "
+                "expect");
+}
+
+TEST_F(MutualTls, ATroubleThatAllCallsShareIsLoggedOnceUntilAConnectionComesAbout) {
+  FakeCloud cloud(Credentials());
+  auto link = Link::Open(authority_.Options(cloud.address(), "cart-1"), RealClock());
+  ASSERT_TRUE(link.ok()) << link.status();
+  LogLines lines(/*for_journal=*/true);
+  const std::string trouble =
+      "no connection to " + cloud.address() + ": nobody listens there (Connection refused)";
+  for (int i = 0; i < 2; ++i) {
+    cloud.Stop();
+    for (int call = 0; call < 3; ++call) EXPECT_EQ(Trouble(**link), trouble);
+    cloud.Start();
+    EXPECT_TRUE(SayHello(**link).ok());
+  }
+  EXPECT_EQ(lines.text(), "<4>" + trouble + "\n<4>" + trouble + "\n");
+}
+
+TEST_F(MutualTls, NamesAServerThatSpeaksNoTlsAndANameThatIsNotKnown) {
+  FakeCloud plain;
+  EXPECT_THAT(Trouble(**Link::Open(authority_.Options(plain.address(), "cart-1"), RealClock())),
+              HasSubstr("is this the devices' port"));
+  EXPECT_EQ(Trouble(**Link::Open(authority_.Options("no-such-machine.invalid:7443", "cart-1"),
+                                 RealClock())),
+            "no connection to no-such-machine.invalid:7443: its name is not known here; "
+            "server.address says it");
 }
 
 TEST_F(MutualTls, TakesUpARenewedCertificateWithoutARestart) {
