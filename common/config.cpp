@@ -230,11 +230,12 @@ int64_t ConfigReader::Bytes(std::string_view key, int64_t fallback, IntRange ran
   const toml::node* node = Find(key);
   if (node == nullptr) return fallback;
   const auto whole = node->value_exact<int64_t>();
+  if (whole && *whole >= range.min && *whole <= range.max) return *whole;
   const std::optional<double> value =
       whole ? std::optional(static_cast<double>(*whole)) : Scaled(*node, kSizes);
   if (!value) {
     Note(node, key, "must be a size such as 536870912, \"512 MiB\" or \"2 GB\"");
-  } else if (!IsIn(*value, range)) {
+  } else if (whole || !IsIn(*value, range)) {
     Note(node, key,
          fmt::format("is {}, must be {}",
                      *value >= 0 && *value < 0x1p63 ? HumanBytes(static_cast<uint64_t>(*value))
@@ -314,12 +315,15 @@ bool ConfigReader::CheckFiles(const std::vector<File>& files) {
 
 std::string_view ConfigReader::KeyOf(const std::vector<File>& files, std::string_view message) {
   std::string_view found;
+  size_t longest = 0;
   for (const File& file : files) {
     if (!message.starts_with(file.path)) continue;
     const std::string_view rest = message.substr(file.path.size());
     if (!rest.empty() && rest[0] != ':' && rest[0] != ' ') continue;
-    if (rest.find(file.key) != std::string_view::npos) return file.key;
-    if (found.empty()) found = file.key;
+    // The longest: "ca" is in "certificate", too.
+    const size_t named = rest.find(file.key) == std::string_view::npos ? 0 : file.key.size();
+    if (found.empty() || named > longest) found = file.key;
+    longest = std::max(longest, named);
   }
   return found.empty() ? files.front().key : found;
 }
