@@ -283,7 +283,7 @@ TEST(Config, ARangeHoldsItsEnds) {
     if (in) continue;
     EXPECT_EQ(Message(status), fmt::format("edge.toml:1:5: i: is {0}, must be 1 to 9\n"
                                            "edge.toml:2:5: n: is {0}, must be 1 to 9\n"
-                                           "edge.toml:3:5: b: is {0} bytes, must be 1 to 9\n"
+                                           "edge.toml:3:5: b: is {0} B, must be 1 B to 9 B\n"
                                            "edge.toml:4:5: d: is {0} s, must be 1 s to 9 s",
                                            value));
   }

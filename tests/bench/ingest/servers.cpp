@@ -11,8 +11,8 @@
 #include <fstream>
 #include <stdexcept>
 
-#include "cloud/ingest/allocator.h"
 #include "cloud/catalog.h"
+#include "cloud/ingest/allocator.h"
 #include "cloud/ingest/ingest_service.h"
 #include "cloud/rpc/device_server.h"
 #include "common/log.h"

@@ -13,9 +13,9 @@
 #include <functional>
 #include <stdexcept>
 
-#include "tests/cloud/catalog/catalog_testing.h"
 #include "common/log.h"
 #include "tests/bench/figure.h"
+#include "tests/cloud/catalog/catalog_testing.h"
 #include "tests/data/temporary_folder.h"
 
 namespace gleaner::bench {
