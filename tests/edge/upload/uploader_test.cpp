@@ -168,7 +168,7 @@ TEST_F(UploaderTest, SendsAtMostOneChunkAgainAfterEachOfManyRandomCuts) {
 }
 
 TEST_F(UploaderTest, SendsAtMostItsWindowAgainAfterEachCut) {
-  options_.window_chunks = 4;
+  options_.window_chunks = 8;
   for (uint64_t i = 1; i <= 6; ++i) AddClip(*spool_, {3'000'000}, i);
   CutAtRandom(*this, cloud_, 7);
   Start(RealClock());
@@ -176,7 +176,7 @@ TEST_F(UploaderTest, SendsAtMostItsWindowAgainAfterEachCut) {
   Stop();
   EXPECT_THAT(cloud_.breaches, IsEmpty());
   EXPECT_GE(cloud_.cuts, 20);
-  EXPECT_LE(stats().resent_bytes, stats().cuts * 4 * kBlockBytes);
+  EXPECT_LE(stats().resent_bytes, stats().cuts * 8 * kBlockBytes);
   // The negative of the test above: with a wider window one chunk a cut isn't kept.
   EXPECT_GT(stats().resent_bytes, stats().cuts * kBlockBytes);
 }
