@@ -32,10 +32,6 @@ namespace {
 constexpr std::chrono::seconds kDevicesGrace{5};
 constexpr std::chrono::seconds kInsideGrace{1};
 
-std::chrono::system_clock::time_point In(std::chrono::seconds grace) {
-  return std::chrono::system_clock::now() + grace;
-}
-
 }  // namespace
 
 // In the order of their making; they go in the reverse order.
@@ -168,8 +164,9 @@ void Server::Stop() {
   if (rooms_->ingest != nullptr) rooms_->ingest->Stop();
   if (rooms_->http != nullptr) rooms_->http->Stop();
   if (rooms_->devices != nullptr) rooms_->devices->Stop(kDevicesGrace);
-  if (rooms_->inside != nullptr)
+  if (rooms_->inside != nullptr) {
     rooms_->inside->Shutdown(std::chrono::system_clock::now() + kInsideGrace);
+  }
   if (rooms_->media_thread.joinable()) rooms_->media_thread.join();
 }
 
