@@ -135,19 +135,17 @@ void RemoveManifest(Sql& sql, uint64_t number) {
   CountNames(sql, -static_cast<int64_t>(blobs.size()));
 }
 
-std::optional<ManifestRow> FindManifest(Sql& sql, std::string_view device, const ClipKey& key) {
-  ManifestRow row{.device = std::string(device)};
+std::optional<HeldManifest> FindManifest(Sql& sql, std::string_view device, const ClipKey& key) {
+  HeldManifest held;
   std::string sha256;
-  BytesOut bytes{&row.bytes};
   const bool found = sql.Query(
-      "SELECT number, sha256, bytes, EXISTS (SELECT 1 FROM clip WHERE clip.manifest = "
-      "manifest.number) FROM manifest WHERE device = :device AND boot_id = :boot AND sequence = "
-      ":sequence",
-      In(device, HexOf(key.boot_id), key.sequence), Out(row.number, sha256, bytes, row.committed),
+      "SELECT number, sha256, EXISTS (SELECT 1 FROM clip WHERE clip.manifest = manifest.number) "
+      "FROM manifest WHERE device = :device AND boot_id = :boot AND sequence = :sequence",
+      In(device, HexOf(key.boot_id), key.sequence), Out(held.number, sha256, held.committed),
       [] {});
   if (!found) return std::nullopt;
-  row.sha256 = DigestFromHex(sha256);
-  return row;
+  held.sha256 = DigestFromHex(sha256);
+  return held;
 }
 
 std::vector<BlobId> ReadBlobs(Sql& sql, uint64_t manifest) {
@@ -224,12 +222,12 @@ absl::Status SetMedia(Sql& sql, std::string_view clip_id, const v1::MediaCheck& 
 }
 
 absl::StatusOr<ManifestRow> ReadManifestOfClip(Sql& sql, std::string_view clip_id) {
-  ManifestRow row{.committed = true};
+  ManifestRow row;
   std::string sha256;
   BytesOut bytes{&row.bytes};
-  if (!sql.Query("SELECT manifest.number, manifest.device, manifest.sha256, manifest.bytes FROM "
-                 "clip JOIN manifest ON manifest.number = clip.manifest WHERE clip.id = :id",
-                 In(clip_id), Out(row.number, row.device, sha256, bytes), [] {})) {
+  if (!sql.Query("SELECT manifest.number, manifest.sha256, manifest.bytes FROM clip JOIN manifest "
+                 "ON manifest.number = clip.manifest WHERE clip.id = :id",
+                 In(clip_id), Out(row.number, sha256, bytes), [] {})) {
     return NoClip(clip_id);
   }
   row.sha256 = DigestFromHex(sha256);

@@ -30,8 +30,13 @@ NamingTable ObjectNames();
 
 struct ManifestRow {
   uint64_t number = 0;
-  std::string device;
   std::string bytes;
+  Sha256Digest sha256{};
+};
+
+// One that is there already; its bytes may be many and are not read.
+struct HeldManifest {
+  uint64_t number = 0;
   Sha256Digest sha256{};
   bool committed = false;  // a clip refers to it
 };
@@ -50,7 +55,7 @@ struct NewManifest {
 uint64_t InsertManifest(Sql& sql, const NewManifest& manifest);
 // Its blobs become rubbish.
 void RemoveManifest(Sql& sql, uint64_t number);
-std::optional<ManifestRow> FindManifest(Sql& sql, std::string_view device, const ClipKey& key);
+std::optional<HeldManifest> FindManifest(Sql& sql, std::string_view device, const ClipKey& key);
 // In the manifest's order.
 std::vector<BlobId> ReadBlobs(Sql& sql, uint64_t manifest);
 

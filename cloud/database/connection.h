@@ -44,6 +44,7 @@ class Statement {
   virtual ~Statement() = default;
   virtual void Bind(int parameter, int64_t value) = 0;
   virtual void BindText(int parameter, std::string_view value) = 0;
+  // `value` lives until the statement was stepped to its end, or reset.
   virtual void BindBytes(int parameter, std::string_view value) = 0;
   // To the next row; false when there is none. The first step runs the statement.
   virtual bool Step() = 0;

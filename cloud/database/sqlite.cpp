@@ -51,9 +51,10 @@ class SqliteStatement : public Statement {
     Translated([&] { statement_.bind(parameter + 1, std::string(value)); });
   }
   void BindBytes(int parameter, std::string_view value) override {
-    // No bytes at all are not NULL.
+    // No bytes at all are not NULL. They stay where they are: a statement is run before what was
+    // bound to it goes, and bound anew before it is run again.
     const void* data = value.empty() ? "" : value.data();
-    Translated([&] { statement_.bind(parameter + 1, data, static_cast<int>(value.size())); });
+    Translated([&] { statement_.bindNoCopy(parameter + 1, data, static_cast<int>(value.size())); });
   }
   bool Step() override {
     return Translated([&] { return statement_.executeStep(); });

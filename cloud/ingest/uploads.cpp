@@ -61,7 +61,7 @@ void ForgetGivenUp(Sql& sql, std::string_view device, const JudgedBoot& boot) {
 
 // The manifest of an upload that ends: written at its beginning, or now.
 absl::StatusOr<uint64_t> ManifestOf(Sql& sql, const UploadRow& upload,
-                                    const std::optional<ManifestRow>& held) {
+                                    const std::optional<HeldManifest>& held) {
   if (held.has_value() != upload.begun) {
     return absl::FailedPreconditionError(fmt::format(
         "there is {} upload of clip {} under way", held ? "another" : "no", ToString(upload.key)));

@@ -276,8 +276,12 @@ TEST(FieldRtsp, FramesWithoutUsefulStampsAreTimedByTheirArrivalInTheOrderInWhich
       int last = -1;
       int64_t last_pts = 0;
       for (const auto& [pts, number] : Numbers(watched->format(), packets, &errors)) {
-        if (last >= 0) EXPECT_EQ(number, (last + 1) % 200);
-        if (last >= 0) EXPECT_NEAR(pts - last_pts, kTicks, kTicks / 4);
+        if (last >= 0) {
+          EXPECT_EQ(number, (last + 1) % 200);
+        }
+        if (last >= 0) {
+          EXPECT_NEAR(pts - last_pts, kTicks, kTicks / 4);
+        }
         last = number;
         last_pts = pts;
       }

@@ -171,7 +171,9 @@ class FieldProfiles : public FieldDevice, public ::testing::WithParamInterface<P
       }
       true_ns.push_back(TrueNs(source, shown[i].number, moment_ns));
       EXPECT_NEAR(moment_ns, true_ns.back(), kToleranceNs) << "frame " << shown[i].number;
-      if (i > 0) EXPECT_GT(true_ns[i], true_ns[i - 1]) << "frames are shown in their order";
+      if (i > 0) {
+        EXPECT_GT(true_ns[i], true_ns[i - 1]) << "frames are shown in their order";
+      }
       if (track.encoder() == "remux") {
         EXPECT_EQ(shown[i].digest, source.digests.at(shown[i].number)) << shown[i].number;
       }
@@ -225,13 +227,17 @@ TEST_P(FieldProfiles, TenMinutesBesideAPlainCamera) {
       EXPECT_THAT(manifest.shortfall(), HasSubstr("camera tried: the camera's clock jumped"));
     } else {
       EXPECT_THAT(manifest.shortfall(), HasSubstr(profile.shortfall));
-      if (profile.shortfall.empty()) EXPECT_EQ(manifest.shortfall(), "");
+      if (profile.shortfall.empty()) {
+        EXPECT_EQ(manifest.shortfall(), "");
+      }
     }
     CheckTrack(clip, 0, source, profile.true_stamps && !cut, !cut);
     CheckTrack(clip, 1, plain, false, true);
   }
   EXPECT_THAT(statuses_[0].problem, HasSubstr(profile.problem));
-  if (profile.problem.empty()) EXPECT_EQ(statuses_[0].problem, "");
+  if (profile.problem.empty()) {
+    EXPECT_EQ(statuses_[0].problem, "");
+  }
   EXPECT_EQ(statuses_[0].dropped, 0u);
   EXPECT_EQ(statuses_[1].problem, "");
 }
