@@ -17,6 +17,7 @@
 #include "tests/cloud/store/store_testing.h"
 #include "tests/data/paths.h"
 #include "tests/data/pki.h"
+#include "tests/data/shell.h"
 
 namespace gleaner::cloud {
 namespace {
@@ -37,15 +38,8 @@ class DataCommandsTest : public testing::Test {
   // Exit status, 128 and more for a signal, and what it said.
   std::pair<int, std::string> Run(const std::string& arguments,
                                   const std::string& environment = "") {
-    const std::string command =
-        fmt::format("{} timeout 60 {}/gleaner-cloud --config {} {} 2>&1", environment, BinDir(),
-                    folder_ / "cloud.toml", arguments);
-    FILE* tool = ::popen(command.c_str(), "r");
-    std::string said;
-    char buffer[4096];
-    while (const size_t got = std::fread(buffer, 1, sizeof(buffer), tool)) said.append(buffer, got);
-    const int status = ::pclose(tool);
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), said};
+    return Shell(fmt::format("{} timeout 60 {}/gleaner-cloud --config {} {} 2>&1", environment,
+                             BinDir(), folder_ / "cloud.toml", arguments));
   }
   std::vector<StoredClip> Fill(uint64_t first, uint64_t clips) {
     const auto folder = DataFolder::Open(data_, AllRooms(), clock_);

@@ -18,6 +18,7 @@
 #include "tests/cloud/catalog/catalog_testing.h"
 #include "tests/data/paths.h"
 #include "tests/data/pki.h"
+#include "tests/data/shell.h"
 
 namespace gleaner::cloud {
 namespace {
@@ -54,13 +55,7 @@ class ServerTest : public testing::Test {
   }
   // The program's exit status and what it said.
   std::pair<int, std::string> RunProgram(const std::string& arguments) {
-    const std::string command =
-        fmt::format("timeout 20 {}/gleaner-cloud {} 2>&1", BinDir(), arguments);
-    FILE* tool = ::popen(command.c_str(), "r");
-    std::string said;
-    char buffer[4096];
-    while (const size_t got = std::fread(buffer, 1, sizeof(buffer), tool)) said.append(buffer, got);
-    return {WEXITSTATUS(::pclose(tool)), said};
+    return Shell(fmt::format("timeout 20 {}/gleaner-cloud {} 2>&1", BinDir(), arguments));
   }
 
   TemporaryFolder folder_;

@@ -24,6 +24,7 @@
 #include "tests/cloud/catalog/catalog_testing.h"
 #include "tests/data/paths.h"
 #include "tests/data/pki.h"
+#include "tests/data/shell.h"
 #include "tests/data/temporary_folder.h"
 
 namespace gleaner {
@@ -70,15 +71,8 @@ class Upgrade : public testing::TestWithParam<std::string> {
   // Exit status and what it said; a status above 128 is a signal.
   std::pair<int, std::string> RunServer(const std::string& arguments,
                                         const std::string& crash_at = "") {
-    const std::string command =
-        fmt::format("GLEANER_CRASH_AT={} timeout 60 {}/gleaner-cloud --config {} {} 2>&1", crash_at,
-                    BinDir(), folder_ / "cloud.toml", arguments);
-    FILE* tool = ::popen(command.c_str(), "r");
-    std::string said;
-    char buffer[4096];
-    while (const size_t got = std::fread(buffer, 1, sizeof(buffer), tool)) said.append(buffer, got);
-    const int status = ::pclose(tool);
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), said};
+    return Shell(fmt::format("GLEANER_CRASH_AT={} timeout 60 {}/gleaner-cloud --config {} {} 2>&1",
+                             crash_at, BinDir(), folder_ / "cloud.toml", arguments));
   }
   // Every file below `path` with a digest of its bytes.
   static std::map<std::string, std::string> Files(const std::string& path) {

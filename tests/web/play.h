@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "tests/data/paths.h"
+#include "tests/data/shell.h"
 
 namespace gleaner {
 
@@ -29,12 +30,8 @@ inline std::vector<Played> PlayInChromium(const std::vector<std::string>& files,
   std::string command = fmt::format("node '{}/tests/web/play.mjs'", SourceDir());
   if (!pixels.empty()) command += fmt::format(" --pixels '{}'", pixels);
   for (const std::string& file : files) command += fmt::format(" '{}'", file);
-  std::string text;
-  FILE* node = ::popen(command.c_str(), "r");
-  if (node == nullptr) throw std::runtime_error("popen");
-  char buffer[4096];
-  while (const size_t got = std::fread(buffer, 1, sizeof buffer, node)) text.append(buffer, got);
-  if (::pclose(node) != 0) throw std::runtime_error("failed: " + command);
+  const auto [status, text] = Shell(command);
+  if (status != 0) throw std::runtime_error("failed: " + command);
   std::vector<Played> all;
   for (const nlohmann::json& seen : nlohmann::json::parse(text)) {
     Played& played = all.emplace_back();

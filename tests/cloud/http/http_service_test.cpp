@@ -10,6 +10,7 @@
 #include "common/version.h"
 #include "tests/cloud/http/service_testing.h"
 #include "tests/data/log_lines.h"
+#include "tests/data/shell.h"
 
 namespace gleaner::cloud {
 namespace {
@@ -222,11 +223,8 @@ TEST_F(HttpServiceTest, MetricsPleasePromtool) {
               HasSubstr("gleaner_media_checks_total{reason=\"too-large\",result=\"failed\"} 1\n"));
   std::ofstream(folder_ / "metrics.txt") << text;
   const std::string command = "promtool check metrics < '" + (folder_ / "metrics.txt") + "' 2>&1";
-  FILE* tool = ::popen(command.c_str(), "r");
-  std::string said;
-  char buffer[4096];
-  while (const size_t got = std::fread(buffer, 1, sizeof(buffer), tool)) said.append(buffer, got);
-  EXPECT_EQ(::pclose(tool), 0) << said;
+  const auto [status, said] = Shell(command);
+  EXPECT_EQ(status, 0) << said;
   EXPECT_EQ(said, "");
 }
 

@@ -18,6 +18,7 @@
 #include "tests/cloud/catalog/catalog_testing.h"
 #include "tests/data/film.h"
 #include "tests/data/paths.h"
+#include "tests/data/shell.h"
 
 namespace gleaner::cloud::media {
 namespace {
@@ -93,11 +94,8 @@ class WorkerTest : public testing::Test {
 };
 
 TEST_F(WorkerTest, ProvesThatItsSandboxHolds) {
-  FILE* tool = ::popen((kWorker + " --self-test-sandbox 2>&1").c_str(), "r");
-  std::string said;
-  char buffer[4096];
-  while (const size_t got = std::fread(buffer, 1, sizeof(buffer), tool)) said.append(buffer, got);
-  EXPECT_EQ(::pclose(tool), 0) << said;
+  const auto [status, said] = Shell(kWorker + " --self-test-sandbox 2>&1");
+  EXPECT_EQ(status, 0) << said;
   EXPECT_THAT(said, HasSubstr("internet socket"));
   EXPECT_THAT(said, testing::Not(HasSubstr("WRONG")));
 }
