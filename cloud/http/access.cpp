@@ -29,8 +29,8 @@ bool SameSecret(std::string_view a, std::string_view b) {
   return CRYPTO_memcmp(left.data(), right.data(), left.size()) == 0;
 }
 
-std::string CookieOf(const httplib::Request& request) {
-  const std::string header = request.get_header_value("Cookie");
+std::string CookieOf(const HttpRequest& request) {
+  const std::string header = request.headers.Get("Cookie");
   for (const auto& piece : absl::StrSplit(header, ';')) {
     std::string_view item(piece.data(), piece.size());
     while (item.starts_with(' ')) item.remove_prefix(1);
@@ -48,9 +48,9 @@ Access::Access(std::string token, std::string host)
       host_(std::move(host)),
       session_(token_.empty() ? "" : SessionOf(token_)) {}
 
-bool Access::HostIsRight(const httplib::Request& request) const {
+bool Access::HostIsRight(const HttpRequest& request) const {
   if (has_token()) return true;
-  std::string host = request.get_header_value("Host");
+  std::string host = request.headers.Get("Host");
   const size_t colon = host.rfind(':');
   if (colon != std::string::npos && host.find(']', colon) == std::string::npos) {
     host.resize(colon);
@@ -62,10 +62,10 @@ bool Access::IsToken(std::string_view text) const {
   return has_token() && SameSecret(text, token_);
 }
 
-bool Access::IsAllowed(const httplib::Request& request) const {
+bool Access::IsAllowed(const HttpRequest& request) const {
   if (!has_token()) return true;
   static constexpr std::string_view kBearer = "Bearer ";
-  const std::string authorization = request.get_header_value("Authorization");
+  const std::string authorization = request.headers.Get("Authorization");
   if (authorization.starts_with(kBearer)) {
     return IsToken(std::string_view(authorization).substr(kBearer.size()));
   }

@@ -13,7 +13,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
-#include "httplib.h"
+#include "cloud/http/http_message.h"
 
 namespace gleaner::cloud {
 
@@ -28,9 +28,9 @@ class Access {
   bool has_token() const { return !token_.empty(); }
 
   // The Host header is one that this server answers to.
-  bool HostIsRight(const httplib::Request& request) const;
+  bool HostIsRight(const HttpRequest& request) const;
   // The request carries the token or the cookie; always true where there is no token.
-  bool IsAllowed(const httplib::Request& request) const;
+  bool IsAllowed(const HttpRequest& request) const;
   // In constant time.
   bool IsToken(std::string_view text) const;
   // The Set-Cookie value for someone who showed the token; over HTTPS (a proxy in front says so)

@@ -101,13 +101,12 @@ std::string_view Gateway::MethodOf(std::string_view path) const {
   return method == nullptr ? std::string_view() : method->path;
 }
 
-void Gateway::Serve(const httplib::Request& request, const std::string& body,
-                    httplib::Response& response) {
+void Gateway::Serve(const HttpRequest& request, HttpResponse& response) {
   const auto refuse = [&](grpc::StatusCode code, std::string_view message) {
     const ConnectCode connect = ConnectCodeOf(code);
     RespondError(request, response, connect.http_status, connect.name, message);
   };
-  response.set_header("Cache-Control", "no-store");
+  response.headers.Set("Cache-Control", "no-store");
   const Method* method = Find(request.path);
   if (method == nullptr) {
     RespondError(request, response, 404, "unimplemented",
@@ -119,14 +118,14 @@ void Gateway::Serve(const httplib::Request& request, const std::string& body,
   if (!is_json && type != "application/proto") {
     return RespondWrongType(request, response, "application/json, application/proto");
   }
-  const std::string version = request.get_header_value("Connect-Protocol-Version");
+  const std::string version = request.headers.Get("Connect-Protocol-Version");
   if (!version.empty() && version != "1") {
     return refuse(grpc::StatusCode::INVALID_ARGUMENT,
                   fmt::format("Connect-Protocol-Version is \"{}\"; this speaks 1", version));
   }
   int64_t timeout_ms = kDefaultTimeoutMs;
-  if (request.has_header("Connect-Timeout-Ms")) {
-    const std::string text = request.get_header_value("Connect-Timeout-Ms");
+  if (request.headers.Has("Connect-Timeout-Ms")) {
+    const std::string text = request.headers.Get("Connect-Timeout-Ms");
     if (text.empty() || text.size() > 10 ||
         text.find_first_not_of("0123456789") != std::string::npos) {
       return refuse(grpc::StatusCode::INVALID_ARGUMENT,
@@ -142,8 +141,8 @@ void Gateway::Serve(const httplib::Request& request, const std::string& body,
   if (is_json) {
     pb::util::JsonParseOptions options;
     options.ignore_unknown_fields = true;
-    const auto parsed =
-        pb::util::JsonToBinaryString(types_.get(), method->input_url, body, &message, options);
+    const auto parsed = pb::util::JsonToBinaryString(types_.get(), method->input_url, request.body,
+                                                     &message, options);
     if (!parsed.ok()) {
       return refuse(
           grpc::StatusCode::INVALID_ARGUMENT,
@@ -151,7 +150,7 @@ void Gateway::Serve(const httplib::Request& request, const std::string& body,
                       method->input_url.substr(sizeof(kTypePrefix)), AsView(parsed.message())));
     }
   } else {
-    message = body;
+    message = request.body;
   }
   // The service would find it too, but its answer would be that of a broken server.
   if (!std::unique_ptr<pb::Message>(method->input->New())->ParseFromString(message)) {

@@ -15,11 +15,11 @@
 #include <string_view>
 #include <vector>
 
+#include "cloud/http/http_message.h"
 #include "google/protobuf/message.h"
 #include "google/protobuf/util/type_resolver.h"
 #include "grpcpp/channel.h"
 #include "grpcpp/generic/generic_stub.h"
-#include "httplib.h"
 
 namespace gleaner::cloud {
 
@@ -34,7 +34,7 @@ class Gateway {
   // label of a metric.
   std::string_view MethodOf(std::string_view path) const;
 
-  void Serve(const httplib::Request& request, const std::string& body, httplib::Response& response);
+  void Serve(const HttpRequest& request, HttpResponse& response);
 
  private:
   struct Method {

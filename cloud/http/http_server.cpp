@@ -27,6 +27,7 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr size_t kMaxBodyBytes = 1 << 20;
+constexpr size_t kPieceBytes = 256 << 10;  // of a body that is read as it is taken
 constexpr size_t kMaxConnections = 512;
 constexpr size_t kMaxPathBytes = 1024;
 constexpr int kMaxRequestsAConnection = 10'000;
@@ -108,6 +109,48 @@ std::string_view ConnectCode(int status) {
   }
 }
 
+HttpRequest FromLibrary(const httplib::Request& request) {
+  HttpRequest own;
+  own.method = request.method;
+  own.path = request.path;
+  own.query.insert(request.params.begin(), request.params.end());
+  for (const auto& [name, value] : request.headers) own.headers.Add(name, value);
+  own.remote_address = request.remote_addr;
+  return own;
+}
+
+// Not the status.
+void ToLibrary(const std::string& path, HttpResponse answer, httplib::Response* response) {
+  response->headers.clear();
+  for (const auto& [name, value] : answer.headers) response->set_header(name, value);
+  const std::string type = answer.headers.Get("Content-Type");
+  if (answer.source) {
+    response->headers.erase("Content-Type");  // the library adds it once more
+    response->set_content_provider(
+        answer.source->length, type,
+        [path, read = std::move(answer.source->read), piece = std::string()](
+            size_t offset, size_t length, httplib::DataSink& sink) mutable {
+          const absl::Status status = read(offset, std::min(length, kPieceBytes), &piece);
+          if (!status.ok()) {
+            LOG_ERROR("{}: {}", path, Message(status));
+            return false;  // the head is sent: all that is left is to cut the connection
+          }
+          return sink.write(piece.data(), piece.size());
+        });
+    return;
+  }
+  auto body = answer.shared_body != nullptr
+                  ? std::move(answer.shared_body)
+                  : std::make_shared<const std::string>(std::move(answer.body));
+  if (body->empty()) return;
+  response->headers.erase("Content-Type");
+  const size_t size = body->size();
+  response->set_content_provider(
+      size, type, [body = std::move(body)](size_t offset, size_t length, httplib::DataSink& sink) {
+        return sink.write(body->data() + offset, length);
+      });
+}
+
 // Once the head is read and before anything else looks at it. True if a body follows of which not
 // all is among the `buffered` bytes that are here.
 bool Prepare(httplib::Request& request, size_t buffered) {
@@ -153,7 +196,7 @@ class HttpServer::Engine : public httplib::Server {
         listening_.get();  // the library ends what it is sending once this is INVALID_SOCKET
     keep_alive_timeout_sec_ = kIdleTimeout.count();
     keep_alive_max_count_ = kMaxRequestsAConnection;
-    set_default_headers(std::move(handlers.headers));
+    set_default_headers({handlers.headers.begin(), handlers.headers.end()});
     SetHandlers(std::move(handlers));
     Watch(listening_.get(), EPOLLIN, EPOLL_CTL_ADD);
     Watch(wake_.get(), EPOLLIN, EPOLL_CTL_ADD);
@@ -204,7 +247,7 @@ class HttpServer::Engine : public httplib::Server {
             response.status = 414;
             current.close = true;
           } else if (request.method == "GET" || request.method == "HEAD") {
-            Answer(response, [&] { shared->get(request, response); });
+            Answer(FromLibrary(request), response, shared->headers, shared->get);
           } else if (request.method == "POST") {
             return HandlerResponse::Unhandled;
           } else {
@@ -235,7 +278,9 @@ class HttpServer::Engine : public httplib::Server {
         current.close = true;
         return;
       }
-      Answer(response, [&] { shared->post(request, body, response); });
+      HttpRequest own = FromLibrary(request);
+      own.body = std::move(body);
+      Answer(own, response, shared->headers, shared->post);
     });
     set_exception_handler([](const httplib::Request& request, httplib::Response& response,
                              std::exception_ptr problem) {
@@ -269,7 +314,10 @@ class HttpServer::Engine : public httplib::Server {
     });
     set_logger([shared](const httplib::Request& request, const httplib::Response& response) {
       const std::chrono::duration<double> took = steady_clock::now() - current.begun;
-      if (shared->done) shared->done(request, response, took.count());
+      if (!shared->done) return;
+      HttpResponse answer;
+      answer.status = response.status;
+      shared->done(FromLibrary(request), answer, took.count());
     });
   }
 
@@ -291,16 +339,19 @@ class HttpServer::Engine : public httplib::Server {
     response.set_header("Retry-After", "1");
   }
 
-  // `make` fills in the response; one that is long waits for its turn.
-  template <typename Make>
-  void Answer(httplib::Response& response, Make make) {
-    const httplib::Headers before = response.headers;
-    make();
-    if (response.content_length_ <= kLongAnswerBytes || TakeLong()) return;
-    response.headers = before;
-    response.content_provider_ = nullptr;
-    response.content_length_ = 0;
-    Refuse(response);
+  // An answer that is long needs a place for such.
+  template <typename Handler>
+  void Answer(const HttpRequest& request, httplib::Response& response, const HttpHeaders& headers,
+              const Handler& handler) {
+    HttpResponse answer;
+    answer.headers = headers;
+    handler(request, answer);
+    const uint64_t length = answer.source        ? answer.source->length
+                            : answer.shared_body ? answer.shared_body->size()
+                                                 : answer.body.size();
+    if (length > kLongAnswerBytes && !TakeLong()) return Refuse(response);
+    response.status = answer.status;
+    ToLibrary(request.path, std::move(answer), &response);
   }
 
   void Watch(int fd, uint32_t events, int operation) {

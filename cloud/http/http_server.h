@@ -25,8 +25,8 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "cloud/http/http_message.h"
 #include "cloud/net/listen_address.h"
-#include "httplib.h"
 
 namespace gleaner::cloud {
 
@@ -34,15 +34,14 @@ class HttpServer {
  public:
   // Called on the pool's threads, many at once. Exceptions become a 500.
   struct Handlers {
-    // GET and HEAD (whose body is not sent). Ranges are the handler's own business: request.ranges
-    // is always empty.
-    std::function<void(const httplib::Request&, httplib::Response&)> get;
-    // POST, with its whole body, unpacked if it came gzipped.
-    std::function<void(const httplib::Request&, const std::string& body, httplib::Response&)> post;
+    // GET and HEAD (whose body is not sent). Ranges are the handler's own business.
+    std::function<void(const HttpRequest&, HttpResponse&)> get;
+    // POST, with its whole body.
+    std::function<void(const HttpRequest&, HttpResponse&)> post;
     // After each answer, those that no handler saw included.
-    std::function<void(const httplib::Request&, const httplib::Response&, double seconds)> done;
+    std::function<void(const HttpRequest&, const HttpResponse&, double seconds)> done;
     // On every answer, for example the security headers.
-    httplib::Headers headers;
+    HttpHeaders headers;
   };
 
   // Listens and serves at once. The error names the address ("listen on 127.0.0.1:8080: Address

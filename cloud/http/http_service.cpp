@@ -23,7 +23,7 @@ constexpr std::chrono::seconds kReadyFor{1};
 const std::string kJson = "application/json";
 
 // Style may be inline: the page's charts size themselves with it. Script may not.
-const httplib::Headers kSecurityHeaders = {
+const HttpHeaders kSecurityHeaders = {
     {"Content-Security-Policy",
      "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
      "img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self'; font-src 'self'; "
@@ -69,9 +69,7 @@ absl::StatusOr<std::unique_ptr<HttpService>> HttpService::Start(
   HttpServer::Handlers handlers;
   handlers.headers = kSecurityHeaders;
   handlers.get = [self](const auto& request, auto& response) { self->Get(request, response); };
-  handlers.post = [self](const auto& request, const auto& body, auto& response) {
-    self->Post(request, body, response);
-  };
+  handlers.post = [self](const auto& request, auto& response) { self->Post(request, response); };
   handlers.done = [self](const auto& request, const auto& response, double seconds) {
     static constexpr std::string_view kKnown[] = {"GET", "HEAD", "POST"};
     const bool known = std::count(std::begin(kKnown), std::end(kKnown), request.method) > 0;
@@ -93,7 +91,7 @@ std::string_view HttpService::RouteOf(const std::string& path) const {
   return "page";
 }
 
-bool HttpService::Admit(const httplib::Request& request, httplib::Response& response) {
+bool HttpService::Admit(const HttpRequest& request, HttpResponse& response) {
   if (!access_.HostIsRight(request)) {
     RespondError(
         request, response, 403, "permission_denied",
@@ -102,14 +100,14 @@ bool HttpService::Admit(const httplib::Request& request, httplib::Response& resp
     return false;
   }
   if (access_.IsAllowed(request)) return true;
-  response.set_header("WWW-Authenticate", "Bearer");
+  response.headers.Set("WWW-Authenticate", "Bearer");
   RespondError(request, response, 401, "unauthenticated",
                "this server wants its token, as Authorization: Bearer or as the cookie that "
                "POST /login gives");
   return false;
 }
 
-void HttpService::Get(const httplib::Request& request, httplib::Response& response) {
+void HttpService::Get(const HttpRequest& request, HttpResponse& response) {
   const std::string& path = request.path;
   if (path == "/healthz") return Respond(request, response, 200, "ok\n", "text/plain");
   if (path == "/readyz") return Ready(request, response);
@@ -119,46 +117,44 @@ void HttpService::Get(const httplib::Request& request, httplib::Response& respon
     if (!Admit(request, response)) return;
     Respond(request, response, 200, metrics_.Render(), "text/plain; version=0.0.4");
   } else if (!gateway_.MethodOf(path).empty()) {
-    response.set_header("Allow", "POST");
+    response.headers.Set("Allow", "POST");
     RespondError(request, response, 405, "unimplemented", "call this with POST");
   } else {
     page_.Serve(request, response);
   }
 }
 
-void HttpService::Post(const httplib::Request& request, const std::string& body,
-                       httplib::Response& response) {
+void HttpService::Post(const HttpRequest& request, HttpResponse& response) {
   if (!HasKnownCoding(request)) {
-    response.set_header("Accept-Encoding", "gzip, deflate, br");
+    response.headers.Set("Accept-Encoding", "gzip, deflate, br");
     return RespondError(request, response, 415, "unimplemented",
                         "Content-Encoding is one that this server can't undo");
   }
-  if (request.path == "/login" && access_.has_token()) return Login(request, body, response);
+  if (request.path == "/login" && access_.has_token()) return Login(request, response);
   if (!Admit(request, response)) return;
   if (request.path == "/logout") {
     if (MediaTypeOf(request) != kJson) return RespondWrongType(request, response, kJson);
-    response.set_header("Set-Cookie", Access::ForgetCookie());
+    response.headers.Set("Set-Cookie", Access::ForgetCookie());
     response.status = 204;
     return;
   }
-  gateway_.Serve(request, body, response);
+  gateway_.Serve(request, response);
 }
 
-void HttpService::Login(const httplib::Request& request, const std::string& body,
-                        httplib::Response& response) {
-  response.set_header("Cache-Control", "no-store");
+void HttpService::Login(const HttpRequest& request, HttpResponse& response) {
+  response.headers.Set("Cache-Control", "no-store");
   if (MediaTypeOf(request) != kJson) return RespondWrongType(request, response, kJson);
-  const auto parsed = nlohmann::json::parse(body, nullptr, false);
+  const auto parsed = nlohmann::json::parse(request.body, nullptr, false);
   const bool shaped = parsed.is_object() && parsed.contains("token") && parsed["token"].is_string();
   if (!shaped || !access_.IsToken(parsed["token"].get<std::string>())) {
-    const std::string& from = request.remote_addr;
+    const std::string& from = request.remote_address;
     if (const auto more = wrong_tokens_.Admit(fmt::format("wrong tokens from {}", from))) {
       LOG_WARN("sign-in with a wrong token from {}{}", from, *more);
     }
     return RespondError(request, response, 401, "unauthenticated", "that is not the token");
   }
-  response.set_header("Set-Cookie",
-                      access_.Cookie(request.get_header_value("X-Forwarded-Proto") == "https"));
+  response.headers.Set("Set-Cookie",
+                       access_.Cookie(request.headers.Get("X-Forwarded-Proto") == "https"));
   response.status = 204;
 }
 
@@ -192,9 +188,9 @@ absl::Status HttpService::CheckReady() {
   return ready_;
 }
 
-void HttpService::Ready(const httplib::Request& request, httplib::Response& response) {
+void HttpService::Ready(const HttpRequest& request, HttpResponse& response) {
   const absl::Status status = CheckReady();
-  response.set_header("Cache-Control", "no-store");
+  response.headers.Set("Cache-Control", "no-store");
   if (status.ok()) return Respond(request, response, 200, "ready\n", "text/plain");
   // Without a token to show, no details.
   const bool details = access_.HostIsRight(request) && access_.IsAllowed(request);

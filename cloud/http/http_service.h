@@ -62,12 +62,12 @@ class HttpService {
  private:
   HttpService(const Options& options, Database& database, BlobStore& blobs, MediaFiles media,
               Metrics& metrics, std::shared_ptr<grpc::Channel> channel, Page page);
-  void Get(const httplib::Request& request, httplib::Response& response);
-  void Post(const httplib::Request& request, const std::string& body, httplib::Response& response);
+  void Get(const HttpRequest& request, HttpResponse& response);
+  void Post(const HttpRequest& request, HttpResponse& response);
   // True if the request may go on; else it is answered.
-  bool Admit(const httplib::Request& request, httplib::Response& response);
-  void Login(const httplib::Request& request, const std::string& body, httplib::Response& response);
-  void Ready(const httplib::Request& request, httplib::Response& response);
+  bool Admit(const HttpRequest& request, HttpResponse& response);
+  void Login(const HttpRequest& request, HttpResponse& response);
+  void Ready(const HttpRequest& request, HttpResponse& response);
   // Commits and stores a little, and connects as a device does; at most once a second, whoever
   // asks. Logs when it turns.
   absl::Status CheckReady();

@@ -15,7 +15,6 @@
 namespace gleaner::cloud {
 namespace {
 
-constexpr uint64_t kPieceBytes = 256 << 10;
 constexpr uint64_t kMaxThumbnailBytes = 1 << 20;
 constexpr size_t kIdDigits = 20;
 
@@ -82,7 +81,7 @@ bool ParseTarget(std::string_view path, Target* target) {
 
 // Where the bytes are: in hand, or in the store.
 struct Source {
-  std::shared_ptr<const std::string> bytes;
+  std::optional<std::string> bytes;
   BlobId blob;
   uint64_t size = 0;
   Sha256Digest sha256{};
@@ -92,7 +91,7 @@ Source InHand(std::string bytes) {
   Source source;
   source.size = bytes.size();
   source.sha256 = Sha256::Of(bytes);
-  source.bytes = std::make_shared<const std::string>(std::move(bytes));
+  source.bytes = std::move(bytes);
   return source;
 }
 
@@ -132,8 +131,7 @@ bool Matches(const std::string& header, const std::string& etag) {
   return false;
 }
 
-void RespondStatus(const httplib::Request& request, httplib::Response& response,
-                   const absl::Status& status) {
+void RespondStatus(const HttpRequest& request, HttpResponse& response, const absl::Status& status) {
   if (absl::IsNotFound(status)) {
     return RespondError(request, response, 404, "not_found", Message(status));
   }
@@ -145,7 +143,7 @@ void RespondStatus(const httplib::Request& request, httplib::Response& response,
 
 }  // namespace
 
-void MediaFiles::Serve(const httplib::Request& request, httplib::Response& response) {
+void MediaFiles::Serve(const HttpRequest& request, HttpResponse& response) {
   Target target;
   if (!ParseTarget(request.path, &target)) {
     return RespondError(request, response, 404, "not_found",
@@ -156,58 +154,48 @@ void MediaFiles::Serve(const httplib::Request& request, httplib::Response& respo
   if (!source.ok()) return RespondStatus(request, response, source.status());
 
   const std::string etag = fmt::format("\"{}\"", Hex(AsBytes(source->sha256)));
-  response.set_header("ETag", etag);
+  response.headers.Set("ETag", etag);
   // `private`: a shared cache must not hand it to someone without the token.
-  response.set_header("Cache-Control", "private, max-age=31536000, immutable");
-  response.set_header("Accept-Ranges", "bytes");
+  response.headers.Set("Cache-Control", "private, max-age=31536000, immutable");
+  response.headers.Set("Accept-Ranges", "bytes");
   // Should a browser ever open it as a document, it may do nothing.
-  response.headers.erase("Content-Security-Policy");
-  response.set_header("Content-Security-Policy", "default-src 'none'; sandbox");
-  if (request.has_param("download")) {
-    response.set_header("Content-Disposition",
-                        fmt::format("attachment; filename=\"{}\"", target.file_name));
+  response.headers.Set("Content-Security-Policy", "default-src 'none'; sandbox");
+  if (request.HasQuery("download")) {
+    response.headers.Set("Content-Disposition",
+                         fmt::format("attachment; filename=\"{}\"", target.file_name));
   }
-  if (request.has_header("If-None-Match") &&
-      Matches(request.get_header_value("If-None-Match"), etag)) {
+  if (request.headers.Has("If-None-Match") && Matches(request.headers.Get("If-None-Match"), etag)) {
     response.status = 304;
     return;
   }
   const bool range_holds =
-      !request.has_header("If-Range") || request.get_header_value("If-Range") == etag;
-  const ByteRange range =
-      ParseRange(range_holds ? request.get_header_value("Range") : "", source->size);
+      !request.headers.Has("If-Range") || request.headers.Get("If-Range") == etag;
+  const ByteRange range = ParseRange(range_holds ? request.headers.Get("Range") : "", source->size);
   if (range.kind == ByteRange::Kind::kUnsatisfiable) {
-    response.headers.erase("Cache-Control");
-    response.set_header("Content-Range", fmt::format("bytes */{}", source->size));
+    response.headers.Remove("Cache-Control");
+    response.headers.Set("Content-Range", fmt::format("bytes */{}", source->size));
     return RespondError(request, response, 416, "out_of_range",
                         fmt::format("the file has {} bytes", source->size));
   }
   response.status = 200;
   if (range.kind == ByteRange::Kind::kPart) {
     response.status = 206;
-    response.set_header(
+    response.headers.Set(
         "Content-Range",
         fmt::format("bytes {}-{}/{}", range.offset, range.offset + range.length - 1, source->size));
   }
-  if (range.length == 0) {
-    response.set_header("Content-Type", target.content_type);
+  response.headers.Set("Content-Type", target.content_type);
+  if (source->bytes) {
+    response.body = source->bytes->substr(range.offset, range.length);
     return;
   }
-  response.set_content_provider(
-      range.length, target.content_type,
-      [this, source = *source, start = range.offset, piece = std::string()](
-          size_t offset, size_t length, httplib::DataSink& sink) mutable {
-        if (source.bytes != nullptr) {
-          return sink.write(source.bytes->data() + start + offset, length);
-        }
-        const uint64_t size = std::min<uint64_t>(length, kPieceBytes);
-        const absl::Status read = blobs_.Read(source.blob, start + offset, size, &piece);
-        if (!read.ok()) {
-          LOG_ERROR("blob {}: {}", source.blob, Message(read));
-          return false;  // the head is sent: all that is left is to cut the connection
-        }
-        return sink.write(piece.data(), piece.size());
-      });
+  response.source =
+      HttpBodySource{range.length,
+                     [this, blob = source->blob, start = range.offset](
+                         uint64_t offset, size_t size, std::string* piece) -> absl::Status {
+                       return Annotate(blobs_.Read(blob, start + offset, size, piece),
+                                       fmt::format("blob {}", blob));
+                     }};
 }
 
 }  // namespace gleaner::cloud

@@ -4,14 +4,15 @@
 //   as an attachment
 //
 // With Range (206, 416), HEAD, If-None-Match and If-Range. A clip never changes, so its files may
-// be cached for ever; the ETag is the SHA-256. Objects are streamed from the blob store in pieces
-// of 256 KiB. The content type follows from what the file is, never from what a device said.
+// be cached for ever; the ETag is the SHA-256. Objects are read from the blob store piece by
+// piece, as the client takes them. The content type follows from what the file is, never from what
+// a device said.
 #pragma once
 
 #include "cloud/clips/clips.h"
+#include "cloud/http/http_message.h"
 #include "cloud/media/media_checks.h"
 #include "cloud/store/blob_store.h"
-#include "httplib.h"
 
 namespace gleaner::cloud {
 
@@ -23,7 +24,7 @@ class MediaFiles {
       : clips_(clips), checks_(checks), blobs_(blobs) {}
 
   // Answers a path that starts with /media/.
-  void Serve(const httplib::Request& request, httplib::Response& response);
+  void Serve(const HttpRequest& request, HttpResponse& response);
 
  private:
   Clips& clips_;

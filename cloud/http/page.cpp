@@ -101,7 +101,7 @@ Page Page::Missing(const std::string& directory) {
   return page;
 }
 
-void Page::Serve(const httplib::Request& request, httplib::Response& response) const {
+void Page::Serve(const HttpRequest& request, HttpResponse& response) const {
   auto found = files_.find(request.path);
   if (found == files_.end()) {
     if (!IsView(request.path)) {
@@ -110,16 +110,16 @@ void Page::Serve(const httplib::Request& request, httplib::Response& response) c
     found = files_.find("/index.html");
   }
   const File& file = found->second;
-  response.set_header("ETag", file.etag);
-  response.set_header("Cache-Control",
-                      file.immutable ? "private, max-age=31536000, immutable" : "no-cache");
-  if (file.gzipped != nullptr) response.set_header("Vary", "Accept-Encoding");
-  if (request.get_header_value("If-None-Match") == file.etag) {
+  response.headers.Set("ETag", file.etag);
+  response.headers.Set("Cache-Control",
+                       file.immutable ? "private, max-age=31536000, immutable" : "no-cache");
+  if (file.gzipped != nullptr) response.headers.Set("Vary", "Accept-Encoding");
+  if (request.headers.Get("If-None-Match") == file.etag) {
     response.status = 304;
     return;
   }
   const bool packed = file.gzipped != nullptr && AcceptsGzip(request);
-  if (packed) response.set_header("Content-Encoding", "gzip");
+  if (packed) response.headers.Set("Content-Encoding", "gzip");
   RespondShared(response, 200, packed ? file.gzipped : file.plain, file.content_type);
 }
 

@@ -10,7 +10,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "httplib.h"
+#include "cloud/http/http_message.h"
 
 namespace gleaner::cloud {
 
@@ -22,7 +22,7 @@ class Page {
   // Says in plain words that the page is not installed and where it was looked for.
   static Page Missing(const std::string& directory);
 
-  void Serve(const httplib::Request& request, httplib::Response& response) const;
+  void Serve(const HttpRequest& request, HttpResponse& response) const;
 
  private:
   struct File {

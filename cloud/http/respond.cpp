@@ -21,22 +21,22 @@ bool IsText(const std::string& content_type) {
 
 }  // namespace
 
-std::string MediaTypeOf(const httplib::Request& request) {
-  std::string type = request.get_header_value("Content-Type");
+std::string MediaTypeOf(const HttpRequest& request) {
+  std::string type = request.headers.Get("Content-Type");
   type.resize(std::min(type.size(), type.find_first_of("; ")));
   std::transform(type.begin(), type.end(), type.begin(),
                  [](unsigned char c) { return std::tolower(c); });
   return type;
 }
 
-bool HasKnownCoding(const httplib::Request& request) {
+bool HasKnownCoding(const HttpRequest& request) {
   static constexpr std::string_view kKnown[] = {"", "identity", "gzip", "deflate", "br"};
-  const std::string coding = request.get_header_value("Content-Encoding");
+  const std::string coding = request.headers.Get("Content-Encoding");
   return std::count(std::begin(kKnown), std::end(kKnown), coding) > 0;
 }
 
-bool AcceptsGzip(const httplib::Request& request) {
-  const std::string header = request.get_header_value("Accept-Encoding");
+bool AcceptsGzip(const HttpRequest& request) {
+  const std::string header = request.headers.Get("Accept-Encoding");
   for (const auto& item : absl::StrSplit(header, ',')) {
     std::string coding(item.data(), item.size());
     std::erase(coding, ' ');
@@ -64,32 +64,25 @@ std::string Gzip(std::string_view bytes) {
   return packed;
 }
 
-void RespondShared(httplib::Response& response, int status, std::shared_ptr<const std::string> body,
+void RespondShared(HttpResponse& response, int status, std::shared_ptr<const std::string> body,
                    const std::string& content_type) {
   response.status = status;
-  if (body->empty()) {
-    response.set_header("Content-Type", content_type);
-    return;
-  }
-  const size_t size = body->size();
-  response.set_content_provider(
-      size, content_type,
-      [body = std::move(body)](size_t offset, size_t length, httplib::DataSink& sink) {
-        return sink.write(body->data() + offset, length);
-      });
+  response.headers.Set("Content-Type", content_type);
+  response.shared_body = std::move(body);
 }
 
-void Respond(const httplib::Request& request, httplib::Response& response, int status,
-             std::string body, const std::string& content_type) {
+void Respond(const HttpRequest& request, HttpResponse& response, int status, std::string body,
+             const std::string& content_type) {
   if (IsText(content_type)) {
-    response.set_header("Vary", "Accept-Encoding");
+    response.headers.Set("Vary", "Accept-Encoding");
     if (body.size() >= kWorthCompressing && AcceptsGzip(request)) {
       body = Gzip(body);
-      response.set_header("Content-Encoding", "gzip");
+      response.headers.Set("Content-Encoding", "gzip");
     }
   }
-  RespondShared(response, status, std::make_shared<const std::string>(std::move(body)),
-                content_type);
+  response.status = status;
+  response.headers.Set("Content-Type", content_type);
+  response.body = std::move(body);
 }
 
 std::string ErrorJson(std::string_view code, std::string_view message) {
@@ -98,15 +91,15 @@ std::string ErrorJson(std::string_view code, std::string_view message) {
   return body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
-void RespondError(const httplib::Request& request, httplib::Response& response, int status,
+void RespondError(const HttpRequest& request, HttpResponse& response, int status,
                   std::string_view code, std::string_view message) {
-  response.set_header("Cache-Control", "no-store");
+  response.headers.Set("Cache-Control", "no-store");
   Respond(request, response, status, ErrorJson(code, message), "application/json");
 }
 
-void RespondWrongType(const httplib::Request& request, httplib::Response& response,
+void RespondWrongType(const HttpRequest& request, HttpResponse& response,
                       const std::string& accepted) {
-  response.set_header("Accept-Post", accepted);
+  response.headers.Set("Accept-Post", accepted);
   RespondError(
       request, response, 415, "invalid_argument",
       fmt::format("Content-Type is \"{}\"; this takes {}", MediaTypeOf(request), accepted));

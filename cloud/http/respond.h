@@ -5,37 +5,37 @@
 #include <string>
 #include <string_view>
 
-#include "httplib.h"
+#include "cloud/http/http_message.h"
 
 namespace gleaner::cloud {
 
 // "application/json; charset=utf-8" → "application/json"; empty if there is none.
-std::string MediaTypeOf(const httplib::Request& request);
+std::string MediaTypeOf(const HttpRequest& request);
 
 // The body is as it was sent, or in a coding that the transport has undone.
-bool HasKnownCoding(const httplib::Request& request);
+bool HasKnownCoding(const HttpRequest& request);
 
 // The client takes gzip.
-bool AcceptsGzip(const httplib::Request& request);
+bool AcceptsGzip(const HttpRequest& request);
 
 std::string Gzip(std::string_view bytes);
 
 // Sets status, type and body; compresses text of 1 KiB and more for clients that take it. (The
 // library's own compression prefers Brotli at its slowest level, which costs a tenth of a second
 // for a page of clips.)
-void Respond(const httplib::Request& request, httplib::Response& response, int status,
-             std::string body, const std::string& content_type);
+void Respond(const HttpRequest& request, HttpResponse& response, int status, std::string body,
+             const std::string& content_type);
 
 // A body as it is, without a copy.
-void RespondShared(httplib::Response& response, int status, std::shared_ptr<const std::string> body,
+void RespondShared(HttpResponse& response, int status, std::shared_ptr<const std::string> body,
                    const std::string& content_type);
 
 // {"code": …, "message": …}, as the Connect protocol says errors.
 std::string ErrorJson(std::string_view code, std::string_view message);
-void RespondError(const httplib::Request& request, httplib::Response& response, int status,
+void RespondError(const HttpRequest& request, HttpResponse& response, int status,
                   std::string_view code, std::string_view message);
 // 415; `accepted` names the types that this takes.
-void RespondWrongType(const httplib::Request& request, httplib::Response& response,
+void RespondWrongType(const HttpRequest& request, HttpResponse& response,
                       const std::string& accepted);
 
 }  // namespace gleaner::cloud

@@ -34,32 +34,31 @@ class HttpServerTest : public testing::Test {
  protected:
   void Start(size_t threads = 2) {
     HttpServer::Handlers handlers;
-    handlers.get = [this](const httplib::Request& request, httplib::Response& response) {
+    handlers.get = [this](const HttpRequest& request, HttpResponse& response) {
       if (request.path == "/throw") throw std::runtime_error("on purpose");
       if (request.path == "/wait") {
         ++waiting_;
         go_on_.wait(false);
       }
       if (request.path == "/endless") {
-        response.set_content_provider(size_t{1} << 40, "application/octet-stream",
-                                      [this](size_t, size_t, httplib::DataSink& sink) {
-                                        sending_ = true;
-                                        const std::string piece(1 << 16, 'x');
-                                        return sink.write(piece.data(), piece.size());
-                                      });
+        response.source = {uint64_t{1} << 40, [this](uint64_t, size_t size, std::string* piece) {
+                             sending_ = true;
+                             piece->assign(std::min<size_t>(size, 1 << 16), 'x');
+                             return absl::OkStatus();
+                           }};
         return;
       }
       if (request.path == "/short-but-many") {
-        response.set_content(std::string(200 << 10, 'x'), "application/octet-stream");
+        response.body.assign(200 << 10, 'x');
         return;
       }
       Respond(request, response, 200, "path " + request.path, "text/plain");
     };
-    handlers.post = [](const httplib::Request& request, const std::string& body,
-                       httplib::Response& response) {
-      Respond(request, response, 200, "body of " + std::to_string(body.size()), "text/plain");
+    handlers.post = [](const HttpRequest& request, HttpResponse& response) {
+      Respond(request, response, 200, "body of " + std::to_string(request.body.size()),
+              "text/plain");
     };
-    handlers.done = [this](const httplib::Request&, const httplib::Response& response, double) {
+    handlers.done = [this](const HttpRequest&, const HttpResponse& response, double) {
       last_status_ = response.status;
     };
     handlers.headers = {{"X-Frame-Options", "DENY"}};

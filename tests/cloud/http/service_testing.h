@@ -13,6 +13,7 @@
 #include "common/status.h"
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
+#include "httplib.h"
 #include "tests/cloud/catalog/catalog_testing.h"
 
 namespace gleaner::cloud {
