@@ -16,9 +16,12 @@ constexpr int64_t kRecentNs = 10 * kNanosPerSecond;
 constexpr double kRateToleranceNs = 2e6;
 constexpr double kShiftToleranceNs = 50e6;
 constexpr double kMaxRate = 16;
-// The rate is known to well within a hundredth after this long.
-constexpr double kSureSpanNs = 10e9;
+// The rate is known to well within a hundredth after this long; before, a network that is slow to
+// drain looks like a slow clock.
+constexpr double kSureSpanNs = 30e9;
 constexpr double kSureError = 0.003;
+constexpr double kFoundSpanNs = 3e9;
+constexpr double kFoundError = 0.01;
 // Frames shown out of order come at most this many after one that is shown later.
 constexpr size_t kMaxMapped = 20;
 constexpr double kLeastPace = 1.0 / 16;
@@ -26,8 +29,11 @@ constexpr double kGreatestPace = 1.5;
 
 }  // namespace
 
-void ArrivalClock::Restart() {
-  usual_rate_ = line_.rate;
+void ArrivalClock::Restart(bool same_rate) {
+  if (found_) usual_rate_ = line_.rate;
+  if (!same_rate) usual_rate_ = 1;
+  sure_ = false;
+  found_ = false;
   started_ = false;
   points_.clear();
   mapped_.clear();
@@ -119,7 +125,9 @@ int64_t ArrivalClock::Refit() {
     }
   }
   line_ = fit.line;
-  sure_ = fit.span_ns * line_.rate >= kSureSpanNs && fit.slack_ns < kSureError * fit.span_ns;
+  const double span_ns = fit.span_ns * line_.rate;
+  sure_ = span_ns >= kSureSpanNs && fit.slack_ns < kSureError * span_ns;
+  found_ = span_ns >= kFoundSpanNs && fit.slack_ns < kFoundError * span_ns;
   return shift_ns;
 }
 

@@ -21,9 +21,9 @@ namespace gleaner::edge {
 // PTS and moments are in nanoseconds. Not thread-safe.
 class ArrivalClock {
  public:
-  // What is observed from now on counts from elsewhere. The rate that was found holds until the new
-  // points say otherwise.
-  void Restart();
+  // What is observed from now on counts from elsewhere: with `same_rate` at the rate that was found
+  // until the new points say otherwise, else, until then, at the device's.
+  void Restart(bool same_rate);
 
   // A packet whose PTS is believed, and when it came. Returns by how much the line had to be moved
   // at once because packets have come later than it said for ten seconds; 0 as a rule.
@@ -38,7 +38,7 @@ class ArrivalClock {
   int64_t Map(int64_t pts_ns);
 
   // Seconds of the device's clock in a second of the camera's.
-  double rate() const { return line_.rate; }
+  double rate() const { return started_ ? line_.rate : usual_rate_; }
   // Whether the rate was measured, to well within a hundredth. Else it is what it was before, or 1.
   bool sure() const { return sure_; }
 
@@ -72,6 +72,7 @@ class ArrivalClock {
   Line line_;
   bool started_ = false;
   bool sure_ = false;
+  bool found_ = false;  // the rate, well enough to start with it
 
   std::deque<Point> mapped_;          // the newest frames in presentation order
   std::optional<int64_t> latest_ns_;  // moment given so far

@@ -1,10 +1,8 @@
 #include "edge/camera/camera.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <functional>
-#include <mutex>
 #include <utility>
 
 #include "common/backoff.h"
@@ -13,7 +11,6 @@
 #include "common/status.h"
 #include "common/text.h"
 #include "edge/camera/arrival_clock.h"
-#include "edge/camera/camera_notes.h"
 #include "edge/camera/camera_opener.h"
 #include "edge/camera/ffmpeg.h"
 #include "edge/camera/h264_repair.h"
@@ -33,9 +30,6 @@ constexpr int64_t kLookNs = 5 * kNanosPerSecond;
 // A file that is read in real time and falls behind by this much (the machine slept) goes on from
 // here instead of rushing after the clock.
 constexpr int64_t kMaxLateNs = 5 * kNanosPerSecond;
-constexpr int64_t kRateWindowNs = 2 * kNanosPerSecond;
-// An operator hears of a camera's clock that is further off.
-constexpr double kTellRate = 0.01;
 
 bool SameFormat(const VideoFormat& a, const VideoFormat& b) {
   return SameTurn(a, b) && a.codec == b.codec && a.width == b.width && a.height == b.height &&
@@ -58,18 +52,12 @@ class Camera::Impl {
         sink_(sink),
         kind_(options_.Kind()),
         own_guard_(clock),
-        opener_(options_, guard != nullptr ? *guard : own_guard_, clock) {
-    status_.source = ToString(kind_);
-  }
+        opener_(options_, guard != nullptr ? *guard : own_guard_, clock),
+        report_(options_.name, ToString(kind_), clock) {}
 
   absl::Status Run(std::stop_token stop);
 
-  CameraStatus status() const {
-    std::lock_guard lock(mutex_);
-    CameraStatus status = status_;
-    if (status.problem.empty()) status.problem = notes_.Sentence(clock_.MonotonicNs());
-    return status;
-  }
+  CameraStatus status() const { return report_.status(); }
   const CameraOptions& options() const { return options_; }
   void OnRead(std::function<void()> read) { read_ = std::move(read); }
 
@@ -92,12 +80,6 @@ class Camera::Impl {
                        std::stop_token stop);
   // Files: the moment of `pts_ns` on the clock; waits for it where that is the pace.
   int64_t Meet(int64_t pts_ns, std::stop_token stop);
-  void NotePacket();
-  void NoteDrop(const absl::Status& why);
-  void NoteStamps(const LiveStamps& stamps);
-  void NoteDamage(const Source& source);
-  void Note(CameraNotes::Kind kind, std::string text);
-  void SetState(CameraState state, std::string problem);
 
   const CameraOptions options_;
   Clock& clock_;
@@ -108,22 +90,16 @@ class Camera::Impl {
   CameraOpener opener_;
   std::function<void()> read_ = [] {};
   Timeline timeline_;
-  ArrivalClock arrival_;         // live
-  int64_t quiet_since_ns_ = 0;   // when the source last gave a sign of life
-  int64_t newest_ns_ = 0;        // live: the latest moment of a frame; 0 before the first
-  bool anchored_ = false;        // files: anchor_ns_ is set
-  int64_t anchor_ns_ = 0;        // files: monotonic time of PTS 0
-  VideoFormat format_;           // as the sink knows it
-  uint64_t dropped_ = 0;         // packets, because their times can't be
-  uint64_t damaged_before_ = 0;  // packets of earlier openings
-  int64_t stamps_noted_ns_ = 0;
-  uint64_t frames_ = 0;
-  int64_t rate_since_ns_ = 0;
-  uint64_t rate_frames_ = 0;
-
-  mutable std::mutex mutex_;
-  CameraStatus status_;  // guarded by mutex_
-  CameraNotes notes_;    // guarded by mutex_
+  ArrivalClock arrival_;           // live
+  int64_t quiet_since_ns_ = 0;     // when the source last gave a sign of life
+  int64_t arrived_before_ns_ = 0;  // and the time before
+  int64_t newest_ns_ = 0;          // live: the latest moment of a frame; 0 before the first
+  bool anchored_ = false;          // files: anchor_ns_ is set
+  int64_t anchor_ns_ = 0;          // files: monotonic time of PTS 0
+  VideoFormat format_;             // as the sink knows it
+  uint64_t damaged_before_ = 0;    // packets of earlier openings
+  uint64_t frames_ = 0;            // handed on
+  CameraReport report_;
 };
 
 absl::Status Camera::Impl::Run(std::stop_token stop) {
@@ -148,11 +124,11 @@ absl::Status Camera::Impl::Run(std::stop_token stop) {
         status = absl::InvalidArgumentError(
             fmt::format("{} holds no video frame", options_.address.shown()));
       }
-      SetState(CameraState::kEnded, std::string(Message(status)));
+      report_.State(CameraState::kEnded, std::string(Message(status)));
       return status;
     }
     if (absl::IsInvalidArgument(status) || absl::IsFailedPrecondition(status)) {
-      SetState(CameraState::kEnded, std::string(Message(status)));
+      report_.State(CameraState::kEnded, std::string(Message(status)));
       return status;
     }
     if (status.ok()) status = absl::UnavailableError("the stream ended");
@@ -162,7 +138,7 @@ absl::Status Camera::Impl::Run(std::stop_token stop) {
     const int64_t wait_s = (wait_ns + kNanosPerSecond - 1) / kNanosPerSecond;
     LOG_WARN("camera {}: {}; trying again {}", options_.name, Message(status),
              wait_s <= 1 ? "at once" : "in " + Span(wait_s));
-    SetState(CameraState::kReconnecting, std::string(Message(status)));
+    report_.State(CameraState::kReconnecting, std::string(Message(status)));
     sink_.OnReconnecting();
     if (rest_ns > 0) {
       AwaitLogin(stop);
@@ -170,7 +146,7 @@ absl::Status Camera::Impl::Run(std::stop_token stop) {
       clock_.Sleep(stop, wait_ns);
     }
   }
-  SetState(CameraState::kEnded, "");
+  report_.State(CameraState::kEnded, "");
   return absl::OkStatus();
 }
 
@@ -191,15 +167,19 @@ absl::StatusOr<std::unique_ptr<Source>> Camera::Impl::OpenSource(std::stop_token
   uint64_t frames = 0;
   auto source = opener_.Open(
       {.interrupted = interrupted,
-       .arrived = [this] { quiet_since_ns_ = clock_.MonotonicNs(); },
+       .arrived =
+           [this] {
+             arrived_before_ns_ = quiet_since_ns_;
+             quiet_since_ns_ = clock_.MonotonicNs();
+           },
        .before_keyframe =
            [&] {
              read_();
              const double waited_s =
                  static_cast<double>(clock_.MonotonicNs() - opened_ns) / kNanosPerSecond;
-             SetState(CameraState::kOpening,
-                      fmt::format("waiting for a keyframe: none among {} in {:.0f} s",
-                                  Count(++frames, "frame"), waited_s));
+             report_.State(CameraState::kOpening,
+                           fmt::format("waiting for a keyframe: none among {} in {:.0f} s",
+                                       Count(++frames, "frame"), waited_s));
              sink_.OnReconnecting();
            }});
   // FFmpeg has several errors for an interrupted opening.
@@ -220,7 +200,7 @@ absl::StatusOr<AvPtr<AVPacket>> Camera::Impl::Read(Source& source) {
   }
   read_();
   quiet_since_ns_ = clock_.MonotonicNs();
-  NoteDamage(source);
+  report_.Damaged(damaged_before_ + source.damaged());
   return packet;
 }
 
@@ -228,19 +208,21 @@ absl::Status Camera::Impl::StreamLive(Source& source, std::stop_token stop) {
   VideoFormat format = source.format();
   PictureWatch watch(format);
   LiveStamps stamps(format, arrival_);
+  report_.Opened();
   bool began = false;
   for (bool more = true; more && !stop.stop_requested();) {
     auto packet = Read(source);
     more = packet.ok() && *packet != nullptr;
     if (more) {
-      stamps.Push(*std::move(packet), quiet_since_ns_);
+      // A frame had come with the part before the one that showed its end.
+      stamps.Push(*std::move(packet), source.one_behind() ? arrived_before_ns_ : quiet_since_ns_);
     } else {
       stamps.Finish();
     }
     while (auto next = stamps.Pop()) {
       const int64_t after_ns = newest_ns_ > 0 ? next->monotonic_ns - newest_ns_ : 0;
       if (!std::exchange(began, true)) {
-        if (format.frames_per_s == 0) format.frames_per_s = stamps.frames_per_s();
+        format.frames_per_s = stamps.frames_per_s();
         Begin(format, stamps.depth(), after_ns);
       } else if (next->jumped) {
         timeline_.Jump(after_ns);
@@ -251,7 +233,7 @@ absl::Status Camera::Impl::StreamLive(Source& source, std::stop_token stop) {
           stop));
       if (stop.stop_requested()) break;
     }
-    NoteStamps(stamps);
+    report_.Stamps(stamps.counts(), arrival_.sure() ? 1 / arrival_.rate() : 0);
     RETURN_IF_ERROR(packet.status());
   }
   return absl::OkStatus();
@@ -287,7 +269,7 @@ absl::Status Camera::Impl::StreamFile(Source& source, std::stop_token stop) {
 void Camera::Impl::Begin(const VideoFormat& format, size_t depth, int64_t after_ns) {
   timeline_.Begin(format.time_base, format.frames_per_s, depth, after_ns);
   Announce(format);
-  SetState(CameraState::kStreaming, "");
+  report_.State(CameraState::kStreaming, "");
 }
 
 void Camera::Impl::Announce(const VideoFormat& format) {
@@ -300,8 +282,7 @@ void Camera::Impl::Announce(const VideoFormat& format) {
     }
     sink_.OnFormat(format_);
   }
-  std::lock_guard lock(mutex_);
-  status_.format = format_;
+  report_.Format(format_);
 }
 
 absl::Status Camera::Impl::Deliver(AvPtr<AVPacket> data, PictureWatch& watch, VideoFormat* format,
@@ -314,7 +295,7 @@ absl::Status Camera::Impl::Deliver(AvPtr<AVPacket> data, PictureWatch& watch, Vi
   }
   const auto stamps = timeline_.Place(data->pts, data->dts, data->duration);
   if (!stamps.ok()) {
-    NoteDrop(stamps.status());
+    report_.LeftOut(stamps.status());
     return absl::OkStatus();
   }
   data->pts = stamps->pts;
@@ -335,7 +316,8 @@ absl::Status Camera::Impl::Deliver(AvPtr<AVPacket> data, PictureWatch& watch, Vi
   packet.monotonic_ns = monotonic_ns(TicksToNs(stamps->pts, timeline_.time_base()));
   if (stop.stop_requested()) return absl::OkStatus();
   packet.data = std::shared_ptr<const AVPacket>(data.release(), AvDeleter());
-  NotePacket();
+  ++frames_;
+  report_.Frame();
   sink_.OnPacket(packet);
   return absl::OkStatus();
 }
@@ -356,86 +338,6 @@ int64_t Camera::Impl::Meet(int64_t pts_ns, std::stop_token stop) {
     anchor_ns_ = now_ns - pts_ns;
   }
   return anchor_ns_ + pts_ns;
-}
-
-void Camera::Impl::NotePacket() {
-  const int64_t now_ns = clock_.MonotonicNs();
-  if (rate_since_ns_ == 0) rate_since_ns_ = now_ns;
-  std::lock_guard lock(mutex_);
-  status_.frames = ++frames_;
-  status_.last_packet_monotonic_ns = now_ns;
-  ++rate_frames_;
-  if (const int64_t passed_ns = now_ns - rate_since_ns_; passed_ns >= kRateWindowNs) {
-    status_.frames_per_s = static_cast<double>(rate_frames_) * kNanosPerSecond / passed_ns;
-    rate_since_ns_ = now_ns;
-    rate_frames_ = 0;
-  }
-}
-
-void Camera::Impl::NoteDrop(const absl::Status& why) {
-  ++dropped_;
-  Note(CameraNotes::Kind::kLeftOut,
-       fmt::format("{} left out, the last because it {}", Count(dropped_, "frame"), Message(why)));
-  std::lock_guard lock(mutex_);
-  status_.dropped = dropped_;
-}
-
-void Camera::Impl::NoteDamage(const Source& source) {
-  const uint64_t damaged = damaged_before_ + source.damaged();
-  {
-    std::lock_guard lock(mutex_);
-    if (damaged == status_.damaged) return;
-    status_.damaged = damaged;
-  }
-  Note(CameraNotes::Kind::kDamage, Count(damaged, "packet") + " damaged on the way and left out");
-}
-
-void Camera::Impl::NoteStamps(const LiveStamps& stamps) {
-  const LiveStamps::Counts& counts = stamps.counts();
-  const double rate = arrival_.sure() ? 1 / arrival_.rate() : 0;
-  LiveStamps::Counts before;
-  {
-    std::lock_guard lock(mutex_);
-    before = std::exchange(status_.stamps, counts);
-    status_.clock_rate = rate;
-  }
-  // What goes on is said again once in a while, not for each packet.
-  const int64_t now_ns = clock_.MonotonicNs();
-  const bool due = now_ns - stamps_noted_ns_ >= kNanosPerSecond;
-  if (due) stamps_noted_ns_ = now_ns;
-  if (due && rate > 0 && std::abs(rate - 1) > kTellRate) {
-    Note(CameraNotes::Kind::kClockRate,
-         fmt::format("the camera's clock counts {:.3g} s in a second; its frames are timed by "
-                     "their arrival",
-                     rate));
-  }
-  if (counts.by_arrival && (due || !before.by_arrival)) {
-    Note(CameraNotes::Kind::kByArrival,
-         "the camera's timestamps are of no use; its frames are timed by their arrival");
-  }
-  if (counts.jumps > before.jumps) {
-    Note(CameraNotes::Kind::kJump,
-         fmt::format("the camera's clock jumped ({})", Count(counts.jumps, "time")));
-  }
-  if (counts.glitches > before.glitches) {
-    Note(CameraNotes::Kind::kGlitches,
-         fmt::format("the timestamps of single frames are wrong ({} mended)",
-                     Count(counts.glitches, "frame")));
-  }
-}
-
-void Camera::Impl::Note(CameraNotes::Kind kind, std::string text) {
-  std::lock_guard lock(mutex_);
-  if (notes_.Say(kind, text, clock_.MonotonicNs())) {
-    LOG_WARN("camera {}: {}", options_.name, text);
-  }
-}
-
-void Camera::Impl::SetState(CameraState state, std::string problem) {
-  std::lock_guard lock(mutex_);
-  status_.state = state;
-  status_.problem = std::move(problem);
-  if (state != CameraState::kStreaming) status_.frames_per_s = 0;
 }
 
 Camera::Camera(CameraOptions options, Clock& clock, PacketSink& sink, LoginGuard* guard)

@@ -17,7 +17,7 @@
 #include "absl/status/status.h"
 #include "common/clock.h"
 #include "edge/camera/camera_options.h"
-#include "edge/camera/live_stamps.h"
+#include "edge/camera/camera_report.h"
 #include "edge/camera/login_guard.h"
 #include "edge/camera/packet.h"
 
@@ -33,23 +33,6 @@ class PacketSink {
   // The source is lost and will be tried again within a minute, or its first keyframe is waited
   // for: no packets, but no standstill.
   virtual void OnReconnecting() {}
-};
-
-enum class CameraState { kOpening, kStreaming, kReconnecting, kEnded };
-
-struct CameraStatus {
-  CameraState state = CameraState::kOpening;
-  uint64_t frames = 0;
-  uint64_t dropped = 0;       // frames that were left out because their times make no sense
-  uint64_t damaged = 0;       // packets that were left out because they were damaged on their way
-  LiveStamps::Counts stamps;  // live: of the present run
-  // Live: seconds that the camera's clock counts in one of the device's; 0 while that isn't known.
-  double clock_rate = 0;
-  int64_t last_packet_monotonic_ns = 0;  // when it was read, on the clock; 0 before the first
-  double frames_per_s = 0;               // over the last few seconds
-  VideoFormat format;
-  std::string source;   // "file", "rtsp", "v4l2"
-  std::string problem;  // for people (see camera_notes.h); empty when streaming well
 };
 
 class Camera {

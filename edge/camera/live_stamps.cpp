@@ -9,10 +9,14 @@ namespace {
 // What the first packets of a run are looked at for.
 constexpr size_t kLearnPackets = 16;
 constexpr int64_t kLearnNs = kNanosPerSecond / 2;
-// What decides over a doubt.
-constexpr size_t kDoubtPackets = 8;
-constexpr size_t kLeastDoubtPackets = 3;
-constexpr int64_t kDoubtNs = kNanosPerSecond;
+// So many that agree with one another are a jump, fewer in a second; so many that don't are of no
+// use.
+constexpr uint64_t kJumpPackets = 8;
+constexpr uint64_t kLeastJumpPackets = 3;
+constexpr int64_t kJumpNs = kNanosPerSecond;
+constexpr size_t kUselessPackets = 16;
+// Of those that agree, one or two may be wrong by themselves.
+constexpr int kMaxMisses = 3;
 // Stamps that were of no use are believed again after that.
 constexpr uint64_t kSoundPackets = 50;
 constexpr int64_t kSoundNs = 10 * kNanosPerSecond;
@@ -40,7 +44,7 @@ LiveStamps::LiveStamps(const VideoFormat& format, ArrivalClock& clock)
                     : kUsualFrameNs),
       run_(NewRun()),
       candidate_(NewRun()) {
-  clock_.Restart();
+  clock_.Restart(/*same_rate=*/true);
 }
 
 double LiveStamps::frames_per_s() const {
@@ -90,7 +94,7 @@ std::optional<LivePacket> LiveStamps::Pop() {
 }
 
 bool LiveStamps::InDecodeOrder() const {
-  if (depth_ == 0 || held_.size() < kLeastDoubtPackets + 1) return false;
+  if (depth_ == 0 || held_.size() <= kLeastJumpPackets) return false;
   bool reordered = false;
   for (size_t i = 1; i < held_.size(); ++i) {
     if (held_[i].picture.pts <= held_[i - 1].picture.pts) return false;
@@ -133,7 +137,7 @@ void LiveStamps::Learn() {
   // The newest of a burst tells the time of all.
   StampRun sound = NewRun();
   for (const Held& held : held_) {
-    if (!sound.Fits(held.picture, nullptr)) continue;
+    if (!sound.Fits(held.picture, clock_, /*knows=*/false)) continue;
     sound.Take(held.picture);
     clock_.Observe(Ns(held.picture.pts), held.picture.arrival_ns);
   }
@@ -147,73 +151,90 @@ void LiveStamps::Learn() {
 }
 
 void LiveStamps::Judge(Held held) {
-  if (!run_.Fits(held.picture, &clock_)) {
+  if (!run_.Fits(held.picture, clock_, /*knows=*/true)) {
     Doubt(std::move(held));
     return;
   }
   const int64_t pts = held.picture.pts;
+  // Shown later, though its count is less: the keyframe at which counting began anew was lost.
+  if (places_ && !in_decode_order_ && run_.taken() > 0 && pts > run_.newest().pts &&
+      held.picture.place < run_.newest().place) {
+    held.shown = held.picture.place = order_.BeginPeriod();
+  }
   const bool fell_behind = clock_.Observe(Ns(pts), held.picture.arrival_ns) > kMaxShiftNs;
   run_.Take(held.picture);
   MendGlitches();
   if (fell_behind) {
-    Jump();
+    Jump(/*cameras_clock=*/true);
     clock_.Observe(Ns(pts), held.picture.arrival_ns);
   }
   HandOn(std::move(held), pts, fell_behind);
 }
 
 void LiveStamps::Doubt(Held held) {
-  if (!candidate_.Fits(held.picture, nullptr)) {
+  held.agrees = candidate_.Fits(held.picture, clock_, /*knows=*/false);
+  misses_ = held.agrees ? 0 : misses_ + 1;
+  if (misses_ == kMaxMisses) {
     candidate_ = NewRun();
     candidate_at_ = held_.size();
+    misses_ = 0;
+    held.agrees = held.picture.pts != AV_NOPTS_VALUE;
   }
-  if (held.picture.pts != AV_NOPTS_VALUE) candidate_.Take(held.picture);
+  if (held.agrees) candidate_.Take(held.picture);
   held_.push_back(std::move(held));
-  const int64_t doubted_ns = held_.back().picture.arrival_ns - held_.front().picture.arrival_ns;
-  if (held_.size() < kDoubtPackets &&
-      (held_.size() < kLeastDoubtPackets || doubted_ns < kDoubtNs)) {
-    return;
-  }
-  if (candidate_.taken() >= kLeastDoubtPackets) {
+  if (candidate_.taken() >= kJumpPackets ||
+      (candidate_.taken() >= kLeastJumpPackets && candidate_.span_ns() >= kJumpNs)) {
     BelieveCandidate();
-  } else {
+  } else if (held_.size() >= kUselessPackets) {
     GoByArrival();
   }
+}
+
+void LiveStamps::Mend(StampedPicture* picture) {
+  // FFmpeg leaves out stamps now and then; that isn't the camera's doing.
+  if (picture->pts != AV_NOPTS_VALUE) ++counts_.glitches;
+  picture->pts = run_.Guess(picture->place);
+  run_.Take(*picture);
 }
 
 void LiveStamps::MendGlitches() {
   if (held_.empty()) return;
   for (Held& held : std::exchange(held_, {})) {
-    if (held.picture.pts != AV_NOPTS_VALUE) ++counts_.glitches;
-    held.picture.pts = run_.Guess(held.picture.place);
-    run_.Take(held.picture);
+    Mend(&held.picture);
     const int64_t pts = held.picture.pts;
     HandOn(std::move(held), pts, /*jumped=*/false);
   }
+  ForgetCandidate();
+}
+
+void LiveStamps::ForgetCandidate() {
   candidate_ = NewRun();
   candidate_at_ = 0;
+  misses_ = 0;
 }
 
 void LiveStamps::BelieveCandidate() {
   const auto begin = held_.begin() + static_cast<ptrdiff_t>(candidate_at_);
   std::deque<Held> sound(std::make_move_iterator(begin), std::make_move_iterator(held_.end()));
   held_.erase(begin, held_.end());
-  StampRun believed = std::exchange(candidate_, NewRun());
+  StampRun believed = candidate_;
+  ForgetCandidate();
   MendGlitches();
   run_ = std::move(believed);
-  Jump();
+  Jump(/*cameras_clock=*/true);
   for (const Held& held : sound) {
-    clock_.Observe(Ns(held.picture.pts), held.picture.arrival_ns);
+    if (held.agrees) clock_.Observe(Ns(held.picture.pts), held.picture.arrival_ns);
   }
   bool jumped = true;
   for (Held& held : sound) {
+    if (!held.agrees) Mend(&held.picture);
     const int64_t pts = held.picture.pts;
     HandOn(std::move(held), pts, std::exchange(jumped, false));
   }
 }
 
 void LiveStamps::GoByArrival() {
-  Jump();
+  Jump(/*cameras_clock=*/false);
   mode_ = Mode::kArrivals;
   counts_.by_arrival = true;
   const int64_t span_ns = held_.back().picture.arrival_ns - held_.front().picture.arrival_ns;
@@ -221,7 +242,7 @@ void LiveStamps::GoByArrival() {
   arrivals_ = ArrivalStamps(frame_ns > 0 ? frame_ns : frame_ns_);
   last_pts_ = INT64_MIN;
   if (depth_ > 0) sorter_.emplace(depth_);
-  candidate_ = NewRun();
+  ForgetCandidate();
   bool jumped = true;
   for (Held& held : std::exchange(held_, {})) {
     ByArrival(std::move(held), std::exchange(jumped, false));
@@ -229,11 +250,11 @@ void LiveStamps::GoByArrival() {
 }
 
 void LiveStamps::ByArrival(Held held, bool jumped) {
-  if (!candidate_.Fits(held.picture, nullptr)) candidate_ = NewRun();
+  if (!candidate_.Fits(held.picture, clock_, /*knows=*/false)) candidate_ = NewRun();
   if (held.picture.pts != AV_NOPTS_VALUE) candidate_.Take(held.picture);
   const int64_t arrival_ns = held.picture.arrival_ns;
   if (candidate_.taken() >= kSoundPackets && candidate_.span_ns() >= kSoundNs) {
-    Jump();
+    Jump(/*cameras_clock=*/false);
     mode_ = Mode::kStamps;
     counts_.by_arrival = false;
     if (!in_decode_order_) sorter_.reset();
@@ -248,9 +269,9 @@ void LiveStamps::ByArrival(Held held, bool jumped) {
   HandOn(std::move(held), last_pts_, jumped);
 }
 
-void LiveStamps::Jump() {
+void LiveStamps::Jump(bool cameras_clock) {
   Drain();
-  clock_.Restart();
+  clock_.Restart(cameras_clock);
   ++counts_.jumps;
 }
 

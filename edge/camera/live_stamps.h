@@ -13,9 +13,9 @@
 //  - They agree with nothing: the stamps are of no use. Frames are then stamped by their arrivals,
 //    smoothed to the frame rate and brought into the order in which they are shown, until stamps
 //    have been sound for a while.
-// That takes eight packets, or a second.
+// The second takes eight packets, or a second of them; the third sixteen.
 //
-// The first packets of a run are held as well, as many or for half a second: they show how deep
+// The first packets of a run are held as well, sixteen or half a second of them: they show how deep
 // frames are reordered and how long one lasts, and of a burst at the start the newest tells the
 // time.
 #pragma once
@@ -72,7 +72,8 @@ class LiveStamps {
   struct Held {
     AvPtr<AVPacket> data;
     StampedPicture picture;
-    PicturePlace shown;  // as pictures' headers say
+    PicturePlace shown;   // as pictures' headers say
+    bool agrees = false;  // doubted: with candidate_
   };
   enum class Mode { kLearning, kStamps, kArrivals };
 
@@ -86,11 +87,13 @@ class LiveStamps {
   void Doubt(Held held);
   // Once it is clear what was held.
   void MendGlitches();
+  void Mend(StampedPicture* picture);
+  void ForgetCandidate();
   void BelieveCandidate();
   void GoByArrival();
   void ByArrival(Held held, bool jumped);
-  // From here on time counts from elsewhere.
-  void Jump();
+  // From here on time counts from elsewhere, on a clock that has the camera's rate or the device's.
+  void Jump(bool cameras_clock);
   // Hands on a packet whose time is `time`: its PTS, or what its place in decode order gives it.
   void HandOn(Held held, int64_t time, bool jumped);
   void Ready(AvPtr<AVPacket> data);
@@ -109,6 +112,7 @@ class LiveStamps {
   StampRun run_;               // the stamps that are believed
   StampRun candidate_;         // those of the newest packets that agree with one another
   size_t candidate_at_ = 0;    // where in held_ it begins
+  int misses_ = 0;             // the last packets that didn't agree with it
   ArrivalStamps arrivals_{0};  // while stamps are of no use
   int64_t last_pts_ = INT64_MIN;
   std::optional<PresentationSorter> sorter_;     // where times are those of decode order

@@ -35,8 +35,14 @@ PicturePlace PictureOrder::Next(const AVPacket& packet) {
     const bool starts = parser_->key_frame == 1 && place.count == 0;
     if (starts || place.count < newest_.count - kMaxCountsBack) ++place.period;
   }
+  last_count_ = place.count;
   newest_ = std::max(newest_, place);
   return place;
+}
+
+PicturePlace PictureOrder::BeginPeriod() {
+  newest_ = {newest_.period + 1, last_count_};
+  return newest_;
 }
 
 }  // namespace gleaner::edge

@@ -31,10 +31,13 @@ class PictureOrder {
   bool reads() const { return parser_ != nullptr; }
   // Of every picture of the stream, in decode order.
   PicturePlace Next(const AVPacket& packet);
+  // The picture looked at last is of a new period, whose start was lost. Returns its place.
+  PicturePlace BeginPeriod();
 
  private:
   AvPtr<AVCodecContext> context_;  // never opened
   AvPtr<AVCodecParserContext> parser_;
+  int64_t last_count_ = 0;
   PicturePlace newest_;  // the last one in presentation
 };
 

@@ -332,6 +332,12 @@ bool Source::Interrupted() {
   return was_interrupted_;
 }
 
+bool Source::one_behind() const {
+  const AVCodecID codec = format_.parameters->codec_id;
+  return kind_ == SourceKind::kRtsp &&
+         (codec == AV_CODEC_ID_H264 || codec == AV_CODEC_ID_HEVC || codec == AV_CODEC_ID_MPEG4);
+}
+
 Source::~Source() { avformat_close_input(&context_); }
 
 absl::StatusOr<AvPtr<AVPacket>> Source::Read() {

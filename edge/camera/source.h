@@ -70,6 +70,9 @@ class Source {
   // missing. Null at the end. What was damaged on its way is left out; DATA_LOSS when a file ends
   // with it, in the middle of a frame.
   absl::StatusOr<AvPtr<AVPacket>> Read();
+  // Each packet is handed out when the first part of the next one has come: FFmpeg's parser looks
+  // for the end of a picture.
+  bool one_behind() const;
   // Packets that were left out so far because they were damaged.
   uint64_t damaged() const { return damaged_; }
 

@@ -18,7 +18,7 @@ constexpr int64_t kMaxLeadNs = 150 * kNanosPerMilli;
 
 }  // namespace
 
-bool StampRun::Fits(const StampedPicture& picture, const ArrivalClock* clock) const {
+bool StampRun::Fits(const StampedPicture& picture, const ArrivalClock& clock, bool knows) const {
   if (picture.pts == AV_NOPTS_VALUE) return false;
   if (seen_.empty()) return true;
   size_t later = 0;
@@ -30,15 +30,14 @@ bool StampRun::Fits(const StampedPicture& picture, const ArrivalClock* clock) co
   }
   if (later > 0) return later <= (ordered_ ? PictureOrder::kMaxDepth : kUnorderedDepth);
 
-  const double rate = clock == nullptr ? 1 : clock->rate();
   const auto on_device_ns = [&](int64_t ns) {
-    return static_cast<int64_t>(rate * static_cast<double>(ns));
+    return static_cast<int64_t>(clock.rate() * static_cast<double>(ns));
   };
   const int64_t step_ns = on_device_ns(TicksToNs(picture.pts - newest_.pts, time_base_));
   const int64_t passed_ns = picture.arrival_ns - seen_.back().arrival_ns;
   if (step_ns <= passed_ns + kLostFrames * on_device_ns(frame_ns_) + kJitterNs) return true;
-  if (clock == nullptr) return false;
-  const int64_t lead_ns = clock->Predict(TicksToNs(picture.pts, time_base_)) - picture.arrival_ns;
+  if (!knows) return false;
+  const int64_t lead_ns = clock.Predict(TicksToNs(picture.pts, time_base_)) - picture.arrival_ns;
   return lead_ns <= kMaxLeadNs;
 }
 
@@ -53,16 +52,23 @@ void StampRun::Take(const StampedPicture& picture) {
 }
 
 double StampRun::TicksPerCount(int64_t period) const {
-  const StampedPicture* first = nullptr;
-  const StampedPicture* last = nullptr;
-  for (const StampedPicture& seen : seen_) {
-    if (seen.place.period != period) continue;
-    if (first == nullptr || seen.place < first->place) first = &seen;
-    if (last == nullptr || last->place < seen.place) last = &seen;
+  const auto of = [this](int64_t wanted) {
+    const StampedPicture* first = nullptr;
+    const StampedPicture* last = nullptr;
+    for (const StampedPicture& seen : seen_) {
+      if (seen.place.period != wanted) continue;
+      if (first == nullptr || seen.place < first->place) first = &seen;
+      if (last == nullptr || last->place < seen.place) last = &seen;
+    }
+    if (first == nullptr || first->place == last->place) return 0.0;
+    return static_cast<double>(last->pts - first->pts) /
+           static_cast<double>(last->place.count - first->place.count);
+  };
+  // At the start of a period the one before tells.
+  for (const int64_t candidate : {period, period - 1, period + 1}) {
+    if (const double ticks = of(candidate); ticks > 0) return ticks;
   }
-  if (first == nullptr || first->place == last->place) return 0;
-  return static_cast<double>(last->pts - first->pts) /
-         static_cast<double>(last->place.count - first->place.count);
+  return 0;
 }
 
 int64_t StampRun::Guess(const PicturePlace& place) const {

@@ -30,12 +30,14 @@ class StampRun {
   StampRun(TimeBase time_base, int64_t frame_ns, bool ordered)
       : time_base_(time_base), frame_ns_(frame_ns), ordered_(ordered) {}
 
-  // `clock` null: not known yet for stamps such as these.
-  bool Fits(const StampedPicture& picture, const ArrivalClock* clock) const;
+  // `clock`: of the camera; its rate counts, and where it `knows` stamps such as these, its line.
+  bool Fits(const StampedPicture& picture, const ArrivalClock& clock, bool knows) const;
   void Take(const StampedPicture& picture);
   // The stamp of a picture between those that were taken, by its place among them.
   int64_t Guess(const PicturePlace& place) const;
 
+  // The one with the greatest stamp.
+  const StampedPicture& newest() const { return newest_; }
   uint64_t taken() const { return taken_; }
   // Arrivals, of the first and the newest one.
   int64_t span_ns() const { return seen_.empty() ? 0 : seen_.back().arrival_ns - began_ns_; }

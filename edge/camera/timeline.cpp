@@ -43,7 +43,7 @@ void Timeline::Begin(TimeBase time_base, double frames_per_s, size_t depth, int6
 void Timeline::Jump(int64_t after_ns) {
   after_ = NsToTicks(after_ns, time_base_);
   // The first one may be shown after some that follow it.
-  lead_ = static_cast<int64_t>(depth_) * frame_ticks_;
+  lead_ = depth_ > 0 ? static_cast<int64_t>(PictureOrder::kMaxDepth) * frame_ticks_ : 0;
   anchored_ = false;
   ++jumps_;
 }

@@ -140,17 +140,20 @@ TEST(ArrivalClock, NeverGoesBackAcrossARestart) {
   ArrivalClock clock;
   clock.Observe(0, 100 * kS);
   const int64_t before_ns = clock.Map(0);
-  clock.Restart();
+  clock.Restart(/*same_rate=*/true);
   clock.Observe(777 * kS, 99 * kS);
   EXPECT_GT(clock.Map(777 * kS), before_ns);
 }
 
-TEST(ArrivalClock, RemembersTheRateAcrossARestart) {
+TEST(ArrivalClock, RemembersTheRateAcrossARestartUnlessItIsOfAnotherClock) {
   Sender camera{.rate = 0.5};
   for (int64_t i = 0; i < 25 * 60; ++i) camera.Send(i * 40 * kMs, 0);
-  camera.clock.Restart();
+  camera.clock.Restart(/*same_rate=*/true);
   EXPECT_EQ(camera.clock.Observe(0, 100 * kS), 0);
   EXPECT_NEAR(camera.clock.Predict(1 * kS), 102 * kS, 10 * kMs);
+  camera.clock.Restart(/*same_rate=*/false);
+  EXPECT_EQ(camera.clock.Observe(0, 200 * kS), 0);
+  EXPECT_EQ(camera.clock.Predict(1 * kS), 201 * kS);
 }
 
 }  // namespace

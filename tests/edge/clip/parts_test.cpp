@@ -61,6 +61,17 @@ TEST(PacketRing, ForgetsWhatCameBeforeAnOutage) {
   EXPECT_THAT(Numbers(ring.From(99 * kS)), ElementsAre(100, 101, 102));
 }
 
+TEST(PacketRing, ForgetsWhatCameBeforeAJumpOfTheCamerasClock) {
+  PacketRing ring(5 * kS, 1 << 20);
+  for (int i = 0; i <= 8; ++i) ring.Push(At(i, i % 4 == 0));
+  for (int i = 9; i <= 14; ++i) {
+    StreamPacket packet = At(i, i == 12);
+    packet.packet.run = 1;
+    ring.Push(packet);
+  }
+  EXPECT_THAT(Numbers(ring.From(8 * kS)), ElementsAre(12, 13, 14));
+}
+
 TEST(PacketRing, KeepsTheFramesOfACameraThatSendsOneInAWhile) {
   PacketRing ring(2 * kS, 1 << 20);
   for (int i = 0; i <= 16; i += 8) ring.Push(At(i, i == 0));

@@ -66,7 +66,8 @@ class FieldDevice : public ClipRig {
         camera_options.address = *CameraAddress::Parse(server.url());
         Camera camera(camera_options, clock_, pipeline);
         std::stop_source stop;
-        camera.OnRead([&, n = int64_t{0}]() mutable {
+        // But for a JPEG, a picture is read when the next one begins to arrive.
+        camera.OnRead([&, n = int64_t{field.film.codec == "mjpeg" ? 0 : 1}]() mutable {
           const int64_t after_ns = field.arrival_ns(n++);
           if (after_ns > end_ns) {
             stop.request_stop();
