@@ -109,12 +109,10 @@ ArrivalClock::Fit ArrivalClock::FitFrom(size_t first) const {
 int64_t ArrivalClock::Refit() {
   Fit fit = FitFrom(0);
   int64_t shift_ns = 0;
-  const int64_t newest_ns = points_.back().at_ns;
-  const int64_t recent_ns =
-      newest_ns - std::min(kRecentNs, (newest_ns - points_.front().at_ns) / 2);
+  const int64_t recent_ns = points_.back().at_ns - kRecentNs;
   size_t first = 0;
   while (points_[first].at_ns < recent_ns) ++first;
-  if (points_.size() - first > 2) {
+  if (first > 0 && points_.size() - first > 2) {
     const Fit recent = FitFrom(first);
     const int64_t pts_ns = points_.back().pts_ns;
     const int64_t apart_ns = recent.line.At(pts_ns) - fit.line.At(pts_ns);

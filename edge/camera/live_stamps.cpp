@@ -144,7 +144,7 @@ void LiveStamps::Learn() {
   for (Held& held : std::exchange(held_, {})) {
     // FFmpeg hands out the first picture of an RTSP stream without its stamp.
     if (held.picture.pts == AV_NOPTS_VALUE && sound.taken() > 0) {
-      held.picture.pts = sound.Guess(held.picture.place);
+      held.picture.pts = sound.Guess(held.picture);
     }
     Take(std::move(held));
   }
@@ -160,6 +160,14 @@ void LiveStamps::Judge(Held held) {
   if (places_ && !in_decode_order_ && run_.taken() > 0 && pts > run_.newest().pts &&
       held.picture.place < run_.newest().place) {
     held.shown = held.picture.place = order_.BeginPeriod();
+    for (Held& doubted : held_) {
+      // Those that came after the loss are of the new period as well.
+      const int64_t arrival_ns = doubted.picture.arrival_ns;
+      if (held.picture.arrival_ns - arrival_ns < arrival_ns - run_.newest().arrival_ns) {
+        doubted.picture.place.period = held.shown.period;
+        doubted.shown = doubted.picture.place;
+      }
+    }
   }
   const bool fell_behind = clock_.Observe(Ns(pts), held.picture.arrival_ns) > kMaxShiftNs;
   run_.Take(held.picture);
@@ -193,7 +201,7 @@ void LiveStamps::Doubt(Held held) {
 void LiveStamps::Mend(StampedPicture* picture) {
   // FFmpeg leaves out stamps now and then; that isn't the camera's doing.
   if (picture->pts != AV_NOPTS_VALUE) ++counts_.glitches;
-  picture->pts = run_.Guess(picture->place);
+  picture->pts = run_.Guess(*picture);
   run_.Take(*picture);
 }
 

@@ -1,13 +1,15 @@
 // The newest packets of a live camera whose stamps agree with one another: what may a next one say?
 //
 // A stamp ahead of the newest is believed where it is no more ahead than time has passed on the
-// device, or where it claims no moment that hasn't come. A stamp behind the newest is believed
-// where the frame is shown before those that it is behind of. No two frames have the same.
+// device and pictures are sent before their turn, or where it claims no moment that hasn't come. A
+// stamp behind the newest is believed where the frame is shown before those that it is behind of.
+// No two frames have the same.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <utility>
 
 #include "edge/camera/arrival_clock.h"
 #include "edge/camera/packet.h"
@@ -33,8 +35,10 @@ class StampRun {
   // `clock`: of the camera; its rate counts, and where it `knows` stamps such as these, its line.
   bool Fits(const StampedPicture& picture, const ArrivalClock& clock, bool knows) const;
   void Take(const StampedPicture& picture);
-  // The stamp of a picture between those that were taken, by its place among them.
-  int64_t Guess(const PicturePlace& place) const;
+  // The stamp of a picture between those that were taken, by its place among them. Where packets
+  // were lost, which makes counts mislead, by its place among those that came on its side of the
+  // gap.
+  int64_t Guess(const StampedPicture& picture) const;
 
   // The one with the greatest stamp.
   const StampedPicture& newest() const { return newest_; }
@@ -43,7 +47,13 @@ class StampRun {
   int64_t span_ns() const { return seen_.empty() ? 0 : seen_.back().arrival_ns - began_ns_; }
 
  private:
+  // 0 where none was taken of which that can be told.
   double TicksPerCount(int64_t period) const;
+  // The arrivals between which no more was lost than a few frames, `arrival_ns` being one of them.
+  std::pair<int64_t, int64_t> Gapless(int64_t arrival_ns) const;
+  // How much later than the newest a picture is shown by its place: it is sent before those that
+  // are shown in between.
+  int64_t AheadNs(const PicturePlace& place) const;
 
   TimeBase time_base_;
   int64_t frame_ns_;

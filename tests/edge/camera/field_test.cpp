@@ -244,7 +244,8 @@ TEST(FieldRtsp, AClockThatStepsByAnHourBeginsANewRunAndTimeGoesOn) {
       const Packet& first = watched->packets()[50];
       const Packet& last = watched->packets().back();
       EXPECT_NEAR(last.monotonic_ns - first.monotonic_ns, (999 - 50) * kFrameNs, 200 * kMs);
-      EXPECT_NEAR(last.pts - first.pts, (999 - 50) * kTicks, 10 * kTicks);
+      // There is room for those that are shown before the first one that comes after the jump.
+      EXPECT_NEAR(last.pts - first.pts, (999 - 50) * kTicks, 18 * kTicks);
     }
   }
 }

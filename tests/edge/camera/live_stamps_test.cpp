@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <map>
 #include <random>
@@ -51,6 +52,12 @@ Reel Load(const std::string& encode) {
 
 const Reel& WithBFrames() {
   static const Reel reel = Load("-c:v libx264 -preset veryfast -g 50 -bf 3 -pix_fmt yuv420p");
+  return reel;
+}
+// Seven in a row: a frame is sent eight before its turn.
+const Reel& WithManyBFrames() {
+  static const Reel reel =
+      Load("-c:v libx264 -preset veryfast -g 75 -bf 7 -b_strategy 0 -pix_fmt yuv420p");
   return reel;
 }
 const Reel& WithoutBFrames() {
@@ -255,6 +262,23 @@ INSTANTIATE_TEST_SUITE_P(Frames, FieldLiveStamps, ::testing::Values(false, true)
                          [](const auto& info) {
                            return info.param ? "WithBFrames" : "WithoutBFrames";
                          });
+
+TEST(FieldLiveStampsFarAhead, AreBelievedAndAJumpAmongThemIsOne) {
+  LiveStamps::Counts counts;
+  for (const double rate : {1.0, 1.5}) {
+    // In the middle of a row: some of what is shown before the jump was sent before it.
+    for (const int64_t at : {700, 701, 702, 703}) {
+      const RtpStamp stamp = [&](int64_t n, int64_t pts) {
+        return std::llround(rate * static_cast<double>(pts)) - (n >= at ? 7200 * 90'000 : 0);
+      };
+      const auto shown = Watch(WithManyBFrames(), 60, stamp, &counts);
+      ExpectOrder(shown);
+      EXPECT_EQ(counts.jumps, 1u) << "at " << at;
+      EXPECT_LE(counts.glitches, 8u) << "those of the row that the jump parts";
+      EXPECT_LT(WorstNs(shown, 5), 400 * kMs);
+    }
+  }
+}
 
 TEST(FieldLiveStampsInDecodeOrder, GetTheOrderOfPresentation) {
   // A camera that stamps packets when it sends them, whatever order they are shown in.

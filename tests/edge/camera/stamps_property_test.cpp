@@ -230,7 +230,8 @@ TEST_P(FieldRandomCamera, KeepsThePromisesOfTime) {
     for (const int64_t at : jumps) {
       if (n >= at - 20 && n < at + 125) settled_from = std::max(settled_from, at + 125);
     }
-    if (n < settled_from) continue;
+    // Of a mended one among lost ones nobody could tell.
+    if (n < settled_from || (frame.glitched && loses)) continue;
     ASSERT_NEAR(frame.packet.monotonic_ns, kStartNs + frame.true_pts / 90 * kMs,
                 (350 + most_late_ms) * kMs)
         << "frame " << n;
