@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <filesystem>
@@ -287,6 +288,42 @@ TEST(FieldRtsp, FramesWithoutUsefulStampsAreTimedByTheirArrivalInTheOrderInWhich
       EXPECT_EQ(errors, 0u);
     }
   }
+}
+
+TEST(FieldRtsp, AStampThatWrapsAroundIsNoJump) {
+  for (const char* encode : {kPlain, kBFrames}) {
+    RtspCamera server(
+        MakeAndLoad(encode),
+        RtspBehavior{.stamp = stamps::True((int64_t{1} << 32) - 6 * 90'000), .loop = true});
+    const auto watched = Watch(server, 500);
+    ExpectTrueTimes(watched->format(), watched->packets(), kTicks, 200);
+    EXPECT_EQ(watched->packets().back().run, 0u);
+    EXPECT_EQ(watched->status.problem, "");
+  }
+}
+
+TEST(FieldRtsp, AClockThatRunsBackwardsIsOfNoUse) {
+  for (const char* encode : {kPlain, kBFrames}) {
+    RtspCamera server(MakeAndLoad(encode),
+                      RtspBehavior{.stamp = [](int64_t, int64_t pts) { return 900'000'000 - pts; },
+                                   .loop = true});
+    const auto watched = Watch(server, 1000);
+    ExpectSound(watched->packets());
+    EXPECT_THAT(watched->status.problem, HasSubstr("timestamps are of no use"));
+    EXPECT_LE(watched->packets().back().run, 1u);
+    EXPECT_EQ(watched->status.dropped, 0u);
+    EXPECT_NEAR(watched->packets().back().monotonic_ns - watched->packets()[100].monotonic_ns,
+                (999 - 100) * kFrameNs, 300 * kMs);
+  }
+}
+
+TEST(FieldRtsp, KeyframesOnlyHaveTheirOwnTimes) {
+  RtspCamera server(MakeAndLoad("-c:v libx264 -preset veryfast -g 1 -pix_fmt yuv420p"),
+                    RtspBehavior{.stamp = stamps::Jittered(1, 0), .loop = true});
+  const auto watched = Watch(server, 400);
+  ExpectTrueTimes(watched->format(), watched->packets(), kTicks, 200);
+  EXPECT_TRUE(std::all_of(watched->packets().begin(), watched->packets().end(),
+                          [](const Packet& packet) { return packet.keyframe; }));
 }
 
 class FieldFile : public CameraRig {
