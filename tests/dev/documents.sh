@@ -26,6 +26,30 @@ test_every_test_that_the_readme_names_exists() {
   expect "tests that aren't there" '' "$missing"
 }
 
+# Names of tests that the table gives, "…" standing for what is left out.
+field_tests() {
+  sed -n '/^## The field/,/^Cameras for tests/p' tests/README.md | grep '^|' | grep -oE '`[A-Za-z]+\.[A-Za-z0-9…]+`' | tr -d '`' | sort -u
+}
+
+test_every_kind_of_camera_has_a_test_and_the_label_field_runs_it() {
+  local tests patterns name pattern missing='' unlabelled='' labelled
+  tests=$(find tests -name '*_test.cpp' -exec cat {} + | tr -s ' \n' ' ' |
+    grep -oE 'TEST(_F|_P)?\( ?[A-Za-z0-9]+, ?[A-Za-z0-9]+' | sed -E 's/^[A-Z_]+\( ?//; s/, ?/./')
+  patterns=$(find tests -name CMakeLists.txt -exec cat {} + | tr -s ' \n' ' ' | grep -oE 'FIELD [^)]* DEPS' | tr ' ' '\n' | grep '\*')
+  while read -r name; do
+    grep -qE "^${name/…/.*}\$" <<<"$tests" || missing+="$name "
+    labelled=no
+    while read -r pattern; do
+      # shellcheck disable=SC2053 # it is a pattern
+      if [[ ${name%…} == $pattern || $name == $pattern ]]; then labelled=yes; fi
+    done <<<"$patterns"
+    [ $labelled = yes ] || unlabelled+="$name "
+  done < <(field_tests)
+  expect "tests that aren't there" '' "$missing"
+  expect "tests without the label" '' "$unlabelled"
+  [ "$(field_tests | wc -l)" -ge 40 ] || fail "the table is not read"
+}
+
 test_every_linked_package_has_its_licence_named() {
   local package unnamed=''
   while read -r package; do

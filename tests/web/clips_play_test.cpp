@@ -161,7 +161,7 @@ TEST_F(ClipsPlay, InTheColoursThatFfmpegShowsAndTheCameraSaw) {
   };
   std::vector<std::string> paths;
   for (const Made& one : made) paths.push_back(one.path);
-  const auto played = PlayInChromium(paths, "0.1,0.5;0.3,0.5;0.5,0.5;0.7,0.5;0.9,0.5");
+  const auto played = PlayInChromium(paths, {.pixels = "0.1,0.5;0.3,0.5;0.5,0.5;0.7,0.5;0.9,0.5"});
   ASSERT_THAT(played, SizeIs(made.size()));
   for (size_t i = 0; i < made.size(); ++i) {
     SCOPED_TRACE(made[i].name);

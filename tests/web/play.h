@@ -24,11 +24,17 @@ struct Played {
   std::vector<std::array<int, 3>> pixels;
 };
 
-// `pixels`: "x,y;x,y…" in shares of the picture. Throws when there is no browser.
+struct PlayOptions {
+  std::string pixels;  // "x,y;x,y…" in shares of the picture
+  int rate = 1;        // how many times as fast; at most 16
+};
+
+// Throws when there is no browser.
 inline std::vector<Played> PlayInChromium(const std::vector<std::string>& files,
-                                          const std::string& pixels = "") {
+                                          const PlayOptions& options = {}) {
   std::string command = fmt::format("node '{}/tests/web/play.mjs'", SourceDir());
-  if (!pixels.empty()) command += fmt::format(" --pixels '{}'", pixels);
+  if (options.rate != 1) command += fmt::format(" --rate {}", options.rate);
+  if (!options.pixels.empty()) command += fmt::format(" --pixels '{}'", options.pixels);
   for (const std::string& file : files) command += fmt::format(" '{}'", file);
   const auto [status, text] = Shell(command);
   if (status != 0) throw std::runtime_error("failed: " + command);

@@ -22,11 +22,11 @@ function(gleaner_program name)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 endfunction()
 
-# gleaner_test(NAME DEPS … [LABELS …] [TIMEOUT seconds] [SERIAL]): one GoogleTest program of every *_test.cpp in this folder. ctest runs
+# gleaner_test(NAME DEPS … [FIELD …] [LABELS …] [TIMEOUT seconds] [SERIAL]): one GoogleTest program of every *_test.cpp in this folder. ctest runs
 # each suite's tests one by one, so that each stands in the summary; with PER_PROGRAM the whole program is one ctest entry; SERIAL: nothing runs beside it.
-# FIELD: suites whose names begin with Field are of what real cameras and networks do, and bear the label `field`.
+# FIELD: patterns of the tests (Suite.*) that are of what real cameras and networks do. They bear the label `field` as well.
 function(gleaner_test name)
-  cmake_parse_arguments(ARG "FIELD;PER_PROGRAM;SERIAL" "TIMEOUT" "DEPS;LABELS;SOURCES" ${ARGN})
+  cmake_parse_arguments(ARG "PER_PROGRAM;SERIAL" "TIMEOUT" "DEPS;FIELD;LABELS;SOURCES" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cpp)
   if(ARG_SOURCES)
     set(sources ${ARG_SOURCES})
@@ -38,24 +38,25 @@ function(gleaner_test name)
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} test_paths gleaner_warnings GTest::gmock_main)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
   set(properties TIMEOUT ${ARG_TIMEOUT})
-  if(ARG_LABELS)
-    list(APPEND properties LABELS "${ARG_LABELS}")
-  endif()
   if(ARG_SERIAL)
     list(APPEND properties RUN_SERIAL ON)
   endif()
+  # Each call on the way to ctest takes a backslash off.
+  string(REPLACE ";" "\\\\\\;" labels "${ARG_LABELS}")
+  string(REPLACE ";" "\\\\\\;" field_labels "${ARG_LABELS};field")
   if(ARG_PER_PROGRAM)
     add_test(NAME ${name} COMMAND ${name})
-    set_tests_properties(${name} PROPERTIES ${properties})
+    set_tests_properties(${name} PROPERTIES ${properties} LABELS "${ARG_LABELS}")
   else()
     set(filter "*")
     if(ARG_FIELD)
-      set(filter "-Field*")
-      gtest_discover_tests(${name} TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST TEST_FILTER "Field*"
-                           PROPERTIES ${properties} LABELS field)
+      string(REPLACE ";" ":" field "${ARG_FIELD}")
+      set(filter "-${field}")
+      gtest_discover_tests(${name} TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST TEST_FILTER "${field}"
+                           PROPERTIES ${properties} LABELS "${field_labels}")
     endif()
-    gtest_discover_tests(${name} TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST TEST_FILTER ${filter}
-                         PROPERTIES ${properties})
+    gtest_discover_tests(${name} TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST TEST_FILTER "${filter}"
+                         PROPERTIES ${properties} LABELS "${labels}")
   endif()
 endfunction()
 
@@ -68,10 +69,10 @@ function(gleaner_test_on_postgres name)
   set_tests_properties(${name}.on_postgres PROPERTIES TIMEOUT 600 ENVIRONMENT GLEANER_TEST_DATABASE=postgres)
 endfunction()
 
-# gleaner_fuzz(NAME DEPS …): the fuzz target NAME.cpp as bin/fuzz_NAME. With GLEANER_FUZZ libFuzzer drives it, else it is
+# gleaner_fuzz(NAME [FIELD] DEPS …): the fuzz target NAME.cpp as bin/fuzz_NAME. With GLEANER_FUZZ libFuzzer drives it, else it is
 # a test that replays its corpus.
 function(gleaner_fuzz name)
-  cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "FIELD" "" "DEPS" ${ARGN})
   set(driver replay.cpp)
   if(GLEANER_FUZZ)
     set(driver libfuzzer.cpp)
@@ -84,5 +85,8 @@ function(gleaner_fuzz name)
   else()
     add_test(NAME fuzz_${name} COMMAND fuzz_${name})
     set_tests_properties(fuzz_${name} PROPERTIES TIMEOUT 120)
+    if(ARG_FIELD)
+      set_tests_properties(fuzz_${name} PROPERTIES LABELS field)
+    endif()
   endif()
 endfunction()
