@@ -101,7 +101,7 @@ inline std::vector<Profile> Profiles() {
 }
 
 // What a film is made of, frame by frame.
-struct Source {
+struct FieldFilm {
   std::string path;
   Film film;
   std::map<int, std::string> digests;  // by a frame's number
@@ -110,8 +110,8 @@ struct Source {
   int64_t lead_ns = 0;                 // by how much pictures are sent before their turn
 };
 
-inline Source Open(const FilmOptions& options) {
-  Source source;
+inline FieldFilm OpenFilm(const FilmOptions& options) {
+  FieldFilm source;
   source.path = MakeFilm(options);
   source.film = Film::Load(source.path);
   source.film.length = int64_t{kFilmSeconds} * 90'000;
@@ -134,7 +134,8 @@ inline Source Open(const FilmOptions& options) {
   return source;
 }
 
-inline FieldCamera CameraOf(const std::string& name, const Source& source, const RtpStamp& stamp) {
+inline FieldCamera CameraOf(const std::string& name, const FieldFilm& source,
+                            const RtpStamp& stamp) {
   // A picture is sent when all that is shown before it has been taken.
   return {name, source.film, RtspBehavior{.stamp = stamp, .loop = true},
           [taken_ns = source.taken_ns, lead_ns = source.lead_ns](int64_t n) {
@@ -146,7 +147,7 @@ inline FieldCamera CameraOf(const std::string& name, const Source& source, const
 class FieldProfiles : public FieldDevice, public ::testing::WithParamInterface<Profile> {
  protected:
   // The moment at which a frame was really taken, the nearest to `near_ns` if the film was looped.
-  static int64_t TrueNs(const Source& source, int number, int64_t near_ns) {
+  static int64_t TrueNs(const FieldFilm& source, int number, int64_t near_ns) {
     const int64_t in_film_ns = source.times_ns.at(number);
     const int64_t round = std::llround(static_cast<double>(near_ns - kStart - in_film_ns) /
                                        (1.0 * kFilmSeconds * kS));
@@ -159,7 +160,7 @@ class FieldProfiles : public FieldDevice, public ::testing::WithParamInterface<P
   };
 
   // Checks the n-th video of a clip.
-  Checked CheckTrack(const TakenClip& clip, int n, const Source& source, bool true_stamps,
+  Checked CheckTrack(const TakenClip& clip, int n, const FieldFilm& source, bool true_stamps,
                      bool whole) {
     const v1::VideoTrack& track = clip.manifest.video(n);
     const std::string* video = ObjectOf(clip, v1::ClipObject::KIND_VIDEO, n);
@@ -235,8 +236,8 @@ inline void FieldProfiles::ExpectPlays(const std::vector<std::string>& paths,
 
 inline void FieldProfiles::WatchAndCheck(double seconds) {
   const Profile& profile = GetParam();
-  const Source source = Open(profile.film);
-  const Source plain = Open(FilmOf(kX264 + "-g 50 -bf 0"));
+  const FieldFilm source = OpenFilm(profile.film);
+  const FieldFilm plain = OpenFilm(FilmOf(kX264 + "-g 50 -bf 0"));
   RuleOptions rule;
   rule.name = "moves";
   rule.when = "motion > 0.02";
