@@ -93,8 +93,8 @@ TEST_F(FieldClip, SaysThatKeyframesAreFurtherApartThanTheRingIsLong) {
   ASSERT_EQ(clips.size(), 1u);
   ASSERT_EQ(clips[0].manifest.video_size(), 1);
   EXPECT_EQ(clips[0].manifest.shortfall(),
-            "camera endless: no keyframe among the 27 frames that came, and the last one is longer "
-            "ago than the pre-roll ring holds");
+            "camera endless: no keyframe came with 27 frames, and the last one is longer ago than "
+            "the pre-roll ring holds");
 }
 
 TEST_F(FieldClip, IsTheSameWhenTheDevicesWallClockStepsWhileItIsOpen) {
