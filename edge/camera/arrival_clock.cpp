@@ -12,6 +12,9 @@ namespace {
 constexpr int64_t kBucketNs = kNanosPerSecond / 4;
 constexpr size_t kMaxPoints = 480;
 constexpr int64_t kRecentNs = 10 * kNanosPerSecond;
+// Where nothing came for so long among them, the network stood still: what came just after tells
+// how long it did, not what the camera's clock does.
+constexpr int64_t kMaxGapNs = kRecentNs / 4;
 // Two lines differ if their distance is more than this beside the points' spread.
 constexpr double kRateToleranceNs = 2e6;
 constexpr double kShiftToleranceNs = 50e6;
@@ -112,12 +115,17 @@ int64_t ArrivalClock::Refit() {
   const int64_t recent_ns = points_.back().at_ns - kRecentNs;
   size_t first = 0;
   while (points_[first].at_ns < recent_ns) ++first;
-  if (first > 0 && points_.size() - first > 2) {
+  const auto recently = points_.begin() + static_cast<ptrdiff_t>(first);
+  const bool stood_still =
+      std::adjacent_find(recently, points_.end(), [](const Point& a, const Point& b) {
+        return b.at_ns - a.at_ns > kMaxGapNs;
+      }) != points_.end();
+  if (first > 0 && points_.size() - first > 2 && !stood_still) {
     const Fit recent = FitFrom(first);
     const int64_t pts_ns = points_.back().pts_ns;
     const int64_t apart_ns = recent.line.At(pts_ns) - fit.line.At(pts_ns);
     if (static_cast<double>(apart_ns) > 3 * recent.slack_ns + kShiftToleranceNs) {
-      points_.erase(points_.begin(), points_.begin() + static_cast<ptrdiff_t>(first));
+      points_.erase(points_.begin(), recently);
       shift_ns = apart_ns;
       fit = recent;
     }

@@ -116,6 +116,21 @@ TEST(FieldArrivalClock, IsNotMisledByANetworkThatStandsStillTwiceInARow) {
   EXPECT_LT(camera.worst_ns, 50 * kMs);
 }
 
+TEST(FieldArrivalClock, IsNotMisledByANetworkThatComesBackForAMomentNowAndThen) {
+  // It stands still for nine seconds, but for two moments in which it hands out what it has kept.
+  Sender camera{.rate = 0.5};
+  for (int64_t i = 0; i < 25 * 60; ++i) {
+    const int64_t true_ns = 10 * kS + i * 40 * kMs;
+    int64_t late_ns = i % 40 * kMs;
+    for (const auto& [from, to, arrives] :
+         {std::tuple{587, 650, 712}, {650, 738, 803}, {738, 823, 823}}) {
+      if (i >= from && i < to) late_ns = 10 * kS + arrives * 40 * kMs - true_ns;
+    }
+    camera.pts_ns += 20 * kMs;
+    EXPECT_EQ(camera.clock.Observe(camera.pts_ns, true_ns + late_ns), 0) << i;
+  }
+}
+
 TEST(FieldArrivalClock, SaysThatItHadToMoveWhenFramesComeLaterForGood) {
   Sender camera;
   for (int64_t i = 0; i < 25 * 30; ++i) camera.Send(i * 40 * kMs, 0);
