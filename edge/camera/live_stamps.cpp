@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "edge/camera/median.h"
+
 namespace gleaner::edge {
 namespace {
 
@@ -126,11 +128,7 @@ void LiveStamps::Learn() {
     const int64_t step_ns = Ns(times[i] - times[i - 1]);
     if (step_ns > 0 && step_ns <= kMaxFrameNs) steps.push_back(step_ns);
   }
-  if (!steps.empty()) {
-    const auto middle = steps.begin() + static_cast<ptrdiff_t>(steps.size() / 2);
-    std::nth_element(steps.begin(), middle, steps.end());
-    frame_ns_ = *middle;
-  }
+  if (!steps.empty()) frame_ns_ = Median(steps);
   run_ = NewRun();
   candidate_ = NewRun();
 
@@ -151,14 +149,12 @@ void LiveStamps::Learn() {
 }
 
 void LiveStamps::Judge(Held held) {
-  if (!run_.Fits(held.picture, clock_, /*knows=*/true)) {
+  if (!run_.Fits(held.picture, clock_, /*knows=*/true, /*between=*/held_.size())) {
     Doubt(std::move(held));
     return;
   }
   const int64_t pts = held.picture.pts;
-  // Shown later, though its count is less: the keyframe at which counting began anew was lost.
-  if (places_ && !in_decode_order_ && run_.taken() > 0 && pts > run_.newest().pts &&
-      held.picture.place < run_.newest().place) {
+  if (places_ && !in_decode_order_ && run_.BeginsAnew(held.picture)) {
     held.shown = held.picture.place = order_.BeginPeriod();
     for (Held& doubted : held_) {
       // Those that came after the loss are of the new period as well.

@@ -3,7 +3,8 @@
 // A stamp ahead of the newest is believed where it is no more ahead than time has passed on the
 // device and pictures are sent before their turn, or where it claims no moment that hasn't come. A
 // stamp behind the newest is believed where the frame is shown before those that it is behind of.
-// No two frames have the same.
+// No two frames have the same, nor is there less room between two than the frames between them
+// need.
 #pragma once
 
 #include <cstddef>
@@ -33,11 +34,16 @@ class StampRun {
       : time_base_(time_base), frame_ns_(frame_ns), ordered_(ordered) {}
 
   // `clock`: of the camera; its rate counts, and where it `knows` stamps such as these, its line.
-  bool Fits(const StampedPicture& picture, const ArrivalClock& clock, bool knows) const;
+  // `between`: so many pictures that came before this one still need stamps of their own.
+  bool Fits(const StampedPicture& picture, const ArrivalClock& clock, bool knows,
+            size_t between = 0) const;
+  // Whether a picture is stamped well after all others though its count is less than the newest's:
+  // the keyframe at which counting began anew was lost.
+  bool BeginsAnew(const StampedPicture& picture) const;
   void Take(const StampedPicture& picture);
-  // The stamp of a picture between those that were taken, by its place among them. Where packets
-  // were lost, which makes counts mislead, by its place among those that came on its side of the
-  // gap.
+  // The stamp of a picture between those that were taken, by its place among them: later than that
+  // of the one shown before it, and earlier than that of the next. Where packets were lost, which
+  // makes counts mislead, by its place among those that came on its side of the gap.
   int64_t Guess(const StampedPicture& picture) const;
 
   // The one with the greatest stamp.
@@ -47,8 +53,6 @@ class StampRun {
   int64_t span_ns() const { return seen_.empty() ? 0 : seen_.back().arrival_ns - began_ns_; }
 
  private:
-  // 0 where none was taken of which that can be told.
-  double TicksPerCount(int64_t period) const;
   // The arrivals between which no more was lost than a few frames, `arrival_ns` being one of them.
   std::pair<int64_t, int64_t> Gapless(int64_t arrival_ns) const;
   // How much later than the newest a picture is shown by its place: it is sent before those that
