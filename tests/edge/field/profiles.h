@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <ostream>
 #include <set>
 
 #include "tests/data/paths.h"
@@ -44,6 +45,8 @@ struct Profile {
   std::string problem;      // what the operator is told
   std::string shortfall;    // what every manifest says
 };
+
+inline void PrintTo(const Profile& profile, std::ostream* out) { *out << profile.name; }
 
 inline FilmOptions FilmOf(const std::string& encode) {
   return {.seconds = kFilmSeconds, .moves_from_s = 20, .moves_to_s = 22, .encode = encode};
