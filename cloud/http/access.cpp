@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
 #include "common/digest.h"
 
@@ -65,8 +66,9 @@ bool Access::IsToken(std::string_view text) const {
 bool Access::IsAllowed(const HttpRequest& request) const {
   if (!has_token()) return true;
   static constexpr std::string_view kBearer = "Bearer ";
-  const std::string authorization = request.headers.Get("Authorization");
-  if (authorization.starts_with(kBearer)) {
+  const std::string& authorization = request.headers.Get("Authorization");
+  // A scheme's name has no case (RFC 9110, 11.1).
+  if (absl::StartsWithIgnoreCase(authorization, {kBearer.data(), kBearer.size()})) {
     return IsToken(std::string_view(authorization).substr(kBearer.size()));
   }
   const std::string cookie = CookieOf(request);

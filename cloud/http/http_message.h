@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "cloud/http/http_stream.h"
 
 namespace gleaner::cloud {
 
@@ -67,6 +68,7 @@ struct HttpResponse {
   int status = 200;
   HttpHeaders headers;
   // The body: the first of these that is set.
+  std::unique_ptr<HttpStream> stream;
   std::optional<HttpBodySource> source;
   std::shared_ptr<const std::string> shared_body;  // kept by someone else: sent without a copy
   std::string body;

@@ -1,28 +1,25 @@
-// The door for browsers and scripts: cpp-httplib parses and answers HTTP/1.1, the transport around
-// it is our own.
+// The door for browsers and scripts: HTTP/1.0 and 1.1. README.md says why Boost, and what it does.
 //
-// The library alone would (in Debian's 0.11) share its port silently with a second server
-// (SO_REUSEPORT), refuse every connection whose descriptor is above 1023, which a server with
-// thousands of devices soon reaches, hold a thread for each idle browser connection, read request
-// heads without a limit, and serve a Range beyond the end of a file. Here:
-//  - one thread accepts and watches idle connections (epoll); a fixed pool answers requests, so an
-//  idle connection costs no thread;
-//  - a request's head is at most 32 KiB and must be here within 5 s of its first byte, and gets a
-//  thread only then; its body is at most 1 MiB and has 30 s more; a reader who takes nothing for 20
-//  s is dropped;
-//  - 8 threads (of few: half) are kept for requests that are here and answers that are taken: a
-//  body that is still on its way or an answer of more than 256 KiB beyond that gets 503, and
-//  whoever does not read the short answers to what it asked is dropped;
-//  - at most 512 connections: beyond that the longest idle one is closed, and if none is idle the
-//  new one gets 503;
-//  - a connection whose framing is in doubt is closed after the answer, so that what is left in it
-//  is never read as a request.
+// One thread owns all connections: it accepts, reads, sends and times out, and never waits. A fixed
+// pool runs the handlers, and only for requests that are here with their whole body: who sends or
+// reads slowly holds a connection and some memory, never a thread. Bounds:
+//  - a head is at most 32 KiB and is here within 5 s of its first byte; a body is at most 1 MiB and
+//  has 30 s more; a reader who takes nothing for 20 s is dropped; between requests a connection may
+//  rest for 30 s;
+//  - a body that is not here with its head is read only once `admit` has let the request pass;
+//  - what bodies on their way and answers being taken hold in memory is at most 64 MiB together:
+//  beyond that a request gets 503. Short ones (16 KiB) always pass;
+//  - at most 512 connections: beyond that the longest idle one is closed, or else the one that has
+//  kept the server waiting longest; if none has, the new one gets 503;
+//  - at most 2,048 streams (see HttpStream) beside those.
+// A connection whose framing is in doubt is closed after the answer, so that what is left in it is
+// never read as a request; see request_reader.h for what is refused.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <string>
 
 #include "absl/status/statusor.h"
 #include "cloud/http/http_message.h"
@@ -38,23 +35,41 @@ class HttpServer {
     std::function<void(const HttpRequest&, HttpResponse&)> get;
     // POST, with its whole body.
     std::function<void(const HttpRequest&, HttpResponse&)> post;
-    // After each answer, those that no handler saw included.
+    // Whether to read the body of this POST, of which only the head is here; false after filling in
+    // the refusal. May be empty. `post` follows, and must not rely on this having been asked.
+    std::function<bool(const HttpRequest&, HttpResponse&)> admit;
+    // After each answer, those that no handler saw included; of the response, only status and
+    // headers are left. A stream counts when it begins. On the loop's thread: must not block.
     std::function<void(const HttpRequest&, const HttpResponse&, double seconds)> done;
     // On every answer, for example the security headers.
     HttpHeaders headers;
+  };
+  struct Limits {
+    size_t threads = 32;
+    size_t connections = 512;
+    size_t streams = 2048;
+    size_t held_bytes = 64 << 20;
+    std::chrono::milliseconds idle{30'000};
+    std::chrono::milliseconds head{5'000};
+    std::chrono::milliseconds body{30'000};
+    std::chrono::milliseconds write{20'000};
   };
 
   // Listens and serves at once. The error names the address ("listen on 127.0.0.1:8080: Address
   // already in use").
   static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const ListenAddress& address,
-                                                           size_t threads, Handlers handlers);
+                                                           const Limits& limits, Handlers handlers);
   // Stops.
   ~HttpServer();
 
   uint16_t port() const;
 
-  // No new requests; those under way get 2 s to end, then their connections are cut. Safe to
-  // repeat.
+  // There is something new for streams to send. From any thread, as often as you like: they are
+  // asked soon, and at most ten times a second.
+  void WakeStreams();
+
+  // No new requests, and streams end; requests under way get 2 s to end, then their connections are
+  // cut. Handlers that are running are waited for. Safe to repeat.
   void Stop();
 
  private:

@@ -21,6 +21,7 @@ constexpr uint64_t kMinFreeBytes = 64 << 20;
 constexpr std::chrono::seconds kReadyFor{1};
 // What is asked for where a body is read: no other site's form can send it without asking first.
 const std::string kJson = "application/json";
+constexpr size_t kMaxLoginDigits = 3;
 
 // Style may be inline: the page's charts size themselves with it. Script may not.
 const HttpHeaders kSecurityHeaders = {
@@ -70,14 +71,17 @@ absl::StatusOr<std::unique_ptr<HttpService>> HttpService::Start(
   handlers.headers = kSecurityHeaders;
   handlers.get = [self](const auto& request, auto& response) { self->Get(request, response); };
   handlers.post = [self](const auto& request, auto& response) { self->Post(request, response); };
+  handlers.admit = [self](const auto& request, auto& response) {
+    return self->MaySend(request, response);
+  };
   handlers.done = [self](const auto& request, const auto& response, double seconds) {
     static constexpr std::string_view kKnown[] = {"GET", "HEAD", "POST"};
     const bool known = std::count(std::begin(kKnown), std::end(kKnown), request.method) > 0;
     self->metrics_.CountRequest(known ? request.method : "other", self->RouteOf(request.path),
                                 response.status, seconds);
   };
-  ASSIGN_OR_RETURN(service->server_,
-                   HttpServer::Start(options.listen, options.threads, std::move(handlers)));
+  ASSIGN_OR_RETURN(service->server_, HttpServer::Start(options.listen, {.threads = options.threads},
+                                                       std::move(handlers)));
   return service;
 }
 
@@ -124,9 +128,19 @@ void HttpService::Get(const HttpRequest& request, HttpResponse& response) {
   }
 }
 
+bool HttpService::MaySend(const HttpRequest& request, HttpResponse& response) {
+  if (request.path != "/login" || !access_.has_token()) return Admit(request, response);
+  // Anybody may send this one, so it is short.
+  const std::string& length = request.headers.Get("Content-Length");
+  if (!length.empty() && length.size() <= kMaxLoginDigits) return true;
+  RespondError(request, response, 413, "resource_exhausted",
+               "the body of POST /login is at most 999 bytes, and says in Content-Length how many");
+  return false;
+}
+
 void HttpService::Post(const HttpRequest& request, HttpResponse& response) {
   if (!HasKnownCoding(request)) {
-    response.headers.Set("Accept-Encoding", "gzip, deflate, br");
+    response.headers.Set("Accept-Encoding", "gzip, deflate");
     return RespondError(request, response, 415, "unimplemented",
                         "Content-Encoding is one that this server can't undo");
   }

@@ -66,6 +66,8 @@ class HttpService {
   void Post(const HttpRequest& request, HttpResponse& response);
   // True if the request may go on; else it is answered.
   bool Admit(const HttpRequest& request, HttpResponse& response);
+  // Before a body that is still on its way is waited for.
+  bool MaySend(const HttpRequest& request, HttpResponse& response);
   void Login(const HttpRequest& request, HttpResponse& response);
   void Ready(const HttpRequest& request, HttpResponse& response);
   // Commits and stores a little, and connects as a device does; at most once a second, whoever

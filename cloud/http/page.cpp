@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "cloud/http/gzip.h"
 #include "cloud/http/respond.h"
 #include "common/digest.h"
 #include "common/file.h"

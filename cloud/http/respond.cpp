@@ -1,19 +1,17 @@
 #include "cloud/http/respond.h"
 
 #include <fmt/format.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_split.h"
+#include "cloud/http/gzip.h"
 
 namespace gleaner::cloud {
 namespace {
 
 constexpr size_t kWorthCompressing = 1024;
-constexpr int kGzipLevel = 5;
-constexpr int kGzipWindow = 15 + 16;  // zlib's way to ask for a gzip header
 
 bool IsText(const std::string& content_type) {
   return content_type.starts_with("text/") || content_type.starts_with("application/json");
@@ -30,7 +28,7 @@ std::string MediaTypeOf(const HttpRequest& request) {
 }
 
 bool HasKnownCoding(const HttpRequest& request) {
-  static constexpr std::string_view kKnown[] = {"", "identity", "gzip", "deflate", "br"};
+  static constexpr std::string_view kKnown[] = {"", "identity", "gzip", "deflate"};
   const std::string coding = request.headers.Get("Content-Encoding");
   return std::count(std::begin(kKnown), std::end(kKnown), coding) > 0;
 }
@@ -48,20 +46,6 @@ bool AcceptsGzip(const HttpRequest& request) {
     }
   }
   return false;
-}
-
-std::string Gzip(std::string_view bytes) {
-  z_stream stream{};
-  deflateInit2(&stream, kGzipLevel, Z_DEFLATED, kGzipWindow, 8, Z_DEFAULT_STRATEGY);
-  std::string packed(deflateBound(&stream, bytes.size()), '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
-  stream.avail_in = static_cast<uInt>(bytes.size());
-  stream.next_out = reinterpret_cast<Bytef*>(packed.data());
-  stream.avail_out = static_cast<uInt>(packed.size());
-  deflate(&stream, Z_FINISH);
-  packed.resize(stream.total_out);
-  deflateEnd(&stream);
-  return packed;
 }
 
 void RespondShared(HttpResponse& response, int status, std::shared_ptr<const std::string> body,

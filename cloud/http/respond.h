@@ -18,11 +18,7 @@ bool HasKnownCoding(const HttpRequest& request);
 // The client takes gzip.
 bool AcceptsGzip(const HttpRequest& request);
 
-std::string Gzip(std::string_view bytes);
-
-// Sets status, type and body; compresses text of 1 KiB and more for clients that take it. (The
-// library's own compression prefers Brotli at its slowest level, which costs a tenth of a second
-// for a page of clips.)
+// Sets status, type and body; compresses text of 1 KiB and more for clients that take it.
 void Respond(const HttpRequest& request, HttpResponse& response, int status, std::string body,
              const std::string& content_type);
 

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "cloud/http/gzip.h"
 #include "cloud/http/respond.h"
 #include "common/status.h"
 #include "tests/cloud/http/raw_client.h"
@@ -32,7 +33,8 @@ size_t CountOf(const std::string& text, std::string_view what) {
 // Answers GET with the path and POST with the length of the body.
 class HttpServerTest : public testing::Test {
  protected:
-  void Start(size_t threads = 2) {
+  void Start(size_t threads = 2) { Start(HttpServer::Limits{.threads = threads}); }
+  void Start(const HttpServer::Limits& limits) {
     HttpServer::Handlers handlers;
     handlers.get = [this](const HttpRequest& request, HttpResponse& response) {
       if (request.path == "/throw") throw std::runtime_error("on purpose");
@@ -58,11 +60,16 @@ class HttpServerTest : public testing::Test {
       Respond(request, response, 200, "body of " + std::to_string(request.body.size()),
               "text/plain");
     };
+    handlers.admit = [](const HttpRequest& request, HttpResponse& response) {
+      if (request.path != "/secret") return true;
+      Respond(request, response, 401, "not for you", "text/plain");
+      return false;
+    };
     handlers.done = [this](const HttpRequest&, const HttpResponse& response, double) {
       last_status_ = response.status;
     };
     handlers.headers = {{"X-Frame-Options", "DENY"}};
-    auto server = HttpServer::Start({"127.0.0.1", 0}, threads, std::move(handlers));
+    auto server = HttpServer::Start({"127.0.0.1", 0}, limits, std::move(handlers));
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
   }
@@ -89,7 +96,7 @@ TEST_F(HttpServerTest, AnswersSeveralRequestsOverOneConnection) {
 TEST_F(HttpServerTest, APortInUseIsAnErrorThatNamesIt) {
   Start();
   HttpServer::Handlers handlers;
-  const auto second = HttpServer::Start({"127.0.0.1", server_->port()}, 1, std::move(handlers));
+  const auto second = HttpServer::Start({"127.0.0.1", server_->port()}, {}, std::move(handlers));
   ASSERT_FALSE(second.ok());
   EXPECT_THAT(
       std::string(Message(second.status())),
@@ -247,33 +254,84 @@ TEST_F(HttpServerTest, ConnectionsThatSendHalfAHeadHoldNoThreadAndEnd) {
   EXPECT_TRUE(slow.front()->ended());
 }
 
-TEST_F(HttpServerTest, BodiesThatDoNotComeLeaveThreadsForOthers) {
-  Start(4);
+TEST_F(HttpServerTest, BodiesThatDoNotComeHoldNoThread) {
+  Start(2);
   std::vector<std::unique_ptr<RawClient>> slow;
-  for (int i = 0; i < 6; ++i) {
+  for (int i = 0; i < 20; ++i) {
     slow.push_back(std::make_unique<RawClient>(server_->port()));
     slow.back()->Send("POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n1");
   }
-  const auto refused = [&] {
-    return std::count_if(slow.begin(), slow.end(), [](auto& client) { return client->HasInput(); });
-  };
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (refused() < 4 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
-  EXPECT_EQ(refused(), 4);
   RawClient other = Connect();
   other.Send("POST /quick HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n12");
   EXPECT_THAT(other.ReadUntil("body of 2"), StartsWith("HTTP/1.1 200"));
   for (auto& client : slow) {
-    const bool was_refused = client->HasInput();
-    if (!was_refused) client->Send("23456789");
-    EXPECT_THAT(client->ReadUntil("\r\n\r\n"),
-                was_refused ? AllOf(StartsWith("HTTP/1.1 503"), HasSubstr("Retry-After: 1\r\n"))
-                            : AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("\r\n")));
+    client->Send("23456789");
+    EXPECT_THAT(client->ReadUntil("body of 9"), StartsWith("HTTP/1.1 200"));
   }
 }
 
-TEST_F(HttpServerTest, LongAnswersLeaveThreadsForOthers) {
-  Start(4);
+TEST_F(HttpServerTest, ABodyThatDoesNotComeIsGivenUp) {
+  Start({.body = std::chrono::milliseconds(1)});
+  RawClient client = Connect();
+  client.Send("POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n1");
+  EXPECT_THAT(client.ReadToEnd(),
+              AllOf(StartsWith("HTTP/1.1 408 "), HasSubstr("Connection: close")));
+  EXPECT_TRUE(client.ended());
+}
+
+TEST_F(HttpServerTest, LongBodiesThatAreOnTheirWayHaveABoundTogether) {
+  Start({.held_bytes = 250'000});
+  const std::string head = "POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n";
+  std::vector<std::unique_ptr<RawClient>> slow;
+  for (int i = 0; i < 3; ++i) {
+    slow.push_back(std::make_unique<RawClient>(server_->port()));
+    slow.back()->Send("GET /x HTTP/1.1\r\nHost: x\r\n\r\n" + head);
+    // The answer to what comes first shows that the rest is read too.
+    ASSERT_THAT(slow.back()->ReadUntil("path /x"), HasSubstr("path /x"));
+  }
+  EXPECT_THAT(slow[2]->ReadToEnd(),
+              AllOf(HasSubstr("HTTP/1.1 503 "), HasSubstr("Retry-After: 1\r\n"),
+                    HasSubstr("X-Frame-Options: DENY")));
+  RawClient other = Connect();
+  other.Send("POST /quick HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n12");
+  EXPECT_THAT(other.ReadUntil("body of 2"), StartsWith("HTTP/1.1 200"));
+  for (int i = 0; i < 2; ++i) {
+    slow[i]->Send(std::string(100'000, 'x'));
+    EXPECT_THAT(slow[i]->ReadUntil("body of 100000"), HasSubstr("body of 100000"));
+  }
+  // What they held is free again.
+  RawClient again = Connect();
+  again.Send(head + std::string(100'000, 'x'));
+  EXPECT_THAT(again.ReadUntil("body of 100000"), StartsWith("HTTP/1.1 200"));
+}
+
+TEST_F(HttpServerTest, ABodyIsNotReadBeforeItsSenderIsAdmitted) {
+  Start();
+  RawClient stranger = Connect();
+  stranger.Send("POST /secret HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\nbegin");
+  EXPECT_THAT(stranger.ReadToEnd(), AllOf(StartsWith("HTTP/1.1 401 "), HasSubstr("not for you"),
+                                          HasSubstr("Connection: close\r\n")));
+  EXPECT_TRUE(stranger.ended());
+}
+
+TEST_F(HttpServerTest, SaysToGoOnOnlyToWhoIsAdmitted) {
+  Start();
+  RawClient client = Connect();
+  client.Send("POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
+  EXPECT_EQ(client.ReadUntil("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
+  client.Send("body");
+  EXPECT_THAT(client.ReadUntil("body of 4"), HasSubstr("HTTP/1.1 200 OK\r\n"));
+  client.Send(
+      "POST /secret HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
+  EXPECT_THAT(client.ReadToEnd(), AllOf(HasSubstr("HTTP/1.1 401 "), HasSubstr("not for you")));
+  EXPECT_EQ(CountOf(client.ReadToEnd(), "100 Continue"), 1);
+  RawClient odd = Connect();
+  odd.Send("POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: miracles\r\n\r\n");
+  EXPECT_THAT(odd.ReadToEnd(), StartsWith("HTTP/1.1 417 "));
+}
+
+TEST_F(HttpServerTest, LongAnswersThatNobodyTakesHoldNoThreadAndHaveABoundTogether) {
+  Start({.threads = 2, .held_bytes = 600'000});
   std::vector<std::unique_ptr<RawClient>> readers;
   for (int i = 0; i < 3; ++i) {
     readers.push_back(std::make_unique<RawClient>(server_->port()));
@@ -288,8 +346,18 @@ TEST_F(HttpServerTest, LongAnswersLeaveThreadsForOthers) {
   EXPECT_THAT(other.ReadUntil("path /short"), StartsWith("HTTP/1.1 200"));
 }
 
+TEST_F(HttpServerTest, AReaderWhoTakesNothingIsDropped) {
+  Start({.write = std::chrono::milliseconds(1)});
+  RawClient client = Connect();
+  client.Send("GET /endless HTTP/1.1\r\nHost: x\r\n\r\n");
+  client.ReadUntil("\r\n\r\nxxxx");
+  while (last_status_ == 0) std::this_thread::yield();  // counted when it ends
+  client.ReadToEnd();
+  EXPECT_TRUE(client.ended());
+}
+
 TEST_F(HttpServerTest, ShortAnswersThatNobodyReadsLeaveThreadsForOthers) {
-  Start(4);
+  Start(2);
   std::string requests;
   for (int i = 0; i < 200; ++i) requests += "GET /short-but-many HTTP/1.1\r\nHost: x\r\n\r\n";
   std::vector<std::unique_ptr<RawClient>> readers;
@@ -298,14 +366,12 @@ TEST_F(HttpServerTest, ShortAnswersThatNobodyReadsLeaveThreadsForOthers) {
     readers.back()->Send(requests);
   }
   RawClient other = Connect();
-  const auto begun = std::chrono::steady_clock::now();
   other.Send("GET /short HTTP/1.1\r\nHost: x\r\n\r\n");
   EXPECT_THAT(other.ReadUntil("path /short"), StartsWith("HTTP/1.1 200"));
-  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(3));
 }
 
 TEST_F(HttpServerTest, BeyondTheConnectionLimitTheLongestIdleOneGoes) {
-  Start(1);  // one thread: connections go idle in the order in which they were served
+  Start();
   std::vector<std::unique_ptr<RawClient>> idle;
   for (int i = 0; i < 512; ++i) {
     idle.push_back(std::make_unique<RawClient>(server_->port()));
@@ -317,6 +383,23 @@ TEST_F(HttpServerTest, BeyondTheConnectionLimitTheLongestIdleOneGoes) {
   EXPECT_THAT(one_more.ReadUntil("path /more"), HasSubstr("path /more"));
   idle.front()->ReadToEnd();
   EXPECT_TRUE(idle.front()->ended());
+}
+
+TEST_F(HttpServerTest, BeyondTheConnectionLimitTheOneGoesThatKeepsTheServerWaiting) {
+  Start({.threads = 2, .connections = 2});
+  RawClient half = Connect();
+  half.Send("POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n1");
+  RawClient endless = Connect();
+  endless.Send("GET /endless HTTP/1.1\r\nHost: x\r\n\r\n");
+  endless.ReadUntil("\r\n\r\nxxxx");
+  // Neither is idle, so at first nobody is let in; later the first one goes.
+  for (bool served = false; !served;) {
+    RawClient other = Connect();
+    other.Send("GET /other HTTP/1.1\r\nHost: x\r\n\r\n");
+    served = other.ReadUntil("path /other").find("path /other") != std::string::npos;
+  }
+  half.ReadToEnd();
+  EXPECT_TRUE(half.ended());
 }
 
 TEST_F(HttpServerTest, BeyondTheConnectionLimitWithNoneIdleTheNewOneIsRefused) {

@@ -8,6 +8,7 @@
 #include "cloud/database/sqlite.h"
 #include "common/log.h"
 #include "common/version.h"
+#include "tests/cloud/http/raw_client.h"
 #include "tests/cloud/http/service_testing.h"
 #include "tests/data/log_lines.h"
 #include "tests/data/shell.h"
@@ -62,6 +63,10 @@ TEST_F(HttpServiceTest, WantsTheTokenForAllThatIsData) {
         std::string(kToken), std::string("Bearer ") + kToken + "x"}) {
     EXPECT_EQ(Call("GetSummary", "{}", {{"Authorization", wrong}})->status, 401) << wrong;
   }
+  for (const char* scheme : {"bearer ", "BEARER "}) {
+    EXPECT_EQ(Call("GetSummary", "{}", {{"Authorization", scheme + std::string(kToken)}})->status,
+              200);
+  }
   const httplib::Headers right = {{"Authorization", std::string("Bearer ") + kToken}};
   EXPECT_EQ(Call("GetSummary", "{}", right)->status, 200);
   EXPECT_EQ(client_->Get("/media/" + id + "/preview", right)->status, 200);
@@ -93,6 +98,21 @@ TEST_F(HttpServiceTest, GivesACookieForTheToken) {
   const auto out = client_->Post("/logout", {{"Cookie", pair}}, "", "application/json");
   EXPECT_EQ(out->status, 204);
   EXPECT_THAT(out->get_header_value("Set-Cookie"), HasSubstr("gleaner_session=; "));
+}
+
+TEST_F(HttpServiceTest, NobodyWaitsForTheBodyOfAStranger) {
+  Start(kToken);
+  const auto answer_to = [&](const std::string& path, const std::string& fields) {
+    RawClient client(http_->port());
+    client.Send("POST " + path + " HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" +
+                fields + "\r\n{");
+    return client.ReadUntil("\r\n\r\n");
+  };
+  EXPECT_THAT(answer_to("/gleaner.v1.CatalogService/ListClips", "Content-Length: 1000000\r\n"),
+              HasSubstr("HTTP/1.1 401 "));
+  EXPECT_THAT(answer_to("/logout", "Content-Length: 10\r\n"), HasSubstr("HTTP/1.1 401 "));
+  EXPECT_THAT(answer_to("/login", "Content-Length: 1000000\r\n"), HasSubstr("HTTP/1.1 413 "));
+  EXPECT_THAT(answer_to("/login", "Transfer-Encoding: chunked\r\n"), HasSubstr("HTTP/1.1 413 "));
 }
 
 TEST_F(HttpServiceTest, TakesNothingThatAnotherSitesFormCanSend) {
