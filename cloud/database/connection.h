@@ -73,6 +73,9 @@ class Connection {
   // Never throws: where the connection is lost, so is the transaction.
   virtual void Rollback() = 0;
   virtual bool HasTable(std::string_view name) = 0;
+  // Tells every process that listens (ListenOnPostgres) of `text` when this transaction commits.
+  // False where there can be no other process: then the caller tells its own.
+  virtual bool Notify(std::string_view text) = 0;
 };
 
 }  // namespace gleaner::cloud

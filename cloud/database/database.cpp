@@ -4,10 +4,14 @@
 #include <sys/stat.h>
 
 #include <filesystem>
+#include <set>
+#include <utility>
 
+#include "absl/strings/str_split.h"
 #include "cloud/database/postgres.h"
 #include "cloud/database/sqlite.h"
 #include "cloud/database/tally.h"
+#include "common/clock.h"
 #include "common/crash_point.h"
 #include "common/file.h"
 #include "common/log.h"
@@ -22,6 +26,8 @@ constexpr size_t kMaxReaders = 32;
 constexpr size_t kMaxBatch = 256;
 // Tries of a change that another server's transaction was in the way of.
 constexpr int kTries = 3;
+constexpr size_t kMaxPieceBytes = 7'900;
+constexpr int64_t kHearAgainNs = 2 * kNanosPerSecond;
 
 absl::Status CheckWhole(Sql& sql, const std::string& path) {
   struct stat info;
@@ -34,6 +40,23 @@ absl::Status CheckWhole(Sql& sql, const std::string& path) {
     if (first.empty()) first = result;
   });
   return first == "ok" ? absl::OkStatus() : DamagedDatabase(path, first);
+}
+
+// What is told by one transaction, "topic text" a line, in as few pieces as PostgreSQL's 8,000
+// bytes allow.
+std::vector<std::string> InLines(const std::vector<Announcement>& announced) {
+  std::vector<std::string> pieces;
+  std::set<std::string> known;  // said twice is heard once
+  for (const Announcement& one : announced) {
+    const std::string line = one.topic + " " + one.text;
+    if (!known.insert(line).second) continue;
+    if (pieces.empty() || pieces.back().size() + line.size() + 1 > kMaxPieceBytes) {
+      pieces.push_back(line);
+    } else {
+      pieces.back() += "\n" + line;
+    }
+  }
+  return pieces;
 }
 
 }  // namespace
@@ -136,9 +159,14 @@ void Database::CommitOnce(const std::vector<Waiting*>& batch) {
   for (Waiting* one : batch) one->result = (*one->operation)(*writer_);
   GLEANER_CRASH_POINT("catalog.before_commit");
   const uint64_t answer = hook_.before ? hook_.before(*writer_) : 0;
+  const std::vector<std::string> announced = InLines(writer_->TakeAnnounced());
+  bool heard = true;  // by way of the database
+  for (const std::string& lines : announced) heard = writer_->connection().Notify(lines);
   writer_->connection().Commit();
   GLEANER_CRASH_POINT("catalog.after_commit");
   if (hook_.after) hook_.after(answer);
+  if (heard) return;
+  for (const std::string& lines : announced) Tell(lines);
 }
 
 void Database::NoteFailure(const SqlError& error) {
@@ -147,8 +175,47 @@ void Database::NoteFailure(const SqlError& error) {
         "{} had an I/O error and takes no more changes until a restart: {}", shown_, error.what()));
     LOG_ERROR("{}", Message(broken_));
   }
-  if (writer_ != nullptr) writer_->connection().Rollback();
+  if (writer_ != nullptr) {
+    writer_->connection().Rollback();
+    writer_->TakeAnnounced();
+  }
   if (error.kind() == SqlError::Kind::kLost) writer_.reset();
+}
+
+void Database::Listen(const std::string& topic, Heard heard) {
+  std::lock_guard lock(listeners_mutex_);
+  listeners_.emplace_back(topic, std::move(heard));
+  if (postgres_ && !ear_.joinable()) {
+    ear_ = std::jthread([this](const std::stop_token& stop) { HearOthers(stop); });
+  }
+}
+
+void Database::Tell(std::string_view lines) {
+  std::vector<std::pair<std::string, Heard>> listeners;
+  {
+    std::lock_guard lock(listeners_mutex_);
+    listeners = listeners_;
+  }
+  for (const auto line : absl::StrSplit(absl::string_view(lines.data(), lines.size()), '\n')) {
+    const auto [topic, text] =
+        std::pair<std::string, std::string>(absl::StrSplit(line, absl::MaxSplits(' ', 1)));
+    for (const auto& [wanted, heard] : listeners) {
+      if (topic.empty() || topic == wanted) heard(text);
+    }
+  }
+}
+
+// PostgreSQL tells us of what we announce ourselves as well.
+void Database::HearOthers(const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    try {
+      ListenOnPostgres(
+          name_, stop, [this] { Tell(""); }, [this](const std::string& lines) { Tell(lines); });
+    } catch (const SqlError& error) {
+      LOG_WARN("{}: what other servers do is not heard of: {}", shown_, error.what());
+      RealClock().Sleep(stop, kHearAgainNs);
+    }
+  }
 }
 
 std::unique_ptr<Sql> Database::TakeReader() {

@@ -22,6 +22,8 @@
 #include <mutex>
 #include <span>
 #include <string>
+#include <string_view>
+#include <thread>
 #include <type_traits>
 #include <vector>
 
@@ -62,6 +64,14 @@ class Database {
   template <typename ReadOperation>
   auto Read(ReadOperation read) -> std::invoke_result_t<ReadOperation, Sql&>;
 
+  // Calls `heard` with what is announced on `topic` (Sql::Announce), by this server and every other
+  // on the same database, for the life of this; on a thread that commits or one of its own, and it
+  // must not block. What others announce while a PostgreSQL is away is not heard: once it is back,
+  // `heard` is called with an empty text, which means that anything may have happened. Where nobody
+  // may miss anything, an announcement only says that a look is worth while.
+  using Heard = std::function<void(const std::string& text)>;
+  void Listen(const std::string& topic, Heard heard);
+
   // Can it commit? Writes a row.
   absl::Status Check();
 
@@ -83,6 +93,8 @@ class Database {
   // Throws SqlError.
   void CommitOnce(const std::vector<Waiting*>& batch);
   void NoteFailure(const SqlError& error);
+  void Tell(std::string_view lines);
+  void HearOthers(const std::stop_token& stop);
   std::unique_ptr<Sql> TakeReader();
   void GiveReader(std::unique_ptr<Sql> reader);
   void DropReader();
@@ -101,10 +113,14 @@ class Database {
   std::unique_ptr<Sql> writer_;  // null after it was lost, until the next change
   absl::Status broken_;          // after an I/O error: what every later change answers
 
+  std::mutex listeners_mutex_;
+  std::vector<std::pair<std::string, Heard>> listeners_;  // by topic
+
   std::mutex readers_mutex_;
   std::condition_variable reader_back_;
   size_t readers_out_ = 0;
   std::vector<std::unique_ptr<Sql>> readers_;  // idle ones; closed before the writer is
+  std::jthread ear_;                           // PostgreSQL's announcements, once anybody listens
 };
 
 // What to say of a file that is no sound database.

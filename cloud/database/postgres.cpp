@@ -27,6 +27,10 @@ constexpr std::string_view kSession =
     "SELECT set_config('synchronous_commit', 'on', false) WHERE "
     "current_setting('synchronous_commit') IN ('off', 'local');";
 
+constexpr std::string_view kChannel = "gleaner";
+// How often one that listens looks whether it should stop.
+constexpr long kListenMicros = 200'000;
+
 // Appendix A of PostgreSQL's manual: the classes of error codes.
 SqlError::Kind KindOf(std::string_view state) {
   if (state == "40001" || state == "40P01") return SqlError::Kind::kConflict;
@@ -77,6 +81,16 @@ std::string WithNumbers(std::string_view text) {
     while (i + 1 < text.size() && IsNameLetter(text[i + 1])) ++i;
   }
   return out;
+}
+
+// What the URI says itself comes last and counts.
+std::string WithDefaults(const std::string& connection) {
+  const size_t query = connection.find('?');
+  std::string uri = connection.substr(0, query) +
+                    "?connect_timeout=10&keepalives_idle=20&tcp_user_timeout=60000&"
+                    "fallback_application_name=gleaner-cloud";
+  if (query != std::string::npos) uri += "&" + connection.substr(query + 1);
+  return uri;
 }
 
 // What a connection's statements share. pqxx wants a transaction for every statement; ours are
@@ -202,6 +216,14 @@ class PostgresConnection : public Connection {
     });
   }
 
+  bool Notify(std::string_view text) override {
+    Translated([&] {
+      session_->work.exec_params("SELECT pg_notify($1, $2)", std::string(kChannel),
+                                 std::string(text));
+    });
+    return true;
+  }
+
   // What a store needs of the server.
   void Check() {
     Translated([&] {
@@ -222,6 +244,16 @@ class PostgresConnection : public Connection {
 
  private:
   std::unique_ptr<Session> session_;
+};
+
+class Ear : public pqxx::notification_receiver {
+ public:
+  Ear(pqxx::connection& connection, const std::function<void(const std::string&)>& heard)
+      : notification_receiver(connection, std::string(kChannel)), heard_(heard) {}
+  void operator()(const std::string& text, int) override { heard_(text); }
+
+ private:
+  const std::function<void(const std::string&)>& heard_;
 };
 
 }  // namespace
@@ -246,16 +278,21 @@ std::string WithoutPassword(std::string_view connection) {
 }
 
 std::unique_ptr<Connection> ConnectPostgres(const std::string& connection) {
-  // What the URI says itself comes last and counts.
-  const size_t query = connection.find('?');
-  std::string uri = connection.substr(0, query) +
-                    "?connect_timeout=10&keepalives_idle=20&tcp_user_timeout=60000&"
-                    "fallback_application_name=gleaner-cloud";
-  if (query != std::string::npos) uri += "&" + connection.substr(query + 1);
-  auto made = std::make_unique<PostgresConnection>(uri);
+  auto made = std::make_unique<PostgresConnection>(WithDefaults(connection));
   made->Script(kSession);
   made->Check();
   return made;
+}
+
+void ListenOnPostgres(const std::string& connection, const std::stop_token& stop,
+                      const std::function<void()>& listening,
+                      const std::function<void(const std::string& text)>& heard) {
+  Translated([&] {
+    pqxx::connection session(WithDefaults(connection));
+    const Ear ear(session, heard);
+    listening();
+    while (!stop.stop_requested()) session.await_notification(0, kListenMicros);
+  });
 }
 
 }  // namespace gleaner::cloud

@@ -6,7 +6,9 @@
 // "C"), whatever the database's locale.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -25,5 +27,12 @@ std::string WithoutPassword(std::string_view connection);
 // off is switched on. Throws SqlError, kLost when nobody answers within 10 s; also for a database
 // that isn't UTF-8, or a server before version 15.
 std::unique_ptr<Connection> ConnectPostgres(const std::string& connection);
+
+// Calls `listening` once it is connected, then `heard` with each text that a committed transaction
+// has told by Connection::Notify; on this thread, until `stop`. Throws SqlError when the connection
+// fails.
+void ListenOnPostgres(const std::string& connection, const std::stop_token& stop,
+                      const std::function<void()>& listening,
+                      const std::function<void(const std::string& text)>& heard);
 
 }  // namespace gleaner::cloud

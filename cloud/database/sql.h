@@ -54,6 +54,11 @@ class Parameters {
   std::vector<Value> values_;
 };
 
+// What a transaction tells those who listen: see Database::Listen.
+struct Announcement {
+  std::string topic, text;
+};
+
 template <typename... T>
 std::tuple<const T&...> In(const T&... values) {
   return std::tie(values...);
@@ -68,6 +73,15 @@ class Sql {
   explicit Sql(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
 
   Connection& connection() { return *connection_; }
+
+  // Is told to every listener of `topic`, on every server, once this transaction is durable; never
+  // if it fails. Said twice in one transaction, it is heard once. `topic`: a word; `text`: a line
+  // of at most 4 KiB.
+  void Announce(std::string_view topic, std::string_view text) {
+    announced_.push_back({std::string(topic), std::string(text)});
+  }
+  // What was announced since the last call: for the Database.
+  std::vector<Announcement> TakeAnnounced() { return std::exchange(announced_, {}); }
 
   template <typename... Ins>
   void Run(std::string_view text, const std::tuple<Ins...>& ins) {
@@ -149,6 +163,7 @@ class Sql {
 
   std::unique_ptr<Connection> connection_;
   std::unordered_map<std::string, std::unique_ptr<Statement>> statements_;
+  std::vector<Announcement> announced_;
 };
 
 }  // namespace gleaner::cloud

@@ -108,6 +108,7 @@ class SqliteConnection : public Connection {
   bool HasTable(std::string_view name) override {
     return Translated([&] { return database_.tableExists(std::string(name)); });
   }
+  bool Notify(std::string_view) override { return false; }
 
  private:
   SQLite::Database database_;

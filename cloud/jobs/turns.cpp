@@ -1,14 +1,14 @@
-#include "cloud/media/turns.h"
+#include "cloud/jobs/turns.h"
 
 #include <algorithm>
 #include <tuple>
 
 namespace gleaner::cloud {
 
-void Turns::Add(const std::string& device) {
-  if (first_device_.empty()) first_device_ = device;
-  several_ = several_ || device != first_device_;
-  Account& account = accounts_[device];
+void Turns::Add(const std::string& share) {
+  if (first_share_.empty()) first_share_ = share;
+  several_ = several_ || share != first_share_;
+  Account& account = accounts_[share];
   if (!account.waiting && account.running == 0) {
     account.used_ns = std::max(account.used_ns, even_ns_);
   }
@@ -39,15 +39,15 @@ std::optional<std::string> Turns::Next() {
   return found->first;
 }
 
-void Turns::Done(const std::string& device, int64_t used_ns) {
-  Account& account = accounts_[device];
+void Turns::Done(const std::string& share, int64_t used_ns) {
+  Account& account = accounts_[share];
   --account.running;
   account.used_ns += used_ns;
-  ForgetIfEven(device);
+  ForgetIfEven(share);
 }
 
-void Turns::ForgetIfEven(const std::string& device) {
-  const auto found = accounts_.find(device);
+void Turns::ForgetIfEven(const std::string& share) {
+  const auto found = accounts_.find(share);
   const Account& account = found->second;
   if (!account.waiting && account.running == 0 && account.used_ns <= even_ns_) {
     accounts_.erase(found);

@@ -1,4 +1,4 @@
-#include "cloud/media/turns.h"
+#include "cloud/jobs/turns.h"
 
 #include <gtest/gtest.h>
 
