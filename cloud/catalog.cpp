@@ -2,6 +2,7 @@
 
 #include "cloud/clips/clip_rows.h"
 #include "cloud/database/tally.h"
+#include "cloud/jobs/jobs.h"
 #include "cloud/ledger/ledger.h"
 
 namespace gleaner::cloud {
@@ -9,7 +10,7 @@ namespace gleaner::cloud {
 const StoreRooms& AllRooms() {
   static const StoreRooms rooms = {
       .tables = {TallyTables(), StoreTables(), LedgerTables(), ClipTables(), UploadTables(),
-                 MediaTables(), FleetTables()},
+                 JobTables(), MediaTables(), FleetTables()},
       .naming = {ObjectNames(), ThumbnailNames()},
   };
   return rooms;

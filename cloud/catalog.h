@@ -23,7 +23,9 @@ struct Catalog {
         clips(database),
         checks(database),
         devices(database, offline_after_ns),
-        damage(database) {}
+        damage(database) {
+    uploads.Together(AskForMediaCheck);
+  }
 
   Uploads uploads;
   Clips clips;

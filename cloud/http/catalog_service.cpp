@@ -1,9 +1,8 @@
 #include "cloud/http/catalog_service.h"
 
 #include "cloud/http/summary.h"
+#include "cloud/rpc/answer.h"
 #include "cloud/search/filter.h"
-#include "common/log.h"
-#include "common/status.h"
 
 namespace gleaner::cloud {
 namespace {
@@ -11,22 +10,6 @@ namespace {
 constexpr uint32_t kMaxPageSize = 500;
 constexpr size_t kMaxCursorBytes = 256;
 constexpr size_t kMaxIdBytes = 64;
-
-grpc::Status ToGrpc(const absl::Status& status) {
-  const auto code = static_cast<grpc::StatusCode>(status.code());
-  const bool callers = absl::IsInvalidArgument(status) || absl::IsNotFound(status);
-  if (callers) return {code, std::string(Message(status))};
-  // Trouble of our own is the operator's to read, not the caller's.
-  LOG_ERROR("catalogue: {}", Message(status));
-  return {code, "the catalogue is in trouble; the server's log says what"};
-}
-
-template <typename T>
-grpc::Status Answer(absl::StatusOr<T> result, T* response) {
-  if (!result.ok()) return ToGrpc(result.status());
-  *response = *std::move(result);
-  return grpc::Status::OK;
-}
 
 grpc::Status Invalid(const char* message) { return {grpc::StatusCode::INVALID_ARGUMENT, message}; }
 
@@ -40,7 +23,7 @@ grpc::Status CatalogService::ListClips(grpc::ServerContext*, const v1::ListClips
     return Invalid("page_token, arrived_after: not a cursor that this server gave");
   }
   const auto filter = ParseFilter(request->filter(), clock_.WallNs());
-  if (!filter.ok()) return ToGrpc(filter.status());
+  if (!filter.ok()) return ToCaller(filter.status());
   return Answer(clips_.List(*request, *filter), response);
 }
 

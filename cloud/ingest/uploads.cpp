@@ -159,6 +159,8 @@ absl::Status Uploads::Commit(const UploadRow& upload, const v1::ClipManifest& ma
     ASSIGN_OR_RETURN(const uint64_t number, ManifestOf(sql, upload, held));
     InsertClip(sql, number, upload.device, upload.key, manifest, committed_unix_ns);
     NoteCommitted(sql, upload.device, upload.key);
+    const std::string id = ClipId(upload.device, upload.key);
+    for (const WithClip& write : with_clip_) write(sql, upload.device, id, committed_unix_ns);
     return absl::OkStatus();
   }));
   std::lock_guard lock(callbacks_mutex_);

@@ -80,6 +80,12 @@ class Uploads {
   absl::Status ReportLedger(std::string_view device, const v1::ReportLedgerRequest& report,
                             v1::ReportLedgerResponse* response);
 
+  // What another room writes in the transaction that commits a clip; may throw SqlError. Before
+  // serving.
+  using WithClip = std::function<void(Sql& sql, std::string_view device, std::string_view clip_id,
+                                      int64_t committed_unix_ns)>;
+  void Together(WithClip write) { with_clip_.push_back(std::move(write)); }
+
   // `callback` is called with the device (on any thread, must not block) after each committed clip,
   // for the life of this. Every callback that was given is called.
   void OnClip(std::function<void(const std::string& device)> callback);
@@ -89,6 +95,8 @@ class Uploads {
   std::mutex lease_mutex_;
   uint64_t next_lease_ = 1;
   uint64_t lease_end_ = 1;  // leases below are reserved durably
+
+  std::vector<WithClip> with_clip_;
 
   std::mutex callbacks_mutex_;
   std::vector<std::function<void(const std::string& device)>> callbacks_;

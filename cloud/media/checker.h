@@ -7,28 +7,21 @@
 // before the catalogue names them.
 //
 // A clip whose worker crashes, hangs or lies is recorded as failed and not tried again. Only what
-// is not the clip's fault (no program, no memory, a full disk) is tried again, after a wait that
-// grows to a minute, for all clips together. In which order devices are served: turns.h; of one
-// device the oldest clip first. Whose fault it is when somebody else kills the worker
-// can't be known: the third time, it is the clip's.
+// is not the clip's fault (no program, no memory, a full disk) is tried again, for as long as it
+// lasts. Whose fault it is when somebody else kills the worker can't be known: the third time, it
+// is the clip's. Devices take turns, so that the expensive videos of one don't hold up the others'
+// (jobs/turns.h); of one device the oldest clip goes first.
 #pragma once
 
-#include <condition_variable>
 #include <functional>
-#include <map>
-#include <memory>
-#include <mutex>
-#include <optional>
-#include <set>
 #include <stop_token>
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "cloud/jobs/job_runner.h"
 #include "cloud/media/media_checks.h"
-#include "cloud/media/turns.h"
 #include "cloud/media/worker_answer.h"
 #include "cloud/store/blob_store.h"
-#include "common/backoff.h"
 #include "common/clock.h"
 
 namespace gleaner::cloud {
@@ -38,7 +31,7 @@ class MediaChecker {
   struct Options {
     // The gleaner-media program.
     std::string program;
-    // Clips at once, 1 to 64.
+    // Clips at once in this process, 1 to 64.
     size_t workers = 1;
     // Processor time for each video of a clip; see RunWorker.
     int64_t cpu_ns = 120 * kNanosPerSecond;
@@ -55,57 +48,27 @@ class MediaChecker {
 
   // All must outlive it.
   MediaChecker(MediaChecks& checks, BlobStore& blobs, Clock& clock, Options options);
-  ~MediaChecker();
 
-  // To be called with the device of each new clip, on any thread; may outlive this object.
-  std::function<void(const std::string& device)> Waker() const;
-
-  // Works until `stop`: first what is pending, then what arrives. Call once.
-  void Run(const std::stop_token& stop);
+  // What a JobRunner needs to have clips looked at. This must outlive the runner.
+  JobKind Kind();
 
  private:
-  // Shared with wakers, which may outlive this object.
-  struct Wake {
-    explicit Wake(size_t workers) : turns(workers) {}
-    std::mutex mutex;
-    std::condition_variable_any changed;
-    Turns turns;
-  };
-
-  void Work(const std::stop_token& stop);
-  // Everything that waits at the start.
-  void AskWhoWaits(const std::stop_token& stop);
-  // The next clip that nobody works on, whose device's turn has begun; empty at the stop.
-  std::optional<MediaJob> NextJob(const std::stop_token& stop);
-  // The oldest clip of a device that nobody works on.
-  std::optional<MediaJob> NextOf(const std::string& device, std::unique_lock<std::mutex>& lock,
-                                 const std::stop_token& stop);
-  // OK when the clip is done with, one way or the other.
-  absl::Status Check(const MediaJob& job, const std::stop_token& stop);
+  absl::Status Check(JobRun& run);
+  absl::Status GiveUp(Sql& sql, const v1::Job& job);
   // The verdict on all of a clip's videos together.
-  absl::StatusOr<media::WorkerAnswer> Judge(const MediaJob& job, const std::stop_token& stop);
-  absl::StatusOr<media::WorkerAnswer> JudgeVideo(const MediaJob& job, size_t index,
-                                                 const v1::VideoTrack& track, size_t thumbnails,
+  absl::StatusOr<media::WorkerAnswer> Judge(const ClipMedia& clip, const std::stop_token& stop);
+  absl::StatusOr<media::WorkerAnswer> JudgeVideo(const BlobId& blob, const v1::VideoTrack& track,
+                                                 size_t thumbnails,
                                                  const std::stop_token& stop);
   // Where a camera's pictures came damaged, its device hears of it.
   void TellOfDamage(const std::string& device, const v1::VideoTrack& track,
                     const v1::MediaCheck& verdict);
-  // Counts a worker that was killed from outside; true if the clip may be tried again.
-  bool MayTryAgain(const std::string& clip_id);
   absl::StatusOr<std::vector<BlobId>> Store(const std::vector<std::string>& thumbnails);
 
   MediaChecks& checks_;
   BlobStore& blobs_;
   Clock& clock_;
   const Options options_;
-  const std::shared_ptr<Wake> wake_;
-  // The rest under wake_->mutex.
-  std::set<std::string> taken_;  // ids being worked on
-  bool asking_ = false;          // one at a time asks the catalogue for a clip
-  // Done with while the catalogue was being asked: its answer may still name them as pending.
-  std::set<std::string> done_meanwhile_;
-  std::map<std::string, int> killed_;  // how often, by clip
-  Backoff backoff_;
 };
 
 }  // namespace gleaner::cloud

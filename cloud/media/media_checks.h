@@ -1,4 +1,4 @@
-// What is known of the clips' media: which nobody has looked at, what a look found, thumbnails.
+// What is known of the clips' media: what a look at it found, thumbnails.
 #pragma once
 
 #include <string>
@@ -16,13 +16,23 @@ namespace gleaner::cloud {
 RoomTables MediaTables();
 NamingTable ThumbnailNames();
 
-// A committed clip whose video nobody has looked at yet.
-struct MediaJob {
-  std::string clip_id;
-  std::string device;
+// What a look at a clip needs.
+struct ClipMedia {
   std::string manifest;
-  std::vector<BlobId> videos;
+  std::vector<BlobId> videos;  // in the manifest's order
 };
+
+// The kind of job (jobs/jobs.h) that looks at a clip, which is its subject.
+inline constexpr std::string_view kMediaCheck = "media-check";
+
+// --- within a room's transaction; may throw SqlError
+
+// Has somebody look at a clip.
+void AskForMediaCheck(Sql& sql, std::string_view device, std::string_view clip_id,
+                      int64_t now_unix_ns);
+// Replaces an earlier check and its thumbnails. NOT_FOUND without such a clip.
+absl::Status RecordMediaCheck(Sql& sql, std::string_view clip_id, const v1::MediaCheck& check,
+                              const std::vector<BlobId>& thumbnails);
 
 // Thread-safe; blocks. Errors as Database.
 class MediaChecks {
@@ -30,13 +40,8 @@ class MediaChecks {
   // `database` must outlive it.
   explicit MediaChecks(Database& database) : database_(database) {}
 
-  // The names of devices that have clips nobody has looked at, in ascending order.
-  absl::StatusOr<std::vector<std::string>> DevicesWithPending();
-  // Of one device; oldest arrivals first.
-  absl::StatusOr<std::vector<MediaJob>> Pending(std::string_view device, size_t limit);
-  // Replaces an earlier check and its thumbnails. NOT_FOUND without such a clip.
-  absl::Status Record(std::string_view clip_id, const v1::MediaCheck& check,
-                      const std::vector<BlobId>& thumbnails);
+  // NOT_FOUND without such a clip.
+  absl::StatusOr<ClipMedia> Find(std::string_view clip_id);
   // NOT_FOUND says what is missing: the clip or the thumbnail.
   absl::StatusOr<BlobId> FindThumbnail(std::string_view clip_id, size_t index);
 

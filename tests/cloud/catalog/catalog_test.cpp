@@ -13,6 +13,7 @@
 #include <sstream>
 #include <thread>
 
+#include "cloud/jobs/jobs.h"
 #include "common/status.h"
 #include "tests/cloud/catalog/catalog_testing.h"
 #include "tests/data/paths.h"
@@ -212,14 +213,11 @@ TEST_F(CatalogTest, MediaIsPendingUntilItIsRecordedAndMayBeRecordedAgain) {
   const TestClip clip = MakeTestClip({});
   ASSERT_TRUE(CommitTestClip(*catalog_, clip).ok());
   ASSERT_TRUE(CommitTestClip(*catalog_, MakeTestClip({.sequence = 2})).ok());
-  const auto jobs = *catalog_->checks.Pending("cart-1", 10);
-  ASSERT_EQ(jobs.size(), 2u);
   const std::string id = ClipId("cart-1", clip.upload.key);
-  EXPECT_EQ(jobs[0].clip_id, id);
-  EXPECT_EQ(jobs[0].videos, (std::vector<BlobId>{clip.upload.blobs[1]}));
-  EXPECT_EQ(jobs[0].manifest, clip.upload.manifest);
-  EXPECT_EQ(catalog_->checks.Pending("cart-1", 1)->size(), 1u);
-
+  const ClipMedia media = *catalog_->checks.Find(id);
+  EXPECT_EQ(media.videos, (std::vector<BlobId>{clip.upload.blobs[1]}));
+  EXPECT_EQ(media.manifest, clip.upload.manifest);
+  EXPECT_TRUE(absl::IsNotFound(catalog_->checks.Find("0123").status()));
   v1::MediaCheck check;
   check.set_state(v1::MediaCheck::STATE_FAILED);
   check.set_problem("119 frames, the manifest says 120");
@@ -227,8 +225,7 @@ TEST_F(CatalogTest, MediaIsPendingUntilItIsRecordedAndMayBeRecordedAgain) {
   check.set_reason(v1::MediaCheck::REASON_FRAME_COUNT);
   check.set_damaged_frames(3);
   const std::vector<BlobId> first = {BlobId(32, '1'), BlobId(32, '2')};
-  ASSERT_TRUE(catalog_->checks.Record(id, check, first).ok());
-  EXPECT_EQ(catalog_->checks.Pending("cart-1", 10)->size(), 1u);
+  ASSERT_TRUE(RecordTestCheck(catalog_->database(), id, check, first).ok());
   EXPECT_EQ(*catalog_->checks.FindThumbnail(id, 1), first[1]);
   EXPECT_THAT(*catalog_->names.Find("1"), ElementsAre(first[0]));
   EXPECT_EQ(catalog_->GetSummary(kNow)->media_failed(), 1u);
@@ -240,11 +237,11 @@ TEST_F(CatalogTest, MediaIsPendingUntilItIsRecordedAndMayBeRecordedAgain) {
 
   check.set_state(v1::MediaCheck::STATE_OK);
   check.clear_problem();
-  ASSERT_TRUE(catalog_->checks.Record(id, check, {BlobId(32, '3')}).ok());
+  ASSERT_TRUE(RecordTestCheck(catalog_->database(), id, check, {BlobId(32, '3')}).ok());
   EXPECT_THAT(*catalog_->names.Find("1"), IsEmpty());
   EXPECT_EQ(catalog_->GetSummary(kNow)->media_failed(), 0u);
   EXPECT_EQ(catalog_->GetSummary(kNow)->media_ok(), 1u);
-  EXPECT_TRUE(absl::IsNotFound(catalog_->checks.Record("0123", check, {})));
+  EXPECT_TRUE(absl::IsNotFound(RecordTestCheck(catalog_->database(), "0123", check, {})));
 }
 
 TEST_F(CatalogTest, TellsEveryListenerOfEachClip) {
@@ -257,24 +254,15 @@ TEST_F(CatalogTest, TellsEveryListenerOfEachClip) {
   EXPECT_EQ(second, first);
 }
 
-TEST_F(CatalogTest, DevicesWithClipsThatNobodyHasLookedAtAreFoundWithoutALookAtEachClip) {
-  EXPECT_THAT(*catalog_->checks.DevicesWithPending(), IsEmpty());
-  for (uint64_t i = 1; i <= 3; ++i) {
-    Commit({.device = "cart-2", .sequence = i});
-    Commit({.device = "cart-1", .sequence = i});
-    Commit({.device = "gate-1", .sequence = i});
-  }
-  v1::MediaCheck check;
-  check.set_state(v1::MediaCheck::STATE_OK);
-  for (uint64_t i = 1; i <= 3; ++i) {
-    ASSERT_TRUE(catalog_->checks.Record(ClipId("cart-2", {TestBoot(1), i}), check, {}).ok());
-  }
-  EXPECT_THAT(*catalog_->checks.DevicesWithPending(), ElementsAre("cart-1", "gate-1"));
-  const auto jobs = *catalog_->checks.Pending("gate-1", 2);
-  ASSERT_EQ(jobs.size(), 2u);
-  EXPECT_EQ(jobs[0].device, "gate-1");
-  EXPECT_EQ(jobs[0].clip_id, ClipId("gate-1", {TestBoot(1), 1}));
-  EXPECT_THAT(*catalog_->checks.Pending("cart-2", 2), IsEmpty());
+TEST_F(CatalogTest, AClipIsCommittedWithTheJobThatLooksAtIt) {
+  FakeClock clock;
+  Jobs jobs(catalog_->database(), clock);
+  for (uint64_t i = 1; i <= 2; ++i) Commit({.device = "cart-2", .sequence = i});
+  Commit({.device = "gate-1", .sequence = 1});
+  EXPECT_THAT(*jobs.FindShares(kMediaCheck), ElementsAre("cart-2", "gate-1"));
+  const auto first = *jobs.Claim(kMediaCheck, "cart-2", "me");
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->job.subject(), ClipId("cart-2", {TestBoot(1), 1}));
 }
 
 TEST_F(CatalogTest, ManyThreadsShareTransactionsAndAllAreDurable) {

@@ -48,6 +48,14 @@ inline v1::GetSummaryResponse SummaryOf(DataFolder& folder, int64_t now_unix_ns 
 
 inline Catalog CatalogOf(DataFolder& folder) { return {folder.database(), 90 * kNanosPerSecond}; }
 
+// As the media worker does at the end of a look at a clip.
+inline absl::Status RecordTestCheck(Database& database, std::string_view clip_id,
+                                    const v1::MediaCheck& check,
+                                    const std::vector<BlobId>& thumbnails) {
+  return database.Write(
+      [&](Sql& sql) { return RecordMediaCheck(sql, clip_id, check, thumbnails); });
+}
+
 inline BootId TestBoot(uint8_t n) {
   BootId boot{};
   boot.fill(n);

@@ -254,10 +254,10 @@ TEST_F(HttpServiceTest, MetricsAreTheCataloguesFigures) {
   AddClip(3);
   v1::MediaCheck check;
   check.set_state(v1::MediaCheck::STATE_OK);
-  ASSERT_TRUE(catalog_->checks.Record(good, check, {}).ok());
+  ASSERT_TRUE(RecordTestCheck(catalog_->database(), good, check, {}).ok());
   check.set_state(v1::MediaCheck::STATE_FAILED);
   check.set_reason(v1::MediaCheck::REASON_UNDECODABLE);
-  ASSERT_TRUE(catalog_->checks.Record(bad, check, {}).ok());
+  ASSERT_TRUE(RecordTestCheck(catalog_->database(), bad, check, {}).ok());
   v1::HelloRequest hello;
   hello.set_boot_id(std::string(16, 'b'));
   const int64_t now = clock_.WallNs(), long_ago = now - 86'400 * kNanosPerSecond;

@@ -64,7 +64,7 @@ inline StoredClip AddClip(Database& database, BlobStore& blobs, uint64_t sequenc
   v1::MediaCheck check;
   check.set_state(v1::MediaCheck::STATE_OK);
   const absl::Status recorded =
-      MediaChecks(database).Record(stored.id, check, {add(sequence * 10 + 9, 2'000)});
+      RecordTestCheck(database, stored.id, check, {add(sequence * 10 + 9, 2'000)});
   EXPECT_TRUE(recorded.ok()) << recorded;
   return stored;
 }
