@@ -166,7 +166,7 @@ absl::StatusOr<std::string> Client::CallJson(std::string_view method,
   if (!printed.ok()) return absl::InternalError(printed.ToString());
   const int64_t begun_ns = RealClock().MonotonicNs();
   const auto result =
-      http_->Post(fmt::format("/gleaner.v1.CatalogService/{}", method),
+      http_->Post(fmt::format("/gleaner.v1.{}", method),
                   httplib::Headers{{"Connect-Protocol-Version", "1"}, {"Accept-Encoding", "gzip"}},
                   body, "application/json");
   if (!result) {

@@ -33,7 +33,7 @@ class Client {
   Client(Client&&) noexcept;
   ~Client();
 
-  // POST /gleaner.v1.CatalogService/`method`.
+  // POST /gleaner.v1.`method`: "CatalogService/ListClips".
   absl::Status Call(std::string_view method, const google::protobuf::Message& request,
                     google::protobuf::Message* response);
   // The answer's JSON as the server wrote it, for --json.

@@ -36,7 +36,7 @@ absl::StatusOr<std::string> FindClipId(Client& client, const std::string& text) 
   request.set_filter("id:" + id);
   request.set_page_size(kMaxCandidates);
   v1::ListClipsResponse found;
-  RETURN_IF_ERROR(client.Call("ListClips", request, &found));
+  RETURN_IF_ERROR(client.Call("CatalogService/ListClips", request, &found));
   if (found.clips().empty()) {
     return absl::NotFoundError(fmt::format(
         "there is no clip whose id begins with {}; `gleaner clips list` shows those there are",

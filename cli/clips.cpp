@@ -64,7 +64,7 @@ absl::Status ListClips(Client& client, const ListClipsOptions& options) {
     const uint32_t left = options.limit == 0 ? kPageSize : options.limit - shown;
     request.set_page_size(std::min(left, kPageSize));
     if (options.json) {
-      auto json = client.CallJson("ListClips", request);
+      auto json = client.CallJson("CatalogService/ListClips", request);
       if (!json.ok()) return PointAt(options.filter, json.status());
       const auto parsed = nlohmann::ordered_json::parse(*json, nullptr, false);
       if (!parsed.is_object()) return absl::UnavailableError("the server's answer is not JSON");
@@ -75,7 +75,7 @@ absl::Status ListClips(Client& client, const ListClipsOptions& options) {
       continue;
     }
     page.Clear();
-    if (absl::Status status = client.Call("ListClips", request, &page); !status.ok()) {
+    if (absl::Status status = client.Call("CatalogService/ListClips", request, &page); !status.ok()) {
       return PointAt(options.filter, status);
     }
     total = std::max(total, page.total());
@@ -109,11 +109,11 @@ absl::Status ShowClip(Client& client, const std::string& text, bool json) {
   v1::GetClipRequest request;
   request.set_id(id);
   if (json) {
-    ASSIGN_OR_RETURN(const std::string answer, client.CallJson("GetClip", request));
+    ASSIGN_OR_RETURN(const std::string answer, client.CallJson("CatalogService/GetClip", request));
     return PrintJsonText(answer);
   }
   v1::GetClipResponse clip;
-  RETURN_IF_ERROR(client.Call("GetClip", request, &clip));
+  RETURN_IF_ERROR(client.Call("CatalogService/GetClip", request, &clip));
   const v1::ClipSummary& summary = clip.summary();
   const v1::ClipManifest& manifest = clip.manifest();
   const v1::TriggerEvidence& trigger = manifest.trigger();

@@ -43,4 +43,19 @@ struct GetClipsOptions {
 // again. A clip that can't be had whole doesn't keep the others from being fetched.
 absl::Status GetClips(Client& client, const GetClipsOptions& options);
 
+struct ListJobsOptions {
+  std::vector<std::string> kinds;
+  std::vector<std::string> states;  // waiting, running, done, failed, cancelled
+  std::string subject;
+  uint32_t limit = 20;  // 0 = all
+  bool json = false;
+};
+// Background work, newest first.
+absl::Status ListJobs(Client& client, const ListJobsOptions& options);
+absl::Status ShowJob(Client& client, uint64_t number, bool json);
+// One that waits is cancelled at once, one that runs when it has ended.
+absl::Status CancelJob(Client& client, uint64_t number, bool json);
+// What failed or was cancelled waits again.
+absl::Status RetryJob(Client& client, uint64_t number, bool json);
+
 }  // namespace gleaner::cli

@@ -81,14 +81,14 @@ absl::StatusOr<v1::ListDevicesResponse> Ask(Client& client, const std::string& n
   v1::ListDevicesRequest request;
   request.set_name(name);
   v1::ListDevicesResponse response;
-  RETURN_IF_ERROR(client.Call("ListDevices", request, &response));
+  RETURN_IF_ERROR(client.Call("CatalogService/ListDevices", request, &response));
   return response;
 }
 
 absl::Status Json(Client& client, const std::string& name) {
   v1::ListDevicesRequest request;
   request.set_name(name);
-  ASSIGN_OR_RETURN(const std::string answer, client.CallJson("ListDevices", request));
+  ASSIGN_OR_RETURN(const std::string answer, client.CallJson("CatalogService/ListDevices", request));
   return PrintJsonText(answer);
 }
 

@@ -167,7 +167,7 @@ absl::Status GetClip(Client& client, const std::string& id, const GetClipsOption
   v1::GetClipRequest request;
   request.set_id(id);
   v1::GetClipResponse clip;
-  RETURN_IF_ERROR(client.Call("GetClip", request, &clip));
+  RETURN_IF_ERROR(client.Call("CatalogService/GetClip", request, &clip));
   ASSIGN_OR_RETURN(const std::string bytes, FetchManifest(client, id, clip.manifest_sha256()));
   v1::ClipManifest manifest;
   if (!manifest.ParseFromString(bytes)) return absl::DataLossError("the manifest can't be parsed");
@@ -211,7 +211,7 @@ absl::StatusOr<std::vector<std::string>> Wanted(Client& client, const GetClipsOp
   do {
     request.set_page_size(kPageSize);
     v1::ListClipsResponse page;
-    if (absl::Status status = client.Call("ListClips", request, &page); !status.ok()) {
+    if (absl::Status status = client.Call("CatalogService/ListClips", request, &page); !status.ok()) {
       return PointAt(options.filter, status);
     }
     for (const v1::ClipSummary& clip : page.clips()) {

@@ -33,7 +33,7 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a server that hangs up is told of, and ends nothing
 
   CLI::App app{
-      "gleaner: devices and clips of a Gleaner server.\n\n"
+      "gleaner: devices, clips and jobs of a Gleaner server.\n\n"
       "  gleaner devices\n"
       "  gleaner clips list --filter 'device:cart-1 after:2h'\n"
       "  gleaner clips get 0f3a 17c9 --out /tmp/clips\n",
@@ -100,6 +100,27 @@ int main(int argc, char** argv) {
   get->add_flag("--force", get_options.overwrite,
                 "Overwrite files that are there and are something else");
 
+  CLI::App* jobs = app.add_subcommand("jobs", "Background work: what waits, runs, failed");
+  jobs->require_subcommand(1);
+  gleaner::cli::ListJobsOptions jobs_options;
+  CLI::App* jobs_list = with_json(jobs->add_subcommand("list", "Jobs, newest first"));
+  jobs_list->add_option("--kind", jobs_options.kinds, "Only of this kind; may be repeated");
+  jobs_list->add_option("--state", jobs_options.states,
+                        "Only waiting, running, done, failed or cancelled; may be repeated");
+  jobs_list->add_option("--subject", jobs_options.subject, "Only of this subject: a clip's id");
+  jobs_list->add_option("--limit", jobs_options.limit, "How many at most; 0 for all")
+      ->capture_default_str();
+  uint64_t job = 0;
+  const auto with_number = [&](const char* name, const char* help) {
+    CLI::App* command = with_json(jobs->add_subcommand(name, help));
+    command->add_option("number", job, "The job's number")->required();
+    return command;
+  };
+  CLI::App* jobs_show = with_number("show", "One job: how far it is, what came of it");
+  CLI::App* jobs_cancel =
+      with_number("cancel", "At once if it waits; when it has ended if it runs");
+  CLI::App* jobs_retry = with_number("retry", "Run again what failed or was cancelled");
+
   // The flag itself may be what couldn't be read.
   const bool wants_json = std::find(argv, argv + argc, std::string_view("--json")) != argv + argc;
   const auto complain = [&](const std::string& mistake) {
@@ -124,6 +145,13 @@ int main(int argc, char** argv) {
       return gleaner::cli::ListClips(*client, list_options);
     }
     if (show->parsed()) return gleaner::cli::ShowClip(*client, id, json);
+    if (jobs_list->parsed()) {
+      jobs_options.json = json;
+      return gleaner::cli::ListJobs(*client, jobs_options);
+    }
+    if (jobs_show->parsed()) return gleaner::cli::ShowJob(*client, job, json);
+    if (jobs_cancel->parsed()) return gleaner::cli::CancelJob(*client, job, json);
+    if (jobs_retry->parsed()) return gleaner::cli::RetryJob(*client, job, json);
     get_options.json = json;
     get_options.progress = !json && ::isatty(STDERR_FILENO) != 0;
     return gleaner::cli::GetClips(*client, get_options);

@@ -12,11 +12,11 @@ namespace gleaner::cli {
 absl::Status ShowSummary(Client& client, bool json) {
   const v1::GetSummaryRequest request;
   if (json) {
-    ASSIGN_OR_RETURN(const std::string answer, client.CallJson("GetSummary", request));
+    ASSIGN_OR_RETURN(const std::string answer, client.CallJson("CatalogService/GetSummary", request));
     return PrintJsonText(answer);
   }
   v1::GetSummaryResponse summary;
-  RETURN_IF_ERROR(client.Call("GetSummary", request, &summary));
+  RETURN_IF_ERROR(client.Call("CatalogService/GetSummary", request, &summary));
   fmt::print("devices      {} ({} online)\n", summary.devices(), summary.devices_online());
   fmt::print("clips        {} ({})\n", summary.clips(), HumanBytes(summary.bytes()));
   fmt::print("media        {} ok, {} failed, {} pending\n", summary.media_ok(),

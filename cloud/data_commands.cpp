@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "cloud/catalog.h"
+#include "cloud/rooms.h"
 #include "cloud/store/backup.h"
 #include "cloud/store/kept.h"
 #include "common/status.h"

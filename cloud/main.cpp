@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <string>
 
-#include "cloud/catalog.h"
+#include "cloud/rooms.h"
 #include "cloud/data_commands.h"
 #include "cloud/ingest/allocator.h"
 #include "cloud/net/descriptor_limit.h"

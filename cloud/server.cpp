@@ -7,21 +7,13 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
-#include <thread>
 
-#include "cloud/catalog.h"
 #include "cloud/connection_metrics.h"
-#include "cloud/fleet/fleet_service.h"
-#include "cloud/http/catalog_service.h"
 #include "cloud/http/http_service.h"
 #include "cloud/http/metrics.h"
-#include "cloud/ingest/ingest_service.h"
-#include "cloud/ingest/janitor.h"
-#include "cloud/ingest_metrics.h"
-#include "cloud/media/checker.h"
+#include "cloud/rooms.h"
 #include "cloud/rpc/device_server.h"
 #include "cloud/store/data_folder.h"
-#include "cloud/store_metrics.h"
 #include "common/log.h"
 #include "common/status.h"
 #include "common/version.h"
@@ -35,115 +27,131 @@ constexpr std::chrono::seconds kInsideGrace{1};
 }  // namespace
 
 // In the order of their making; they go in the reverse order.
-struct Server::Rooms {
+struct Server::Parts {
   Clock& clock;
   std::unique_ptr<DataFolder> data;
-  std::unique_ptr<Catalog> catalog;
-  BlobStore* blobs = nullptr;  // of `data`
-  std::unique_ptr<Metrics> metrics;
-  std::unique_ptr<IngestService> ingest;
-  std::unique_ptr<FleetService> fleet;
-  std::unique_ptr<CatalogService> reading;
+  std::unique_ptr<Jobs> jobs;
+  std::vector<Uploads::WithClip> with_clip;
+  std::unique_ptr<RoomContext> context;
+  std::vector<std::unique_ptr<Room>> rooms;
   std::unique_ptr<DeviceServer> devices;
   // For the gateway, without a port: a device's certificate opens no way to it.
   std::unique_ptr<grpc::Server> inside;
-  std::unique_ptr<MediaChecker> media;
+  std::unique_ptr<Clips> clips;
+  std::unique_ptr<MediaChecks> checks;
+  std::unique_ptr<Devices> fleet;
+  std::unique_ptr<Metrics> metrics;
   std::unique_ptr<HttpService> http;
-  std::unique_ptr<Janitor> janitor;
-  std::jthread media_thread;
+  std::unique_ptr<JobRunner> runner;
   bool stopped = false;
 
   absl::Status OpenStores(const ServerConfig& config);
+  void OpenRooms();
   absl::Status ListenForDevices(const ServerConfig& config);
   absl::Status ServePage(const ServerConfig& config);
-  void WorkInBackground(const ServerConfig& config);
+  void WorkInBackground();
+  absl::Status Ready();
 };
 
-absl::Status Server::Rooms::OpenStores(const ServerConfig& config) {
+absl::Status Server::Parts::OpenStores(const ServerConfig& config) {
   FileBlobOptions options;
   // A copy is gone soon: it may use some of what uploads may not.
   options.copy_floor_bytes = static_cast<uint64_t>(config.ingest.free_bytes_floor / 2);
   ASSIGN_OR_RETURN(data, DataFolder::Open(config.data_dir, AllRooms(), clock, options));
-  catalog = std::make_unique<Catalog>(data->database(), config.fleet.offline_after_ns());
-  blobs = &data->blobs();
+  jobs = std::make_unique<Jobs>(data->database(), clock);
+  context = std::make_unique<RoomContext>(
+      RoomContext{config, clock, data->database(), data->names(), data->blobs(), *jobs, with_clip});
   return absl::OkStatus();
 }
 
-absl::Status Server::Rooms::ListenForDevices(const ServerConfig& config) {
-  ingest = std::make_unique<IngestService>(catalog->uploads, data->names(), *blobs, clock,
-                                           config.ingest);
-  fleet = std::make_unique<FleetService>(catalog->devices, catalog->damage, clock, config.fleet);
-  auto started = DeviceServer::Start(config.devices, {ingest.get(), fleet.get()}, clock);
+void Server::Parts::OpenRooms() {
+  for (const RoomEntry& entry : Rooms()) {
+    if (entry.open != nullptr) rooms.push_back(entry.open(*context));
+  }
+}
+
+absl::Status Server::Parts::ListenForDevices(const ServerConfig& config) {
+  std::vector<grpc::Service*> services;
+  for (const auto& room : rooms) {
+    for (grpc::Service* service : room->ForDevices()) services.push_back(service);
+  }
+  auto started = DeviceServer::Start(config.devices, services, clock);
   if (!started.ok()) return Annotate(started.status(), "grpc.listen");
   devices = *std::move(started);
   return absl::OkStatus();
 }
 
-absl::Status Server::Rooms::ServePage(const ServerConfig& config) {
-  reading =
-      std::make_unique<CatalogService>(data->database(), catalog->clips, catalog->devices, clock);
+absl::Status Server::Parts::ServePage(const ServerConfig& config) {
+  HttpService::Options options;
   grpc::ServerBuilder builder;
-  builder.RegisterService(reading.get());
+  for (const auto& room : rooms) {
+    for (const PeopleService& one : room->ForPeople()) {
+      builder.RegisterService(one.service);
+      options.services.emplace_back(one.name);
+    }
+  }
   inside = builder.BuildAndStart();
   if (inside == nullptr) return absl::InternalError("the in-process server does not start");
+
+  clips = std::make_unique<Clips>(data->database());
+  checks = std::make_unique<MediaChecks>(data->database());
+  fleet = std::make_unique<Devices>(data->database(), config.fleet.offline_after_ns());
   const auto free_floor = static_cast<uint64_t>(config.ingest.free_bytes_floor);
-  metrics =
-      std::make_unique<Metrics>(data->database(), catalog->devices, *blobs, clock, free_floor);
-  metrics->AddSource([service = ingest.get()] { return IngestMetrics(service->stats()); });
+  metrics = std::make_unique<Metrics>(data->database(), *fleet, data->blobs(), clock, free_floor);
+  for (const auto& room : rooms) {
+    metrics->AddSource([one = room.get()] { return one->Metrics(); });
+  }
   metrics->AddSource([server = devices.get()] { return ConnectionMetrics(server->stats()); });
-  metrics->AddSource([this] { return StoreMetrics(data->names()); });
 
   // The list of a large fleet is longer than gRPC's 4 MiB, and it comes from ourselves.
   grpc::ChannelArguments channel;
   channel.SetMaxReceiveMessageSize(-1);
-  HttpService::Options options;
   options.listen = config.http_listen;
   options.token = config.token;
   options.web_dir = config.web_dir;
   options.free_bytes_floor = free_floor;
-  options.devices_can_connect = [server = devices.get()] { return server->Check(); };
-  auto started = HttpService::Start(options, data->database(), *blobs,
-                                    MediaFiles(catalog->clips, catalog->checks, *blobs), *metrics,
+  options.ready = [this] { return Ready(); };
+  auto started = HttpService::Start(options, data->database(), data->blobs(),
+                                    MediaFiles(*clips, *checks, data->blobs()), *metrics,
                                     inside->InProcessChannel(channel));
   if (!started.ok()) return Annotate(started.status(), "http.listen");
   http = *std::move(started);
   return absl::OkStatus();
 }
 
-void Server::Rooms::WorkInBackground(const ServerConfig& config) {
-  MediaChecker::Options options;
-  options.program = config.media_worker;
-  options.workers = config.media_workers;
-  options.cpu_ns = config.media_cpu_ns;
-  options.on_checked = [this](const v1::MediaCheck& verdict, double seconds) {
-    metrics->CountMedia(verdict, seconds);
-  };
-  options.on_damage = [this](const std::string& device, const std::string& camera,
-                             uint64_t frames) {
-    return catalog->damage.Record(device, camera, frames, clock.WallNs());
-  };
-  media = std::make_unique<MediaChecker>(catalog->checks, *blobs, clock, options);
-  catalog->uploads.OnClip(media->Waker());
-  media_thread = std::jthread([this](const std::stop_token& stop) { media->Run(stop); });
-  janitor = std::make_unique<Janitor>(catalog->uploads, data->names(), *blobs, clock);
+void Server::Parts::WorkInBackground() {
+  for (const auto& room : rooms) room->Begin();
+  runner = std::make_unique<JobRunner>(*jobs, clock,
+                                       JobRunner::Options{.worker = WorkerName(), .alone = true});
+  for (const auto& room : rooms) {
+    for (JobKind& kind : room->JobKinds()) runner->Add(std::move(kind));
+  }
+  runner->Start();
 }
 
-Server::Server(std::unique_ptr<Rooms> rooms) : rooms_(std::move(rooms)) {}
+absl::Status Server::Parts::Ready() {
+  RETURN_IF_ERROR(devices->Check());
+  for (const auto& room : rooms) RETURN_IF_ERROR(room->Ready());
+  return absl::OkStatus();
+}
+
+Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Server::~Server() { Stop(); }
-int Server::grpc_port() const { return rooms_->devices->port(); }
-int Server::http_port() const { return rooms_->http->port(); }
+int Server::grpc_port() const { return parts_->devices->port(); }
+int Server::http_port() const { return parts_->http->port(); }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config, Clock& clock) {
-  std::unique_ptr<Server> server(new Server(std::unique_ptr<Rooms>(new Rooms{clock})));
-  Rooms& rooms = *server->rooms_;
-  RETURN_IF_ERROR(rooms.OpenStores(config));
-  RETURN_IF_ERROR(rooms.ListenForDevices(config));
-  RETURN_IF_ERROR(rooms.ServePage(config));
-  rooms.WorkInBackground(config);
-  const ListenAddress page{config.http_listen.host, rooms.http->port()};
+  std::unique_ptr<Server> server(new Server(std::unique_ptr<Parts>(new Parts{clock})));
+  Parts& parts = *server->parts_;
+  RETURN_IF_ERROR(parts.OpenStores(config));
+  parts.OpenRooms();
+  RETURN_IF_ERROR(parts.ListenForDevices(config));
+  RETURN_IF_ERROR(parts.ServePage(config));
+  parts.WorkInBackground();
+  const ListenAddress page{config.http_listen.host, parts.http->port()};
   LOG_INFO("gleaner-cloud {} is ready: page at http://{}/, devices at {}", Version(),
            page.ToString(),
-           ListenAddress{config.devices.listen.host, rooms.devices->port()}.ToString());
+           ListenAddress{config.devices.listen.host, parts.devices->port()}.ToString());
   return server;
 }
 
@@ -158,16 +166,14 @@ void Server::Run(const std::stop_token& stop) {
 }
 
 void Server::Stop() {
-  if (std::exchange(rooms_->stopped, true)) return;
-  rooms_->janitor.reset();
-  rooms_->media_thread.request_stop();
-  if (rooms_->ingest != nullptr) rooms_->ingest->Stop();
-  if (rooms_->http != nullptr) rooms_->http->Stop();
-  if (rooms_->devices != nullptr) rooms_->devices->Stop(kDevicesGrace);
-  if (rooms_->inside != nullptr) {
-    rooms_->inside->Shutdown(std::chrono::system_clock::now() + kInsideGrace);
+  if (std::exchange(parts_->stopped, true)) return;
+  for (const auto& room : parts_->rooms) room->Stop();
+  if (parts_->http != nullptr) parts_->http->Stop();
+  if (parts_->devices != nullptr) parts_->devices->Stop(kDevicesGrace);
+  if (parts_->inside != nullptr) {
+    parts_->inside->Shutdown(std::chrono::system_clock::now() + kInsideGrace);
   }
-  if (rooms_->media_thread.joinable()) rooms_->media_thread.join();
+  if (parts_->runner != nullptr) parts_->runner->Stop();
 }
 
 }  // namespace gleaner::cloud

@@ -22,17 +22,18 @@ class Server {
   // Serves until `stop`.
   void Run(const std::stop_token& stop);
 
-  // Within about 15 s, whatever clients do: the janitor and the page first, then media, then
-  // devices, whose streams end with UNAVAILABLE so that they come again.
+  // Within about 15 s, whatever clients do: what rooms do by themselves and the page first, then
+  // devices, whose streams end with UNAVAILABLE so that they come again, then jobs, which go on at
+  // the next start.
   void Stop();
 
   int grpc_port() const;
   int http_port() const;
 
  private:
-  struct Rooms;
-  explicit Server(std::unique_ptr<Rooms> rooms);
-  std::unique_ptr<Rooms> rooms_;
+  struct Parts;
+  explicit Server(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
 };
 
 }  // namespace gleaner::cloud

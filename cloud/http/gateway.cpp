@@ -69,6 +69,16 @@ std::string_view AsView(pb::StringPiece text) { return {text.data(), text.size()
 
 }  // namespace
 
+absl::Status Gateway::CheckServices(const std::vector<std::string>& services) {
+  for (const std::string& name : services) {
+    if (pb::DescriptorPool::generated_pool()->FindServiceByName(name) == nullptr) {
+      return absl::InvalidArgumentError(fmt::format(
+          "no service is called {}: a room registers Service::service_full_name()", name));
+    }
+  }
+  return absl::OkStatus();
+}
+
 Gateway::Gateway(std::shared_ptr<grpc::Channel> channel, const std::vector<std::string>& services)
     : types_(pb::util::NewTypeResolverForDescriptorPool(kTypePrefix,
                                                         pb::DescriptorPool::generated_pool())),

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "cloud/http/http_message.h"
+#include "absl/status/status.h"
 #include "google/protobuf/message.h"
 #include "google/protobuf/util/type_resolver.h"
 #include "grpcpp/channel.h"
@@ -26,7 +27,10 @@ namespace gleaner::cloud {
 // Thread-safe.
 class Gateway {
  public:
-  // `services`: full names of the services to serve, none else; their descriptors are compiled in.
+  // INVALID_ARGUMENT with the name that is none of a service's whose descriptor is compiled in.
+  static absl::Status CheckServices(const std::vector<std::string>& services);
+
+  // `services`: full names of the services to serve, none else; CheckServices was OK.
   // `channel` leads to them.
   Gateway(std::shared_ptr<grpc::Channel> channel, const std::vector<std::string>& services);
 

@@ -12,10 +12,6 @@
 namespace gleaner::cloud {
 namespace {
 
-// The services that browsers and scripts may call. Devices' services are never among them: there,
-// the certificate is the identity.
-const std::vector<std::string> kPublicServices = {"gleaner.v1.CatalogService"};
-
 // For the catalogue, and whatever else writes to the disk, where ingest has a lower floor.
 constexpr uint64_t kMinFreeBytes = 64 << 20;
 constexpr std::chrono::seconds kReadyFor{1};
@@ -46,9 +42,9 @@ HttpService::HttpService(const Options& options, Database& database, BlobStore& 
       blobs_(blobs),
       metrics_(metrics),
       min_free_bytes_(std::max(kMinFreeBytes, options.free_bytes_floor)),
-      devices_can_connect_(options.devices_can_connect),
+      rest_is_ready_(options.ready),
       access_(options.token, options.listen.host),
-      gateway_(std::move(channel), kPublicServices),
+      gateway_(std::move(channel), options.services),
       media_(std::move(media)),
       page_(std::move(page)) {}
 
@@ -59,6 +55,7 @@ absl::StatusOr<std::unique_ptr<HttpService>> HttpService::Start(
     return absl::InvalidArgumentError(
         fmt::format("{} is not loopback, so a token is needed", options.listen.ToString()));
   }
+  RETURN_IF_ERROR(Gateway::CheckServices(options.services));
   auto page = Page::Load(options.web_dir);
   if (!page.ok()) {
     LOG_WARN("the page is not served: {}", Message(page.status()));
@@ -178,7 +175,7 @@ absl::Status HttpService::CheckReady() {
   if (ready_checked_ && now - *ready_checked_ < kReadyFor) return ready_;
   const bool was_ready = ready_.ok();
   ready_ = [this]() -> absl::Status {
-    if (devices_can_connect_) RETURN_IF_ERROR(devices_can_connect_());
+    if (rest_is_ready_) RETURN_IF_ERROR(rest_is_ready_());
     RETURN_IF_ERROR(database_.Check());
     ASSIGN_OR_RETURN(const uint64_t free, blobs_.FreeBytes());
     if (free < min_free_bytes_) {

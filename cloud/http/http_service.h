@@ -41,13 +41,16 @@ class HttpService {
     // The built page.
     std::string web_dir;
     size_t threads = 32;
-    // The rest of being ready: whether the devices' port accepts. May take seconds; may be empty.
-    std::function<absl::Status()> devices_can_connect;
+    // Full names of the services that the gateway serves, and no other.
+    std::vector<std::string> services;
+    // The rest of being ready: whether the devices' port accepts, and what rooms need. May take
+    // seconds; may be empty.
+    std::function<absl::Status()> ready;
     // With less than this free, ingest takes nothing in, and the server is not ready.
     uint64_t free_bytes_floor = 0;
   };
 
-  // Serves at once. `channel` leads to the public services (CatalogService). All references must
+  // Serves at once. `channel` leads to the services. All references must
   // outlive it.
   static absl::StatusOr<std::unique_ptr<HttpService>> Start(const Options& options,
                                                             Database& database, BlobStore& blobs,
@@ -80,7 +83,7 @@ class HttpService {
   BlobStore& blobs_;
   Metrics& metrics_;
   const uint64_t min_free_bytes_;
-  const std::function<absl::Status()> devices_can_connect_;
+  const std::function<absl::Status()> rest_is_ready_;
   const Access access_;
   Gateway gateway_;
   MediaFiles media_;

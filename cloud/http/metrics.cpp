@@ -4,7 +4,6 @@
 #include <string>
 
 #include "cloud/http/summary.h"
-#include "cloud/search/media_word.h"
 #include "common/log.h"
 #include "common/status.h"
 #include "common/version.h"
@@ -20,13 +19,6 @@ using prometheus::Histogram;
 
 const Histogram::BucketBoundaries kRequestBuckets = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
                                                      0.1,   0.25,   0.5,   1,    2.5,   10};
-const Histogram::BucketBoundaries kMediaBuckets = {0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60};
-
-prometheus::Labels MediaLabels(v1::MediaCheck::State state, v1::MediaCheck::Reason reason) {
-  const std::string word = ReasonWord(reason);
-  return {{"result", state == v1::MediaCheck::STATE_OK ? "ok" : "failed"},
-          {"reason", word.empty() ? "none" : word}};
-}
 
 template <typename Builder>
 auto& Plain(Builder builder, prometheus::Registry& registry, const char* name, const char* help) {
@@ -46,12 +38,6 @@ Metrics::Metrics(Database& database, Devices& devices, BlobStore& blobs, Clock& 
                       "HTTP requests answered, by method, route and status.")),
       request_seconds_(Plain(BuildHistogram(), registry_, "gleaner_http_request_duration_seconds",
                              "Time from a request's first byte to the end of its answer.")),
-      media_(Plain(BuildCounter(), registry_, "gleaner_media_checks_total",
-                   "Clips decoded by the sandboxed worker since the server started, by result and "
-                   "reason.")),
-      media_seconds_(Plain(BuildHistogram(), registry_, "gleaner_media_check_duration_seconds",
-                           "Time to decode and check a clip.")
-                         .Add({}, kMediaBuckets)),
       catalogue_up_(Plain(BuildGauge(), registry_, "gleaner_catalogue_up",
                           "1 if the catalogue answered this scrape and took a change.")
                         .Add({})),
@@ -71,12 +57,6 @@ Metrics::Metrics(Database& database, Devices& devices, BlobStore& blobs, Clock& 
   Plain(BuildGauge(), registry_, "gleaner_build_info", "Always 1; the label says the version.")
       .Add({{"version", std::string(Version())}})
       .Set(1);
-  media_.Add(MediaLabels(v1::MediaCheck::STATE_OK, v1::MediaCheck::REASON_UNSPECIFIED));
-  media_.Add(MediaLabels(v1::MediaCheck::STATE_OK, v1::MediaCheck::REASON_DAMAGED_FRAMES));
-  for (int reason = 1; reason <= v1::MediaCheck::Reason_MAX; ++reason) {
-    media_.Add(
-        MediaLabels(v1::MediaCheck::STATE_FAILED, static_cast<v1::MediaCheck::Reason>(reason)));
-  }
 }
 
 void Metrics::CountRequest(std::string_view method, std::string_view route, int status,
@@ -87,11 +67,6 @@ void Metrics::CountRequest(std::string_view method, std::string_view route, int 
             {"status", std::to_string(status)}})
       .Increment();
   request_seconds_.Add({{"route", std::string(route)}}, kRequestBuckets).Observe(seconds);
-}
-
-void Metrics::CountMedia(const v1::MediaCheck& verdict, double seconds) {
-  media_.Add(MediaLabels(verdict.state(), verdict.reason())).Increment();
-  media_seconds_.Observe(seconds);
 }
 
 void Metrics::AddSource(std::function<std::vector<prometheus::MetricFamily>()> source) {

@@ -31,7 +31,6 @@ class Metrics {
   // `route` is one of a fixed few ("/media", "/gleaner.v1.CatalogService/ListClips"), never a path
   // from outside.
   void CountRequest(std::string_view method, std::string_view route, int status, double seconds);
-  void CountMedia(const v1::MediaCheck& verdict, double seconds);
   // Another room's families, gathered at each scrape. Call before serving.
   void AddSource(std::function<std::vector<prometheus::MetricFamily>()> source);
 
@@ -48,8 +47,6 @@ class Metrics {
   prometheus::Registry registry_;
   prometheus::Family<prometheus::Counter>& requests_;
   prometheus::Family<prometheus::Histogram>& request_seconds_;
-  prometheus::Family<prometheus::Counter>& media_;
-  prometheus::Histogram& media_seconds_;
   prometheus::Gauge& catalogue_up_;
   prometheus::Gauge& clips_;
   prometheus::Gauge& clip_bytes_;

@@ -27,7 +27,7 @@ ClipUpload::~ClipUpload() {
 
 absl::StatusOr<std::unique_ptr<ClipUpload>> ClipUpload::Create(BlobStore& blobs, UploadRow row,
                                                                v1::ClipManifest manifest,
-                                                               Room::Hold hold,
+                                                               Space::Hold hold,
                                                                uint64_t leave_free) {
   auto upload =
       std::unique_ptr<ClipUpload>(new ClipUpload(blobs, std::move(row), std::move(manifest)));

@@ -20,7 +20,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "cloud/ingest/request_reader.h"
-#include "cloud/ingest/room.h"
+#include "cloud/ingest/space.h"
 #include "cloud/ingest/uploads.h"
 #include "cloud/store/blob_store.h"
 #include "common/digest.h"
@@ -36,7 +36,7 @@ class ClipUpload {
   // blobs are gone.
   static absl::StatusOr<std::unique_ptr<ClipUpload>> Create(BlobStore& blobs, UploadRow row,
                                                             v1::ClipManifest manifest,
-                                                            Room::Hold hold = {},
+                                                            Space::Hold hold = {},
                                                             uint64_t leave_free = 0);
   // Goes on with one that the catalogue knows, after reading back what is there and syncing it. If
   // blobs were lost with a power cut, it has new ones in their place and has yet to begin.
@@ -100,7 +100,7 @@ class ClipUpload {
   BlobStore& blobs_;
   UploadRow row_;
   bool told_ = false;  // the catalogue knows of it, or may
-  Room::Hold hold_;
+  Space::Hold hold_;
   const v1::ClipManifest manifest_;
   std::vector<Object> objects_;
   uint64_t unsynced_bytes_ = 0;

@@ -39,7 +39,7 @@
 #include <mutex>
 #include <string>
 
-#include "cloud/ingest/room.h"
+#include "cloud/ingest/space.h"
 #include "cloud/ingest/uploads.h"
 #include "cloud/ingest/worker_pool.h"
 #include "cloud/store/blob_store.h"
@@ -58,7 +58,7 @@ struct IngestOptions {
   // Unfinished uploads that a device may leave behind; more are told to wait. Its ledger reports
   // clear what it gave up.
   int64_t uploads_per_device = 1024;
-  // Bytes that its unfinished uploads may reserve, until they are free again: see room.h. At least
+  // Bytes that its unfinished uploads may reserve, until they are free again: see space.h. At least
   // one upload is always let in.
   int64_t reserved_per_device = 64ll << 30;
   // A clip under way of which nothing was heard for so long gives its place on the stream to
@@ -112,7 +112,7 @@ struct IngestCore {
   Counters counters;
   // Of lines that a device can cause as often as it likes. Kinds begin with its name.
   LogThrottle log_throttle{clock};
-  Room room{uploads,
+  Space space{uploads,
             {.uploads_per_device = static_cast<uint64_t>(options.uploads_per_device),
              .reserved_per_device = static_cast<uint64_t>(options.reserved_per_device)}};
   // Last, so that it goes first: its tasks use all of the above.

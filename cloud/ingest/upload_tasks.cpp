@@ -124,7 +124,7 @@ absl::Status UploadStream::BeginOrResume(const LanePtr& lane, UploadRow row,
     RETURN_IF_ERROR(DropUpload(row.key));
   }
   for (const v1::ClipObject& object : manifest.objects()) row.size_bytes += object.size_bytes();
-  ASSIGN_OR_RETURN(Room::Hold hold, core_.room.Take(device_, row.size_bytes));
+  ASSIGN_OR_RETURN(Space::Hold hold, core_.space.Take(device_, row.size_bytes));
   ASSIGN_OR_RETURN(
       lane->upload,
       ClipUpload::Create(core_.blobs, std::move(row), std::move(manifest), std::move(hold),

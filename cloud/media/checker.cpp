@@ -43,10 +43,10 @@ absl::Status MediaChecker::Check(JobRun& run) {
   if (!answer.ok()) {
     // All but a worker that was killed is trouble of the machine, whatever it is.
     return absl::IsAborted(answer.status()) ? answer.status()
-                                            : absl::UnavailableError(Message(answer.status()));
+                                            : absl::UnavailableError(answer.status().message());
   }
   const auto thumbnails = Store(answer->thumbnails);
-  if (!thumbnails.ok()) return absl::UnavailableError(Message(thumbnails.status()));
+  if (!thumbnails.ok()) return absl::UnavailableError(thumbnails.status().message());
   MediaCheck& verdict = answer->verdict;
   verdict.set_thumbnails(static_cast<uint32_t>(thumbnails->size()));
   const absl::Status recorded = run.Finish(verdict.problem(), [&](Sql& sql) {

@@ -86,6 +86,29 @@ TEST_F(ServerTest, ADeviceThatSaysHelloIsOnThePage) {
                                                   HasSubstr("gleaner_ingest_receipts_total 0")));
 }
 
+TEST_F(ServerTest, AJobOfAClipThatCameIsRunAndSeen) {
+  {
+    auto catalog = OpenTestCatalog(folder_ / "data/catalog.db");
+    ASSERT_TRUE(catalog.ok()) << catalog.status();
+    ASSERT_TRUE(CommitTestClip(**catalog, MakeTestClip({})).ok());
+  }
+  auto server = Start();
+  ASSERT_TRUE(server.ok()) << server.status();
+  httplib::Client client("127.0.0.1", (*server)->http_port());
+  std::string jobs;
+  do {
+    jobs = client.Post("/gleaner.v1.JobsService/ListJobs", "{}", "application/json")->body;
+  } while (jobs.find("STATE_DONE") == std::string::npos);
+  // Its blobs were made up.
+  EXPECT_THAT(jobs, AllOf(HasSubstr("media-check"), HasSubstr("missing from the store")));
+  EXPECT_THAT(client.Get("/metrics")->body,
+              HasSubstr("gleaner_jobs{kind=\"media-check\",state=\"waiting\"} 0"));
+  const auto refused = client.Post("/gleaner.v1.JobsService/CancelJob", R"({"number":"1"})",
+                                   "application/json");
+  EXPECT_EQ(refused->status, 400);
+  EXPECT_THAT(refused->body, HasSubstr("job 1 is done: there is nothing to cancel"));
+}
+
 TEST_F(ServerTest, TheListOfTenThousandDevicesIsServed) {
   {
     auto catalog = OpenTestCatalog(folder_ / "data/catalog.db");

@@ -1,11 +1,12 @@
 # One way to declare a room, a program, a test and a fuzz target.
 include(GoogleTest)
 
-# gleaner_library(NAME [DEPS …]): a static library of every .cpp in this folder except main.cpp.
+# gleaner_library(NAME [DEPS …]): a static library of every .cpp in this folder except main.cpp, and except a room's
+# …_room.cpp, which is the server's (cloud/room.h).
 function(gleaner_library name)
   cmake_parse_arguments(ARG "" "" "DEPS;EXCLUDE" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
-  list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
+  list(FILTER sources EXCLUDE REGEX "(/main|_room)\\.cpp$")
   foreach(pattern ${ARG_EXCLUDE})
     list(FILTER sources EXCLUDE REGEX "${pattern}")
   endforeach()

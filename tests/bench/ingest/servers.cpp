@@ -11,9 +11,10 @@
 #include <fstream>
 #include <stdexcept>
 
-#include "cloud/catalog.h"
+#include "cloud/rooms.h"
 #include "cloud/ingest/allocator.h"
 #include "cloud/ingest/ingest_service.h"
+#include "cloud/media/media_checks.h"
 #include "cloud/rpc/device_server.h"
 #include "common/log.h"
 
@@ -83,6 +84,7 @@ int Serve(const std::string& kind, const std::string& folder) {
   auto blobs = cloud::OpenFileBlobStore(folder + "/blobs");
   if (!database.ok() || !blobs.ok()) return 3;
   cloud::Uploads uploads(**database);
+  uploads.Together(cloud::AskForMediaCheck);  // as gleaner-cloud does
   cloud::BlobNames names(**database, cloud::AllRooms().naming);
   cloud::IngestService service(uploads, names, **blobs, RealClock(), cloud::IngestOptions());
   return ServeGrpc(service, folder);

@@ -1,5 +1,3 @@
-#include "cloud/catalog.h"
-
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <signal.h>

@@ -6,8 +6,13 @@
 #include <memory>
 #include <string>
 
-#include "cloud/catalog.h"
+#include "cloud/clips/clips.h"
+#include "cloud/fleet/camera_damage.h"
+#include "cloud/fleet/devices.h"
 #include "cloud/http/summary.h"
+#include "cloud/ingest/uploads.h"
+#include "cloud/media/media_checks.h"
+#include "cloud/rooms.h"
 #include "cloud/store/data_folder.h"
 #include "common/clock.h"
 #include "tests/data/temporary_folder.h"
@@ -15,7 +20,25 @@
 
 namespace gleaner::cloud {
 
-// All rooms over one database.
+// The rooms' doors to a database.
+struct Catalog {
+  Catalog(Database& database, int64_t offline_after_ns)
+      : uploads(database),
+        clips(database),
+        checks(database),
+        devices(database, offline_after_ns),
+        damage(database) {
+    uploads.Together(AskForMediaCheck);
+  }
+
+  Uploads uploads;
+  Clips clips;
+  MediaChecks checks;
+  Devices devices;
+  CameraDamage damage;
+};
+
+// The same with the database itself.
 class TestCatalog : public Catalog {
  public:
   explicit TestCatalog(std::unique_ptr<Database> database)

@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "cloud/catalog.h"
 #include "cloud/store/blob_copy.h"
 #include "cloud/store/blob_store.h"
 #include "tests/cloud/catalog/catalog_testing.h"

@@ -1,4 +1,4 @@
-#include "cloud/ingest_metrics.h"
+#include "cloud/ingest/ingest_metrics.h"
 
 #include <string>
 

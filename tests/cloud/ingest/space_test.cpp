@@ -1,4 +1,4 @@
-#include "cloud/ingest/room.h"
+#include "cloud/ingest/space.h"
 
 #include <sys/stat.h>
 
@@ -23,18 +23,18 @@ UploadRow RowOf(const SentClip& clip, std::vector<BlobId> blobs) {
           .size_bytes = clip.payload()};
 }
 
-class RoomTest : public testing::Test {
+class SpaceTest : public testing::Test {
  protected:
-  absl::StatusOr<Room::Hold> Take(uint64_t bytes) { return room_.Take("cart-1", bytes); }
+  absl::StatusOr<Space::Hold> Take(uint64_t bytes) { return space_.Take("cart-1", bytes); }
 
   TemporaryFolder folder_;
   std::unique_ptr<TestCatalog> catalog_ = *OpenTestCatalog(folder_ / "catalog.db");
-  Room room_{catalog_->uploads, {.uploads_per_device = 100, .reserved_per_device = 10 * kMiB}};
+  Space space_{catalog_->uploads, {.uploads_per_device = 100, .reserved_per_device = 10 * kMiB}};
 };
 
-TEST_F(RoomTest, OffersThatComeAtOnceGetTogetherWhatOneAfterTheOtherWould) {
+TEST_F(SpaceTest, OffersThatComeAtOnceGetTogetherWhatOneAfterTheOtherWould) {
   std::atomic<int> let_in{0};
-  std::vector<std::vector<Room::Hold>> holds(16);
+  std::vector<std::vector<Space::Hold>> holds(16);
   {
     std::vector<std::jthread> threads;
     for (auto& mine : holds) {
@@ -50,23 +50,23 @@ TEST_F(RoomTest, OffersThatComeAtOnceGetTogetherWhatOneAfterTheOtherWould) {
   }
   EXPECT_EQ(let_in, 10);
   EXPECT_TRUE(absl::IsResourceExhausted(Take(1).status()));
-  EXPECT_TRUE(room_.Take("cart-2", kMiB).ok()) << "each device for itself";
+  EXPECT_TRUE(space_.Take("cart-2", kMiB).ok()) << "each device for itself";
   holds.clear();
   EXPECT_TRUE(Take(10 * kMiB).ok());
 }
 
-TEST_F(RoomTest, OneUploadIsAlwaysLetInAndNoMoreThanSoMany) {
+TEST_F(SpaceTest, OneUploadIsAlwaysLetInAndNoMoreThanSoMany) {
   {
     const auto hold = Take(1000 * kMiB);
     EXPECT_TRUE(hold.ok()) << hold.status();
     EXPECT_FALSE(Take(1).ok());
   }
-  std::vector<Room::Hold> holds;
+  std::vector<Space::Hold> holds;
   for (int i = 0; i < 100; ++i) holds.push_back(*Take(0));
   EXPECT_TRUE(absl::IsResourceExhausted(Take(0).status()));
 }
 
-TEST_F(RoomTest, AnUploadCountsUntilItsBytesAreFreeWhoeverHoldsIt) {
+TEST_F(SpaceTest, AnUploadCountsUntilItsBytesAreFreeWhoeverHoldsIt) {
   const auto blobs = *OpenFileBlobStore(folder_ / "blobs");
   const SentClip clip = MakeClip("cart-1", 1, 9 * kMiB);
   {
@@ -81,7 +81,7 @@ TEST_F(RoomTest, AnUploadCountsUntilItsBytesAreFreeWhoeverHoldsIt) {
     EXPECT_FALSE(Take(2 * kMiB).ok()) << "given up, and still being written";
   }
   {
-    Room after_a_restart(catalog_->uploads,
+    Space after_a_restart(catalog_->uploads,
                          {.uploads_per_device = 100, .reserved_per_device = 10 * kMiB});
     EXPECT_FALSE(after_a_restart.Take("cart-1", 2 * kMiB).ok());
   }
@@ -89,7 +89,7 @@ TEST_F(RoomTest, AnUploadCountsUntilItsBytesAreFreeWhoeverHoldsIt) {
   EXPECT_TRUE(Take(10 * kMiB).ok());
 }
 
-TEST_F(RoomTest, AClipThatIsCommittedCountsNoMore) {
+TEST_F(SpaceTest, AClipThatIsCommittedCountsNoMore) {
   const auto blobs = *OpenFileBlobStore(folder_ / "blobs");
   const SentClip clip = MakeClip("cart-1", 1, 9 * kMiB);
   auto upload = *ClipUpload::Create(*blobs, RowOf(clip, {}), clip.manifest, *Take(clip.payload()));
@@ -98,7 +98,7 @@ TEST_F(RoomTest, AClipThatIsCommittedCountsNoMore) {
   EXPECT_TRUE(Take(10 * kMiB).ok());
 }
 
-TEST_F(RoomTest, AnUploadThatNobodyWasToldOfCountsUntilItsBlobsAreGone) {
+TEST_F(SpaceTest, AnUploadThatNobodyWasToldOfCountsUntilItsBlobsAreGone) {
   const auto blobs = *OpenFileBlobStore(folder_ / "blobs");
   const SentClip clip = MakeClip("cart-1", 1, 9 * kMiB);
   auto upload = *ClipUpload::Create(*blobs, RowOf(clip, {}), clip.manifest, *Take(clip.payload()));

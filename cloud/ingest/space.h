@@ -24,13 +24,13 @@
 namespace gleaner::cloud {
 
 // Bounds on the unfinished uploads of one device; at least one is always let in.
-struct RoomOptions {
+struct SpaceOptions {
   uint64_t uploads_per_device = 0;
   uint64_t reserved_per_device = 0;  // bytes
 };
 
 // Thread-safe; outlives its holds.
-class Room {
+class Space {
  public:
   // What an upload counts for while the catalogue doesn't know it; given back with it.
   class Hold {
@@ -41,25 +41,25 @@ class Room {
     ~Hold() { GiveBack(); }
     void GiveBack();
     // The bytes could not be freed: they count until the server starts again and finds them.
-    void Abandon() { room_ = nullptr; }
+    void Abandon() { space_ = nullptr; }
 
    private:
-    friend class Room;
-    Hold(Room* room, std::string device, uint64_t bytes)
-        : room_(room), device_(std::move(device)), bytes_(bytes) {}
-    Room* room_ = nullptr;
+    friend class Space;
+    Hold(Space* space, std::string device, uint64_t bytes)
+        : space_(space), device_(std::move(device)), bytes_(bytes) {}
+    Space* space_ = nullptr;
     std::string device_;
     uint64_t bytes_ = 0;
   };
 
-  Room(Uploads& uploads, const RoomOptions& options) : uploads_(uploads), options_(options) {}
+  Space(Uploads& uploads, const SpaceOptions& options) : uploads_(uploads), options_(options) {}
 
   // RESOURCE_EXHAUSTED when the device holds too much already. Reads the catalogue.
   absl::StatusOr<Hold> Take(const std::string& device, uint64_t bytes);
 
  private:
   Uploads& uploads_;
-  const RoomOptions options_;
+  const SpaceOptions options_;
   std::mutex mutex_;
   std::map<std::string, UploadTotal> held_;  // by device
 };

@@ -1,4 +1,4 @@
-#include "cloud/ingest/room.h"
+#include "cloud/ingest/space.h"
 
 #include <fmt/format.h>
 
@@ -6,26 +6,26 @@
 
 namespace gleaner::cloud {
 
-Room::Hold& Room::Hold::operator=(Hold&& other) noexcept {
+Space::Hold& Space::Hold::operator=(Hold&& other) noexcept {
   if (this != &other) {
     GiveBack();
-    room_ = std::exchange(other.room_, nullptr);
+    space_ = std::exchange(other.space_, nullptr);
     device_ = std::move(other.device_);
     bytes_ = other.bytes_;
   }
   return *this;
 }
 
-void Room::Hold::GiveBack() {
-  Room* const room = std::exchange(room_, nullptr);
-  if (room == nullptr) return;
-  std::lock_guard lock(room->mutex_);
-  const auto held = room->held_.find(device_);
+void Space::Hold::GiveBack() {
+  Space* const space = std::exchange(space_, nullptr);
+  if (space == nullptr) return;
+  std::lock_guard lock(space->mutex_);
+  const auto held = space->held_.find(device_);
   held->second.bytes -= bytes_;
-  if (--held->second.count == 0) room->held_.erase(held);
+  if (--held->second.count == 0) space->held_.erase(held);
 }
 
-absl::StatusOr<Room::Hold> Room::Take(const std::string& device, uint64_t bytes) {
+absl::StatusOr<Space::Hold> Space::Take(const std::string& device, uint64_t bytes) {
   UploadTotal before;
   {
     std::lock_guard lock(mutex_);

@@ -1,4 +1,4 @@
-#include "cloud/store_metrics.h"
+#include "cloud/store/store_metrics.h"
 
 namespace gleaner::cloud {
 namespace {

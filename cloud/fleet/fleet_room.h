@@ -1,0 +1,10 @@
+// The fleet as a room of the server: room.h.
+#pragma once
+
+#include "cloud/room.h"
+
+namespace gleaner::cloud {
+
+RoomEntry FleetRoom();
+
+}  // namespace gleaner::cloud

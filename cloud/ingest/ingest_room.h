@@ -1,0 +1,10 @@
+// Ingest as a room of the server: room.h.
+#pragma once
+
+#include "cloud/room.h"
+
+namespace gleaner::cloud {
+
+RoomEntry IngestRoom();
+
+}  // namespace gleaner::cloud

@@ -1,0 +1,10 @@
+// The queue of jobs as a room of the server: room.h.
+#pragma once
+
+#include "cloud/room.h"
+
+namespace gleaner::cloud {
+
+RoomEntry JobsRoom();
+
+}  // namespace gleaner::cloud

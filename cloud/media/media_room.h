@@ -1,0 +1,10 @@
+// Media checks as a room of the server: room.h.
+#pragma once
+
+#include "cloud/room.h"
+
+namespace gleaner::cloud {
+
+RoomEntry MediaRoom();
+
+}  // namespace gleaner::cloud

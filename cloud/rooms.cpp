@@ -1,0 +1,42 @@
+#include "cloud/rooms.h"
+
+#include "cloud/clips/clip_rows.h"
+#include "cloud/database/tally.h"
+#include "cloud/fleet/fleet_room.h"
+#include "cloud/http/catalog_room.h"
+#include "cloud/ingest/ingest_room.h"
+#include "cloud/jobs/jobs_room.h"
+#include "cloud/ledger/ledger.h"
+#include "cloud/media/media_room.h"
+#include "cloud/store/store_room.h"
+
+namespace gleaner::cloud {
+
+const std::vector<RoomEntry>& Rooms() {
+  static const std::vector<RoomEntry> rooms = {
+      {.tables = TallyTables()},
+      StoreRoom(),
+      {.tables = LedgerTables()},
+      {.tables = ClipTables(), .naming = {ObjectNames()}},
+      IngestRoom(),
+      JobsRoom(),
+      MediaRoom(),
+      FleetRoom(),
+      CatalogRoom(),
+  };
+  return rooms;
+}
+
+const StoreRooms& AllRooms() {
+  static const StoreRooms all = [] {
+    StoreRooms made;
+    for (const RoomEntry& room : Rooms()) {
+      if (!room.tables.room.empty()) made.tables.push_back(room.tables);
+      made.naming.insert(made.naming.end(), room.naming.begin(), room.naming.end());
+    }
+    return made;
+  }();
+  return all;
+}
+
+}  // namespace gleaner::cloud
