@@ -25,6 +25,8 @@ constexpr size_t kMaxErrorBytes = 64 << 10;
 absl::StatusCode CodeOf(std::string_view connect_code) {
   if (connect_code == "invalid_argument") return absl::StatusCode::kInvalidArgument;
   if (connect_code == "not_found") return absl::StatusCode::kNotFound;
+  if (connect_code == "already_exists") return absl::StatusCode::kAlreadyExists;
+  if (connect_code == "failed_precondition") return absl::StatusCode::kFailedPrecondition;
   if (connect_code == "unauthenticated") return absl::StatusCode::kUnauthenticated;
   if (connect_code == "permission_denied") return absl::StatusCode::kPermissionDenied;
   if (connect_code == "resource_exhausted") return absl::StatusCode::kResourceExhausted;

@@ -75,7 +75,8 @@ absl::Status ListClips(Client& client, const ListClipsOptions& options) {
       continue;
     }
     page.Clear();
-    if (absl::Status status = client.Call("CatalogService/ListClips", request, &page); !status.ok()) {
+    if (absl::Status status = client.Call("CatalogService/ListClips", request, &page);
+        !status.ok()) {
       return PointAt(options.filter, status);
     }
     total = std::max(total, page.total());

@@ -88,7 +88,8 @@ absl::StatusOr<v1::ListDevicesResponse> Ask(Client& client, const std::string& n
 absl::Status Json(Client& client, const std::string& name) {
   v1::ListDevicesRequest request;
   request.set_name(name);
-  ASSIGN_OR_RETURN(const std::string answer, client.CallJson("CatalogService/ListDevices", request));
+  ASSIGN_OR_RETURN(const std::string answer,
+                   client.CallJson("CatalogService/ListDevices", request));
   return PrintJsonText(answer);
 }
 

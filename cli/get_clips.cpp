@@ -211,7 +211,8 @@ absl::StatusOr<std::vector<std::string>> Wanted(Client& client, const GetClipsOp
   do {
     request.set_page_size(kPageSize);
     v1::ListClipsResponse page;
-    if (absl::Status status = client.Call("CatalogService/ListClips", request, &page); !status.ok()) {
+    if (absl::Status status = client.Call("CatalogService/ListClips", request, &page);
+        !status.ok()) {
       return PointAt(options.filter, status);
     }
     for (const v1::ClipSummary& clip : page.clips()) {

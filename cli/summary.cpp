@@ -12,7 +12,8 @@ namespace gleaner::cli {
 absl::Status ShowSummary(Client& client, bool json) {
   const v1::GetSummaryRequest request;
   if (json) {
-    ASSIGN_OR_RETURN(const std::string answer, client.CallJson("CatalogService/GetSummary", request));
+    ASSIGN_OR_RETURN(const std::string answer,
+                     client.CallJson("CatalogService/GetSummary", request));
     return PrintJsonText(answer);
   }
   v1::GetSummaryResponse summary;

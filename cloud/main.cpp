@@ -6,10 +6,10 @@
 #include <filesystem>
 #include <string>
 
-#include "cloud/rooms.h"
 #include "cloud/data_commands.h"
 #include "cloud/ingest/allocator.h"
 #include "cloud/net/descriptor_limit.h"
+#include "cloud/rooms.h"
 #include "cloud/rpc/handshake_words.h"
 #include "cloud/server.h"
 #include "cloud/server_config.h"

@@ -15,8 +15,8 @@
 #include <string_view>
 #include <vector>
 
-#include "cloud/http/http_message.h"
 #include "absl/status/status.h"
+#include "cloud/http/http_message.h"
 #include "google/protobuf/message.h"
 #include "google/protobuf/util/type_resolver.h"
 #include "grpcpp/channel.h"

@@ -113,8 +113,8 @@ struct IngestCore {
   // Of lines that a device can cause as often as it likes. Kinds begin with its name.
   LogThrottle log_throttle{clock};
   Space space{uploads,
-            {.uploads_per_device = static_cast<uint64_t>(options.uploads_per_device),
-             .reserved_per_device = static_cast<uint64_t>(options.reserved_per_device)}};
+              {.uploads_per_device = static_cast<uint64_t>(options.uploads_per_device),
+               .reserved_per_device = static_cast<uint64_t>(options.reserved_per_device)}};
   // Last, so that it goes first: its tasks use all of the above.
   WorkerPool pool;
 };

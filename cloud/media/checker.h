@@ -58,8 +58,7 @@ class MediaChecker {
   // The verdict on all of a clip's videos together.
   absl::StatusOr<media::WorkerAnswer> Judge(const ClipMedia& clip, const std::stop_token& stop);
   absl::StatusOr<media::WorkerAnswer> JudgeVideo(const BlobId& blob, const v1::VideoTrack& track,
-                                                 size_t thumbnails,
-                                                 const std::stop_token& stop);
+                                                 size_t thumbnails, const std::stop_token& stop);
   // Where a camera's pictures came damaged, its device hears of it.
   void TellOfDamage(const std::string& device, const v1::VideoTrack& track,
                     const v1::MediaCheck& verdict);

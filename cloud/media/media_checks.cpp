@@ -11,14 +11,15 @@
 namespace gleaner::cloud {
 namespace {
 
-constexpr std::array<std::string_view, 2> kMigrations = {R"(
+constexpr std::array<std::string_view, 2> kMigrations = {
+    R"(
   CREATE TABLE thumbnail (
     arrival BIGINT NOT NULL, position BIGINT NOT NULL, blob TEXT NOT NULL,
     PRIMARY KEY (arrival, position));
   CREATE INDEX thumbnail_blob ON thumbnail (blob);
 )",
-                                                         // Clips that waited before there were jobs.
-                                                         R"(
+    // Clips that waited before there were jobs.
+    R"(
   INSERT INTO job (kind, subject, share, state, priority, run_after_ns, attempts, max_attempts,
     claims, lease_ns, created_ns, started_ns, ended_ns, worker, progress, doing, parameters, result,
     error, cancel)

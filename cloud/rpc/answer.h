@@ -10,8 +10,8 @@
 
 namespace gleaner::cloud {
 
-// What the caller can mend goes to him as it is. Trouble of our own is the operator's to read: it is
-// logged, and the caller hears only that it is there.
+// What the caller can mend goes to him as it is. Trouble of our own is the operator's to read: it
+// is logged, and the caller hears only that it is there.
 grpc::Status ToCaller(const absl::Status& status);
 
 // `result` becomes the answer, or its error the caller's.

@@ -30,7 +30,7 @@ absl::Status Ask(ClientOptions options) {
   auto client = Client::Connect(std::move(options));
   if (!client.ok()) return client.status();
   v1::GetSummaryResponse summary;
-  return client->Call("GetSummary", v1::GetSummaryRequest(), &summary);
+  return client->Call("CatalogService/GetSummary", v1::GetSummaryRequest(), &summary);
 }
 std::string Said(ClientOptions options) { return std::string(Message(Ask(std::move(options)))); }
 

@@ -11,10 +11,10 @@
 #include <fstream>
 #include <stdexcept>
 
-#include "cloud/rooms.h"
 #include "cloud/ingest/allocator.h"
 #include "cloud/ingest/ingest_service.h"
 #include "cloud/media/media_checks.h"
+#include "cloud/rooms.h"
 #include "cloud/rpc/device_server.h"
 #include "common/log.h"
 

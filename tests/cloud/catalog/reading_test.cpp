@@ -103,7 +103,9 @@ TEST_F(ReadingTest, MediaIsFoundByItsReasonAndOldChecksByTheirState) {
     v1::MediaCheck check;
     check.set_state(state);
     check.set_reason(reason);
-    ASSERT_TRUE(RecordTestCheck(catalog_->database(), ClipId("cart-1", {TestBoot(1), sequence}), check, {}).ok());
+    ASSERT_TRUE(
+        RecordTestCheck(catalog_->database(), ClipId("cart-1", {TestBoot(1), sequence}), check, {})
+            .ok());
   };
   record(1, v1::MediaCheck::STATE_OK, v1::MediaCheck::REASON_UNSPECIFIED);
   record(2, v1::MediaCheck::STATE_OK, v1::MediaCheck::REASON_DAMAGED_FRAMES);

@@ -92,7 +92,8 @@ TEST_F(MediaFilesTest, ServesThumbnailsOnceThereAreSome) {
   v1::MediaCheck check;
   check.set_state(v1::MediaCheck::STATE_OK);
   check.set_thumbnails(2);
-  ASSERT_TRUE(RecordTestCheck(catalog_->database(), id_, check, {Put("first"), Put("second")}).ok());
+  ASSERT_TRUE(
+      RecordTestCheck(catalog_->database(), id_, check, {Put("first"), Put("second")}).ok());
   EXPECT_EQ(Get("thumbnails/1")->body, "second");
   EXPECT_EQ(Get("thumbnails/1")->get_header_value("Content-Type"), "image/jpeg");
   EXPECT_EQ(Get("thumbnails/2")->status, 404);

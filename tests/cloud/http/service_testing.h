@@ -10,6 +10,7 @@
 
 #include "cloud/http/catalog_service.h"
 #include "cloud/http/http_service.h"
+#include "cloud/jobs/jobs_service.h"
 #include "common/status.h"
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
@@ -38,8 +39,11 @@ class ServiceTest : public testing::Test {
         std::make_unique<Metrics>(catalog_->database(), catalog_->devices, *blobs_, clock_, floor_);
     service_ = std::make_unique<CatalogService>(catalog_->database(), catalog_->clips,
                                                 catalog_->devices, clock_);
+    jobs_ = std::make_unique<Jobs>(catalog_->database(), clock_);
+    jobs_service_ = std::make_unique<JobsService>(*jobs_);
     grpc::ServerBuilder builder;
     builder.RegisterService(service_.get());
+    builder.RegisterService(jobs_service_.get());
     grpc_ = builder.BuildAndStart();
   }
   ~ServiceTest() override {
@@ -57,6 +61,8 @@ class ServiceTest : public testing::Test {
     options.listen.port = 0;
     options.web_dir = folder_ / "web";
     options.threads = 4;
+    options.services = {v1::CatalogService::service_full_name(),
+                        v1::JobsService::service_full_name()};
     options.free_bytes_floor = floor_;
     auto http = HttpService::Start(options, catalog_->database(), *blobs_,
                                    MediaFiles(catalog_->clips, catalog_->checks, *blobs_),
@@ -114,6 +120,8 @@ class ServiceTest : public testing::Test {
   std::unique_ptr<BlobStore> blobs_;
   std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<CatalogService> service_;
+  std::unique_ptr<Jobs> jobs_;
+  std::unique_ptr<JobsService> jobs_service_;
   std::unique_ptr<grpc::Server> grpc_;
   std::unique_ptr<HttpService> http_;
   std::unique_ptr<httplib::Client> client_;

@@ -82,7 +82,7 @@ TEST_F(SpaceTest, AnUploadCountsUntilItsBytesAreFreeWhoeverHoldsIt) {
   }
   {
     Space after_a_restart(catalog_->uploads,
-                         {.uploads_per_device = 100, .reserved_per_device = 10 * kMiB});
+                          {.uploads_per_device = 100, .reserved_per_device = 10 * kMiB});
     EXPECT_FALSE(after_a_restart.Take("cart-1", 2 * kMiB).ok());
   }
   ASSERT_TRUE(FreeRubbish(catalog_->names, *blobs).ok());
