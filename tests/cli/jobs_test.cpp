@@ -33,9 +33,9 @@ TEST_F(JobsCommandsTest, ListsJobsWithWhatCameOfThem) {
   Fill();
   Client client = Connect();
   const std::string all = Output([&] { return ListJobs(client, {}); });
-  EXPECT_THAT(
-      all, AllOf(HasSubstr("JOB  KIND   SUBJECT  FOR"), HasSubstr("25 %, pressing"),
-                 HasSubstr("no \\x1b[31mink"), HasSubstr("press: 1 waiting, 1 running, 1 failed\n")));
+  EXPECT_THAT(all, AllOf(HasSubstr("JOB  KIND   SUBJECT  FOR"), HasSubstr("25 %, pressing"),
+                         HasSubstr("no \\x1b[31mink"),
+                         HasSubstr("press: 1 waiting, 1 running, 1 failed\n")));
   const std::string failed = Output([&] { return ListJobs(client, {.states = {"failed"}}); });
   EXPECT_THAT(failed, AllOf(HasSubstr("first"), Not(HasSubstr("second"))));
   EXPECT_THAT(Output([&] { return ListJobs(client, {.subject = "nothing"}); }),

@@ -1,0 +1,10 @@
+// Notes as a room of the server: room.h.
+#pragma once
+
+#include "cloud/room.h"
+
+namespace gleaner::cloud {
+
+RoomEntry NotesRoom();
+
+}  // namespace gleaner::cloud
