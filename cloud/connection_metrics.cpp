@@ -45,10 +45,13 @@ std::vector<prometheus::MetricFamily> ConnectionMetrics(const AcceptorStats& sta
               {"silent", stats.silent},
               {"no_call", stats.no_call},
               {"no_file", stats.no_file}}),
-      Family("gleaner_device_connections_ended_total",
-             "Connections in use that the server ended, by reason: more calls than a device makes "
-             "(calls), more connections of one device than may be (device).",
-             Counter, "reason", {{"calls", stats.calls}, {"device", stats.device_full}}),
+      Family(
+          "gleaner_device_connections_ended_total",
+          "Connections in use that the server ended, by reason: more calls than a device makes "
+          "(calls), more connections of one device than may be (device), bytes that belong to no "
+          "message (flood).",
+          Counter, "reason",
+          {{"calls", stats.calls}, {"device", stats.device_full}, {"flood", stats.flood}}),
       Family("gleaner_device_port_pauses_total",
              "How often accepting had to wait for files or memory.", Counter, "",
              {{"", stats.pauses}}),

@@ -2,18 +2,23 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h>  // glibc's tcp_info ends before the bytes that were received
+#include <malloc.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <utility>
 
 #include "common/log.h"
+#include "common/process_memory.h"
 #include "common/status.h"
 
 namespace gleaner::cloud {
@@ -25,8 +30,13 @@ constexpr uint64_t kWake = kListening - 1;
 
 constexpr int kAcceptsInARow = 16;
 constexpr int kTickMs = 1'000;
+// Where a flood costs the most, memory grows by 2 MB a millisecond.
+constexpr int kLookMs = 10;
+constexpr int kSuspiciousLookMs = 2;
 constexpr int kPauseMs = 100;
 constexpr int kProbeMs = 2'000;
+// What a flood took is free again when gRPC has closed the connection, and malloc would keep it.
+constexpr int kTicksToTrim = 2;
 // As gRPC would set it from its keepalive: what is sent and not acknowledged for so long is lost.
 constexpr int kUserTimeoutMs = 20'000;
 
@@ -48,10 +58,31 @@ void Reset(Fd socket) {
   ::setsockopt(socket.get(), SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 }
 
+// The same for a socket that somebody else will close, who is told by an error. Shut down, it would
+// still hand over what has come, and hold the peer up instead of telling it.
+void Abort(int fd) {
+  const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};
+  ::connect(fd, &nobody, sizeof(nobody));
+}
+
 // There are bytes to read, or the peer is gone.
 bool HasNews(int fd) {
   char byte = 0;
   return ::recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || (errno != EAGAIN && errno != EINTR);
+}
+
+// What has come over a connection and is no longer in the kernel's hands. What comes between the
+// two questions counts as read.
+uint64_t BytesRead(int fd) {
+  int waiting = 0;
+  tcp_info info{};
+  socklen_t size = sizeof(info);
+  if (::ioctl(fd, SIOCINQ, &waiting) != 0 ||
+      ::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) {
+    return 0;
+  }
+  return info.tcpi_bytes_received -
+         std::min<uint64_t>(static_cast<uint64_t>(waiting), info.tcpi_bytes_received);
 }
 
 Fd OpenReserve() { return Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
@@ -60,7 +91,8 @@ Fd OpenReserve() { return Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 
 absl::StatusOr<std::unique_ptr<Acceptor>> Acceptor::Listen(const ListenAddress& address,
                                                            const ConnectionLimits& limits,
-                                                           Clock& clock) {
+                                                           Clock& clock,
+                                                           const FloodLimits& floods) {
   uint16_t port = 0;
   ASSIGN_OR_RETURN(Fd listening, ListenOn(address, &port));
   // Connections inherit both.
@@ -69,13 +101,13 @@ absl::StatusOr<std::unique_ptr<Acceptor>> Acceptor::Listen(const ListenAddress& 
   ::setsockopt(listening.get(), IPPROTO_TCP, TCP_USER_TIMEOUT, &kUserTimeoutMs,
                sizeof(kUserTimeoutMs));
   std::unique_ptr<Acceptor> acceptor(
-      new Acceptor(std::move(listening), {address.host, port}, port, limits, clock));
+      new Acceptor(std::move(listening), {address.host, port}, port, limits, clock, floods));
   if (!acceptor->epoll_.valid() || !acceptor->wake_.valid()) return ErrnoStatus(errno, "epoll");
   return acceptor;
 }
 
 Acceptor::Acceptor(Fd listening, const ListenAddress& address, uint16_t port,
-                   const ConnectionLimits& limits, Clock& clock)
+                   const ConnectionLimits& limits, Clock& clock, const FloodLimits& floods)
     : address_(address),
       port_(port),
       clock_(clock),
@@ -84,6 +116,7 @@ Acceptor::Acceptor(Fd listening, const ListenAddress& address, uint16_t port,
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       listening_(std::move(listening)),
       reserve_(OpenReserve()),
+      floods_(floods),
       table_(limits) {}
 
 Acceptor::~Acceptor() { Stop(); }
@@ -126,13 +159,19 @@ void Acceptor::Run() {
         AcceptSome();
       } else if (id != kWake) {
         OnWord(id);
+        OnMove(id);
       }
     }
-    if (serving_) Tick();
+    if (!serving_) break;
+    LookAtMoving();
+    Tick();
   }
 }
 
+int Acceptor::LookMs() const { return floods_.suspicious() ? kSuspiciousLookMs : kLookMs; }
+
 int Acceptor::WaitMs() {
+  if (!floods_.empty()) return LookMs();
   if (paused_until_) return kPauseMs;
   std::lock_guard lock(mutex_);
   return table_.size() == 0 ? -1 : kTickMs;
@@ -257,10 +296,55 @@ void Acceptor::OnWord(ConnectionTable::Id id) {
       Fd(fd).Reset();
       return table_.Remove(id);
     }
-    ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+    WatchMove(fd, id);
     table_.NoteWord(id);
   }
   take_(fd);
+}
+
+void Acceptor::OnMove(ConnectionTable::Id id) {
+  std::lock_guard lock(mutex_);
+  const ConnectionTable::Connection* connection = table_.Find(id);
+  if (connection == nullptr || connection->state == ConnectionTable::State::kSilent) return;
+  floods_.Add(id, connection->intake);
+}
+
+void Acceptor::LookAtMoving() {
+  if (floods_.empty()) return;
+  const auto now = std::chrono::steady_clock::now();
+  if (now < next_look_) return;
+  std::lock_guard lock(mutex_);
+  for (const auto id : floods_.moving()) {
+    const ConnectionTable::Connection* connection = table_.Find(id);
+    if (connection == nullptr) {
+      floods_.Remove(id);
+      continue;
+    }
+    connection->intake->Look([&] { return BytesRead(connection->fd); });
+    // It may be gone, and the number somebody else's, whose bytes these were: it is struck off.
+    if (CookieOf(connection->fd) != connection->cookie) {
+      floods_.Remove(id);
+      table_.Remove(id);
+    }
+  }
+  const FloodWatch::Verdict verdict = floods_.Judge(ResidentBytes());
+  next_look_ = now + std::chrono::milliseconds(LookMs());
+  for (const auto id : verdict.still) {
+    const int fd = table_.Find(id)->fd;
+    WatchMove(fd, id);
+  }
+  if (verdict.flood) {
+    floods_.Remove(*verdict.flood);
+    ticks_to_trim_ = kTicksToTrim;
+    End(*verdict.flood, Farewell::kFlood);
+  }
+}
+
+// Tells of the next bytes, once. The descriptor may be gRPC's, closed by now or another's: then
+// epoll knows it not, and nothing happens.
+void Acceptor::WatchMove(int fd, ConnectionTable::Id id) {
+  epoll_event event{.events = EPOLLIN | EPOLLET | EPOLLONESHOT, .data = {.u64 = id}};
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event);
 }
 
 void Acceptor::Tick() {
@@ -268,10 +352,14 @@ void Acceptor::Tick() {
     paused_until_.reset();
     Watch(listening_.get(), EPOLLIN, kListening);
   }
-  std::lock_guard lock(mutex_);
   const int64_t now = clock_.MonotonicNs();
   if (now < next_tick_ns_) return;
   next_tick_ns_ = now + kTickMs * kNanosPerMilli;
+  if (ticks_to_trim_ > 0) {
+    --ticks_to_trim_;
+    ::malloc_trim(0);
+  }
+  std::lock_guard lock(mutex_);
   StrikeOffClosed();
   for (const auto id : table_.Overdue(now)) {
     End(id, IsSilent(id) ? Farewell::kSilent : Farewell::kNoCall);
@@ -295,7 +383,7 @@ void Acceptor::End(ConnectionTable::Id id, Farewell why) {
       ours = Fd(::fcntl(connection.fd, F_DUPFD_CLOEXEC, 0));
     }
     if (ours.valid() && CookieOf(ours.get()) == connection.cookie) {
-      ::shutdown(ours.get(), SHUT_RDWR);
+      Abort(ours.get());
     }
     ours.Reset();
     if (!reserve_.valid()) reserve_ = OpenReserve();
@@ -329,6 +417,8 @@ void Acceptor::Tell(Farewell why, const PeerAddress& peer) {
         return {&stats_.calls, "closed: it makes more calls than a device does"};
       case Farewell::kDeviceFull:
         return {&stats_.device_full, "closed: its device has as many newer ones as may be"};
+      case Farewell::kFlood:
+        return {&stats_.flood, "closed: what it sends belongs to no message"};
       case Farewell::kNoFile:
         break;
     }
@@ -341,10 +431,10 @@ void Acceptor::Tell(Farewell why, const PeerAddress& peer) {
   }
 }
 
-ConnectionTable::Id Acceptor::NoteCall(std::string_view peer, bool held,
-                                       const std::function<std::string()>& device) {
+ConnectionTable::Call Acceptor::NoteCall(std::string_view peer, bool held,
+                                         const std::function<std::string()>& device) {
   const auto address = PeerAddress::FromGrpc(peer);
-  if (!address) return 0;
+  if (!address) return {};
   std::unique_lock lock(mutex_);
   const ConnectionTable::Call call = table_.NoteCall(*address, clock_.MonotonicNs(), held);
   if (call.too_many) {
@@ -355,7 +445,7 @@ ConnectionTable::Id Acceptor::NoteCall(std::string_view peer, bool held,
     lock.lock();
     if (const auto old = table_.NoteDevice(call.id, name)) End(*old, Farewell::kDeviceFull);
   }
-  return call.id;
+  return call;
 }
 
 void Acceptor::NoteCallEnd(ConnectionTable::Id connection) {

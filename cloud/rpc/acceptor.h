@@ -15,7 +15,9 @@
 //  number, and nobody else is cut off. (A duplicate kept for life would say at once when it ends,
 //  at the price of every second file.)
 //
-// It sits in no connection's way: once gRPC has a socket, its bytes don't pass here.
+// It sits in no connection's way: once gRPC has a socket, its bytes don't pass here. But the kernel
+// counts them: of a connection that gRPC has, epoll tells once when bytes come, and from then on it
+// is looked at, a hundred times a second, until it is still again. A quiet one costs nothing.
 #pragma once
 
 #include <atomic>
@@ -33,6 +35,7 @@
 #include "absl/status/statusor.h"
 #include "cloud/net/listen_address.h"
 #include "cloud/rpc/connection_table.h"
+#include "cloud/rpc/flood_watch.h"
 #include "common/clock.h"
 #include "common/file.h"
 #include "common/log_throttle.h"
@@ -52,6 +55,7 @@ struct AcceptorStats {
   // And closed in use:
   uint64_t calls = 0;        // it made more calls than a device does
   uint64_t device_full = 0;  // its device has as many that are newer
+  uint64_t flood = 0;        // its bytes come to nothing: see FloodWatch
   uint64_t pauses = 0;       // how often accepting had to wait for files or memory
   ConnectionTable::Counts open;
 };
@@ -63,7 +67,8 @@ class Acceptor {
   // address. `clock` outlives this.
   static absl::StatusOr<std::unique_ptr<Acceptor>> Listen(const ListenAddress& address,
                                                           const ConnectionLimits& limits,
-                                                          Clock& clock);
+                                                          Clock& clock,
+                                                          const FloodLimits& floods = {});
   // Stops.
   ~Acceptor();
 
@@ -78,10 +83,10 @@ class Acceptor {
 
   // A call has come from `peer`, as grpc::ServerContext::peer() says it: it has shown a
   // certificate. `device` is asked, once a connection, for the name in it. Returns the connection,
-  // 0 if it isn't known; one that makes too many calls is ended. A call that is `held` is at once
-  // with others until NoteCallEnd().
-  ConnectionTable::Id NoteCall(std::string_view peer, bool held = false,
-                               const std::function<std::string()>& device = nullptr);
+  // 0 if it isn't known, and where to note what the call is given; one that makes too many calls is
+  // ended. A call that is `held` is at once with others until NoteCallEnd().
+  ConnectionTable::Call NoteCall(std::string_view peer, bool held = false,
+                                 const std::function<std::string()>& device = nullptr);
   void NoteCallEnd(ConnectionTable::Id connection);
 
   // Whether the port accepts, by connecting to it. Takes 2 s at the most.
@@ -98,12 +103,14 @@ class Acceptor {
     kNoCall,
     kCalls,
     kDeviceFull,
+    kFlood,
     kNoFile
   };
 
   Acceptor(Fd listening, const ListenAddress& address, uint16_t port,
-           const ConnectionLimits& limits, Clock& clock);
+           const ConnectionLimits& limits, Clock& clock, const FloodLimits& floods);
   void Run();
+  int LookMs() const;
   int WaitMs();
   void Pause(int error);
   void AcceptSome();
@@ -112,6 +119,9 @@ class Acceptor {
   void Welcome(Fd socket, const PeerAddress& peer);
   // Its peer has said something, or gone.
   void OnWord(ConnectionTable::Id id);
+  // There are bytes for gRPC.
+  void OnMove(ConnectionTable::Id id);
+  void LookAtMoving();
   void Tick();
 
   absl::Status CheckFrom(const ListenAddress& target);
@@ -122,6 +132,7 @@ class Acceptor {
   void StrikeOffClosed();
   void Tell(Farewell why, const PeerAddress& peer);
   bool Watch(int fd, uint32_t events, uint64_t id);
+  void WatchMove(int fd, ConnectionTable::Id id);
 
   const ListenAddress address_;  // with the port that was bound
   const uint16_t port_;
@@ -136,6 +147,9 @@ class Acceptor {
   Fd reserve_;
   std::optional<std::chrono::steady_clock::time_point> paused_until_;
   int64_t next_tick_ns_ = 0;
+  FloodWatch floods_;
+  std::chrono::steady_clock::time_point next_look_;
+  int ticks_to_trim_ = 0;
 
   std::atomic<bool> serving_ = false;
   std::mutex mutex_;

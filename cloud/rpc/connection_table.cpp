@@ -75,6 +75,7 @@ ConnectionTable::Call ConnectionTable::NoteCall(const PeerAddress& peer, int64_t
     --by_network_[peer.Network()].strangers;
   }
   Connection& connection = in_use_[call.id];
+  call.intake = connection.intake;
   const int64_t pace_ns = kNanosPerSecond / limits_.calls_per_s;
   connection.calls_until_ns =
       pace_ns + std::max(connection.calls_until_ns, now - limits_.calls_in_a_row * pace_ns);

@@ -21,12 +21,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "cloud/net/peer_address.h"
+#include "cloud/rpc/intake.h"
 #include "common/clock.h"
 
 namespace gleaner::cloud {
@@ -64,9 +66,11 @@ class ConnectionTable {
     std::string device;          // empty until it is known
     int64_t calls_until_ns = 0;  // the calls so far, one after the other at the pace that may be
     size_t calls_at_once = 0;
+    std::shared_ptr<Intake> intake = std::make_shared<Intake>();
   };
   struct Call {
-    Id id = 0;              // 0: there is no such connection
+    Id id = 0;  // 0: there is no such connection
+    std::shared_ptr<Intake> intake;
     bool first = false;     // of its connection
     bool too_many = false;  // the connection has to go
   };

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 #include <grpcpp/resource_quota.h>
 #include <grpcpp/server_builder.h>
+#include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/server_interceptor.h>
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include "cloud/net/descriptor_limit.h"
@@ -18,28 +20,53 @@ namespace {
 
 // A ledger report of a full spool; each call has bounds of its own below this.
 constexpr int kMaxMessageBytes = 2 << 20;
+constexpr int kMaxReadBytes = 256 << 10;
 // What else the process may have open: the page's connections, catalogue and blobs, the media
 // workers' pipes, and connections that gRPC has yet to close.
 constexpr size_t kOtherFiles = 768;
 constexpr size_t kFewestConnections = 16;
 
-// While it lives, a call is under way.
+// While it lives, a call is under way; it tells the connection's intake what the call is given.
 class CallUnderWay : public grpc::experimental::Interceptor {
  public:
-  CallUnderWay(Acceptor& acceptor, ConnectionTable::Id connection)
-      : acceptor_(acceptor), connection_(connection) {}
-  ~CallUnderWay() override { acceptor_.NoteCallEnd(connection_); }
+  CallUnderWay(Acceptor& acceptor, ConnectionTable::Call call, bool unary)
+      : acceptor_(acceptor), call_(std::move(call)), unary_(unary) {
+    call_.intake->NoteCall();
+    SetBusy(!unary_);  // until it asks for its first message
+  }
+  ~CallUnderWay() override {
+    SetBusy(false);
+    if (unary_) acceptor_.NoteCallEnd(call_.id);
+  }
   void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override {
+    using enum grpc::experimental::InterceptionHookPoints;
+    if (methods->QueryInterceptionHookPoint(PRE_RECV_MESSAGE)) SetBusy(false);
+    if (methods->QueryInterceptionHookPoint(POST_RECV_MESSAGE)) {
+      const auto* message = static_cast<const grpc::ByteBuffer*>(methods->GetRecvMessage());
+      if (message != nullptr) call_.intake->NoteMessage(message->Length());
+      SetBusy(!unary_);
+    }
     methods->Proceed();
   }
 
  private:
+  void SetBusy(bool busy) {
+    if (busy_.exchange(busy) == busy) return;
+    if (busy) {
+      call_.intake->NoteBusy();
+    } else {
+      call_.intake->NoteWaiting();
+    }
+  }
+
   Acceptor& acceptor_;
-  const ConnectionTable::Id connection_;
+  const ConnectionTable::Call call_;
+  const bool unary_;
+  std::atomic<bool> busy_ = false;
 };
 
-// Tells the acceptor of each call before it begins, and of a unary one when it ends. Streams, which
-// carry the bytes, are left alone: of those a device has one (see IngestService).
+// Tells the acceptor of each call before it begins, and of a unary one when it ends. Of streams,
+// which carry the bytes, a device has one (see IngestService), and they don't count as at once.
 class CallWatch : public grpc::experimental::ServerInterceptorFactoryInterface {
  public:
   CallWatch(Acceptor& acceptor, bool plaintext) : acceptor_(acceptor), plaintext_(plaintext) {}
@@ -47,9 +74,9 @@ class CallWatch : public grpc::experimental::ServerInterceptorFactoryInterface {
       grpc::experimental::ServerRpcInfo* info) override {
     const grpc::ServerContextBase& context = *info->server_context();
     const bool unary = info->type() == grpc::experimental::ServerRpcInfo::Type::UNARY;
-    const auto connection = acceptor_.NoteCall(
-        context.peer(), unary, [&] { return DeviceName(context, plaintext_).value_or(""); });
-    return unary && connection != 0 ? new CallUnderWay(acceptor_, connection) : nullptr;
+    auto call = acceptor_.NoteCall(context.peer(), unary,
+                                   [&] { return DeviceName(context, plaintext_).value_or(""); });
+    return call.id != 0 ? new CallUnderWay(acceptor_, std::move(call), unary) : nullptr;
   }
 
  private:
@@ -85,6 +112,9 @@ void Bound(grpc::ServerBuilder& builder, const DeviceServerOptions& options) {
   // is held to ConnectionLimits.
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 16);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 8 << 10);
+  // What is read at once is parsed before anybody can stop it, and a flood's frames take up to
+  // eighty times their bytes.
+  builder.AddChannelArgument(GRPC_ARG_TCP_MAX_READ_CHUNK_SIZE, kMaxReadBytes);
   // Devices ping every 30 s; a connection that answers no ping for 20 s is dead.
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
@@ -104,7 +134,8 @@ absl::StatusOr<std::unique_ptr<DeviceServer>> DeviceServer::Start(
     ASSIGN_OR_RETURN(credentials, MakeTlsCredentials(options.tls));
   }
   ASSIGN_OR_RETURN(auto acceptor,
-                   Acceptor::Listen(options.listen, WithinDescriptors(options.connections), clock));
+                   Acceptor::Listen(options.listen, WithinDescriptors(options.connections), clock,
+                                    options.floods));
   std::unique_ptr<DeviceServer> server(new DeviceServer(std::move(acceptor)));
 
   grpc::ServerBuilder builder;

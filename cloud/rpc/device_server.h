@@ -4,7 +4,8 @@
 // Debian's gRPC 1.51 lacks some fixes for floods by anonymous peers (CVE-2023-33953,
 // CVE-2023-4785), so nobody without a certificate of the owner's CA gets past the handshake. No
 // message is decompressed, since gRPC's bound on a message's size is on what came, not on what it
-// unpacks to: a call that says that its messages are compressed ends with UNIMPLEMENTED.
+// unpacks to: a call that says that its messages are compressed ends with UNIMPLEMENTED. And a
+// connection whose bytes become no messages is ended (flood_watch.h).
 #pragma once
 
 #include <grpcpp/server.h>
@@ -30,6 +31,7 @@ struct DeviceServerOptions {
   bool plaintext = false;
   // Fewer, if the process may not have as many files open.
   ConnectionLimits connections;
+  FloodLimits floods;
   // For all connections together; gRPC slows readers down as it fills.
   int64_t memory_bytes = 512 << 20;
 };
@@ -37,8 +39,9 @@ struct DeviceServerOptions {
 class DeviceServer {
  public:
   // Serves on return. Errors are sentences that name the file or the address. `services` are of
-  // gRPC's callback API (of the others nobody would know from where their calls come); they and
-  // `clock` outlive this.
+  // gRPC's callback API (of the others nobody would know from where their calls come) and take all
+  // their requests as bytes ("raw", grpc::ByteBuffer), which are counted here; they and `clock`
+  // outlive this.
   static absl::StatusOr<std::unique_ptr<DeviceServer>> Start(
       const DeviceServerOptions& options, const std::vector<grpc::Service*>& services,
       Clock& clock);

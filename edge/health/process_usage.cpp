@@ -1,26 +1,10 @@
 #include "edge/health/process_usage.h"
 
 #include <sys/resource.h>
-#include <unistd.h>
 
-#include <cstdlib>
-
-#include "common/file.h"
+#include "common/process_memory.h"
 
 namespace gleaner::edge {
-namespace {
-
-// proc(5): the second number of statm is the resident set, in pages.
-uint64_t RssBytes() {
-  const absl::StatusOr<std::string> statm = ReadFile("/proc/self/statm", 4096);
-  if (!statm.ok()) return 0;
-  const size_t space = statm->find(' ');
-  if (space == std::string::npos) return 0;
-  return std::strtoull(statm->c_str() + space, nullptr, 10) *
-         static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-}
-
-}  // namespace
 
 int64_t ProcessCpuNs() {
   rusage usage{};
@@ -45,7 +29,7 @@ ProcessUsage ProcessMeter::Read() {
     usage.cpu_percent =
         100.0 * static_cast<double>(cpu - last_cpu_ns_) / static_cast<double>(now - last_ns_);
   }
-  usage.rss_bytes = RssBytes();
+  usage.rss_bytes = ResidentBytes();
   last_ns_ = now;
   last_cpu_ns_ = cpu;
   return usage;

@@ -9,14 +9,13 @@
 #include <cstdint>
 #include <stdexcept>
 
+#include "tests/data/http2_frame.h"
+
 namespace gleaner::e2e {
 namespace {
 
-// RFC 9113.
-constexpr size_t kPrefaceBytes = 24;
-constexpr size_t kFrameHeadBytes = 9;
-constexpr uint8_t kHeaders = 1, kSettings = 4;
-constexpr uint8_t kAcknowledged = 1, kEndStreamAndHeaders = 5;
+using namespace http2;  // NOLINT(google-build-using-namespace): a format's words
+
 constexpr int kPollMs = 50;
 
 sockaddr_in Loopback(int port) {
@@ -29,16 +28,6 @@ sockaddr_in Loopback(int port) {
 bool Readable(const Fd& socket) {
   pollfd wanted{.fd = socket.get(), .events = POLLIN, .revents = 0};
   return ::poll(&wanted, 1, kPollMs) == 1;
-}
-
-std::string Frame(uint8_t type, uint8_t flags, uint32_t stream, const std::string& payload) {
-  const auto size = static_cast<uint32_t>(payload.size());
-  std::string frame;
-  for (const int shift : {16, 8, 0}) frame += static_cast<char>(size >> shift);
-  frame += static_cast<char>(type);
-  frame += static_cast<char>(flags);
-  for (const int shift : {24, 16, 8, 0}) frame += static_cast<char>(stream >> shift);
-  return frame + payload;
 }
 
 }  // namespace
@@ -78,9 +67,9 @@ void RawHttp2Server::Talk(const Fd& peer, const std::stop_token& stop) {
   const auto send = [&](const std::string& bytes) {
     ::send(peer.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
   };
-  send(Frame(kSettings, 0, 0, ""));
+  send(Frame(kSettings, kNone, 0, ""));
   std::string in;
-  size_t at = kPrefaceBytes;
+  size_t at = kPreface.size();
   char bytes[4096];
   while (!stop.stop_requested()) {
     if (!Readable(peer)) continue;
@@ -98,7 +87,7 @@ void RawHttp2Server::Talk(const Fd& peer, const std::stop_token& stop) {
         // RFC 7541, 6.2.2: a literal that is not indexed, its name the eighth of the static table.
         const std::string block =
             std::string("\x08", 1) + static_cast<char>(status_.size()) + status_;
-        send(Frame(kHeaders, kEndStreamAndHeaders, stream, block));
+        send(Frame(kHeaders, kEndStream | kEndHeaders, stream, block));
         ++answers_;
       }
       at += kFrameHeadBytes + size;

@@ -9,9 +9,14 @@
 #include <functional>
 #include <thread>
 
+#include "cloud/rpc/bounded_message.h"
 #include "cloud/rpc/identity.h"
+#include "common/digest.h"
 #include "common/status.h"
 #include "gleaner/v1/fleet.grpc.pb.h"
+#include "gleaner/v1/ingest.grpc.pb.h"
+#include "tests/data/http2_flood.h"
+#include "tests/data/http2_frame.h"
 #include "tests/data/pki.h"
 #include "tests/data/temporary_folder.h"
 
@@ -23,15 +28,54 @@ using testing::HasSubstr;
 using testing::StartsWith;
 
 // Greets with what it knows of the caller.
-class Greeter final : public v1::FleetService::CallbackService {
-  grpc::ServerUnaryReactor* Hello(grpc::CallbackServerContext* context, const v1::HelloRequest*,
-                                  v1::HelloResponse* response) override {
+class Greeter final
+    : public v1::FleetService::WithRawCallbackMethod_Hello<
+          v1::FleetService::WithRawCallbackMethod_Heartbeat<v1::FleetService::Service>> {
+  grpc::ServerUnaryReactor* Hello(grpc::CallbackServerContext* context, const grpc::ByteBuffer*,
+                                  grpc::ByteBuffer* response) override {
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
     const auto device = DeviceName(*context, /*trust_metadata=*/false);
-    response->mutable_policy()->set_version(device.value_or("nobody") + " " + context->peer());
+    v1::HelloResponse hello;
+    hello.mutable_policy()->set_version(device.value_or("nobody") + " " + context->peer());
+    *response = Serialized(hello);
     reactor->Finish(grpc::Status::OK);
     return reactor;
   }
+};
+
+// Takes what is uploaded and takes its time: the sender is always ahead of it.
+class SlowReader final
+    : public v1::IngestService::WithRawCallbackMethod_Upload<
+          v1::IngestService::WithRawCallbackMethod_ReportLedger<v1::IngestService::Service>> {
+ public:
+  int64_t messages() const { return messages_; }
+
+ private:
+  class Stream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
+   public:
+    explicit Stream(std::atomic<int64_t>& messages) : messages_(messages) { StartRead(&in_); }
+    void OnReadDone(bool ok) override {
+      if (!ok) return Finish(grpc::Status::OK);
+      ++messages_;
+      grpc::Slice slice;
+      ASSERT_TRUE(in_.DumpToSingleSlice(&slice).ok());
+      for (int i = 0; i < 4; ++i) {
+        (void)Sha256::Of({reinterpret_cast<const char*>(slice.begin()), slice.size()});
+      }
+      StartRead(&in_);
+    }
+    void OnDone() override { delete this; }
+
+   private:
+    std::atomic<int64_t>& messages_;
+    grpc::ByteBuffer in_;
+  };
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Upload(
+      grpc::CallbackServerContext*) override {
+    return new Stream(messages_);
+  }
+
+  std::atomic<int64_t> messages_ = 0;
 };
 
 class DeviceServerTest : public testing::Test {
@@ -48,7 +92,7 @@ class DeviceServerTest : public testing::Test {
   }
 
   void Start() {
-    auto server = DeviceServer::Start(options_, {&greeter_}, clock_);
+    auto server = DeviceServer::Start(options_, {&greeter_, &reader_}, clock_);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
   }
@@ -100,6 +144,7 @@ class DeviceServerTest : public testing::Test {
   TestPki pki_;
   FakeClock clock_;
   Greeter greeter_;
+  SlowReader reader_;
   DeviceServerOptions options_;
   std::unique_ptr<DeviceServer> server_;
 };
@@ -207,6 +252,59 @@ TEST_F(DeviceServerTest, AConnectionThatMakesCallsWithoutEndIsEnded) {
   // It may come again, and others were never kept waiting.
   EXPECT_TRUE(Hello(Channel(pki_.Device("cart-2"))).ok());
   EXPECT_TRUE(Hello(channel).ok() || Hello(channel).ok());
+}
+
+// What it may send until it is cut: less than what the test below sends and keeps its connection.
+constexpr uint64_t kFloodBytes = 256 << 20;
+
+TEST_F(DeviceServerTest, AHeaderBlockWithoutEndIsCutAndNobodyElseIs) {
+  Start();
+  const auto other = Channel(pki_.Device("cart-2"));
+  ASSERT_TRUE(Hello(other).ok());
+  for (const char* name : {"a header without end", "headers without end",
+                           "one header again and again", "empty continuations"}) {
+    const uint64_t before = server_->stats().flood;
+    RawHttp2Client client(server_->port(), pki_.Device("cart-1"));
+    EXPECT_LT(client.Send(Http2FloodNamed(name), kFloodBytes), kFloodBytes) << name;
+    EXPECT_EQ(server_->stats().flood, before + 1) << name;
+    EXPECT_TRUE(Hello(other).ok()) << name;
+  }
+  EXPECT_EQ(server_->stats().accepted, 5u) << "the other device kept its connection";
+}
+
+TEST_F(DeviceServerTest, AFloodOnAConnectionInUseIsCutAsWell) {
+  Start();
+  RawHttp2Client client(server_->port(), pki_.Device("cart-1"));
+  ASSERT_TRUE(client.Send(http2::Frame(http2::kHeaders, http2::kEndHeaders, /*stream=*/1,
+                                       http2::CallHeaders("/gleaner.v1.IngestService/Upload"))));
+  ASSERT_TRUE(Eventually([](const auto& stats) { return stats.open.in_use == 1; }));
+  EXPECT_LT(client.Send(Http2FloodNamed("headers without end", /*first=*/3), kFloodBytes),
+            kFloodBytes);
+  EXPECT_TRUE(Eventually([](const auto& stats) { return stats.open.in_use == 0; }));
+  EXPECT_EQ(server_->stats().flood, 1u);
+}
+
+TEST_F(DeviceServerTest, AnUploadFasterThanItsReaderIsNeverCut) {
+  Start();
+  const auto channel = Channel(pki_.Device("cart-1"));
+  grpc::ClientContext context;
+  v1::UploadResponse unused;
+  const auto stream = v1::IngestService::NewStub(channel)->Upload(&context);
+  v1::UploadRequest request;
+  request.mutable_chunk()->set_data(std::string(256 << 10, 'x'));
+  constexpr int64_t kMessages = 2 * kFloodBytes / (256 << 10);
+  for (int64_t i = 0; i < kMessages; ++i) {
+    ASSERT_TRUE(stream->Write(request)) << i;
+    // Beside it, as a device's heartbeat.
+    if (i % 200 == 0) {
+      ASSERT_TRUE(Hello(channel).ok()) << i;
+    }
+  }
+  stream->WritesDone();
+  EXPECT_TRUE(stream->Finish().ok());
+  EXPECT_EQ(reader_.messages(), kMessages);
+  EXPECT_EQ(server_->stats().flood, 0u);
+  EXPECT_EQ(server_->stats().accepted, 1u);
 }
 
 TEST_F(DeviceServerTest, StopsWithStrangersAndDevicesConnected) {
