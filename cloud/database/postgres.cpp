@@ -59,8 +59,11 @@ auto Translated(Work work) {
     throw SqlError(SqlError::Kind::kLost, FirstLine(error.what()));
   } catch (const pqxx::sql_error& error) {
     throw SqlError(KindOf(error.sqlstate()), FirstLine(error.what()));
-  } catch (const pqxx::pqxx_exception& error) {
-    throw SqlError(SqlError::Kind::kOther, FirstLine(error.base().what()));
+  } catch (const SqlError&) {
+    throw;
+  } catch (const std::exception& error) {
+    // libpqxx's other errors have no base of their own that all its versions know.
+    throw SqlError(SqlError::Kind::kOther, FirstLine(error.what()));
   }
 }
 
@@ -199,7 +202,7 @@ class PostgresConnection : public Connection {
   void Rollback() override {
     try {
       session_->work.exec("ROLLBACK");
-    } catch (const pqxx::pqxx_exception&) {
+    } catch (const std::exception&) {
       // Lost, and the transaction with it.
     }
   }

@@ -223,7 +223,7 @@ AvPtr<AVIOContext> Source::PacketIo() {
       [](void* self, uint8_t* data, int size) {
         return static_cast<Source*>(self)->ReadRtp(data, size);
       },
-      [](void* self, uint8_t* data, int size) {
+      [](void* self, auto* data, int size) {  // const or not, by FFmpeg's version
         static_cast<Source*>(self)->session_->SendRtcp(
             {reinterpret_cast<const char*>(data), static_cast<size_t>(size)});
         return size;

@@ -39,7 +39,7 @@ class Muxer::Impl {
   uint64_t bytes_written() const { return bytes_written_; }
 
  private:
-  static int OnBytes(void* self, uint8_t* data, int size);
+  static int OnBytes(void* self, const uint8_t* data, int size);
   // What FFmpeg said, or, where the object failed underneath it, what the object said.
   absl::Status Result(int error, std::string_view what) const {
     if (!object_status_.ok()) return object_status_;
@@ -61,7 +61,7 @@ class Muxer::Impl {
   int64_t last_dts_ = INT64_MIN;
 };
 
-int Muxer::Impl::OnBytes(void* self, uint8_t* data, int size) {
+int Muxer::Impl::OnBytes(void* self, const uint8_t* data, int size) {
   Impl& muxer = *static_cast<Impl*>(self);
   if (muxer.object_status_.ok()) {
     muxer.object_status_ = muxer.object_.Append({data, static_cast<size_t>(size)});
@@ -96,8 +96,10 @@ absl::Status Muxer::Impl::Open(const VideoFormat& format) {
   squeeze_ = time_base_.denominator / time_base_.numerator >= kFineTicksPerSecond;
 
   auto* buffer = static_cast<uint8_t*>(av_malloc(kBufferBytes));
-  context_->pb =
-      avio_alloc_context(buffer, kBufferBytes, 1, this, nullptr, &Impl::OnBytes, nullptr);
+  context_->pb = avio_alloc_context(
+      buffer, kBufferBytes, 1, this, nullptr,
+      // Const or not, by FFmpeg's version.
+      [](void* self, auto* data, int size) { return OnBytes(self, data, size); }, nullptr);
   context_->pb->seekable = 0;
   context_->flags |= AVFMT_FLAG_CUSTOM_IO;
   context_->avoid_negative_ts = AVFMT_AVOID_NEG_TS_DISABLED;
