@@ -618,6 +618,48 @@ test('a device shows its clips in conflict', async () => {
   });
 });
 
+test('jobs are seen with what came of them, narrowed by a click, and cancelled and tried again', async () => {
+  const path = '**/gleaner.v1.JobsService/';
+  await visit('/jobs', async (page) => {
+    // The server's own: a check of each clip that came.
+    await page.locator('[data-job][data-state="done"]').first().waitFor();
+    await page.locator('[data-job] .subject a').first().waitFor();
+    await page.getByRole('link', { name: /^Failed/ }).click();
+    await page.waitForURL('**/jobs?state=failed');
+    await page.getByRole('heading', { name: 'No such job' }).waitFor();
+    // And what isn't there every day.
+    const asked = [];
+    await page.route(`${path}ListJobs`, (route) => {
+      const job = (number, state, more) => ({ number, kind: 'export', subject: 'dataset-1', state, attempts: 1, maxAttempts: 3, ...more });
+      return route.fulfill({
+        json: {
+          jobs: [
+            job('2', 'STATE_RUNNING', { progress: 0.25, doing: 'shard 10 of 40', startedUnixNs: '1' }),
+            job('1', 'STATE_FAILED', { error: 'the disk is full', endedUnixNs: '1' }),
+          ],
+          counts: [{ kind: 'export', running: '1', failed: '1' }],
+        },
+      });
+    });
+    for (const method of ['CancelJob', 'RetryJob']) {
+      await page.route(path + method, (route) => {
+        asked.push(`${method} ${route.request().postDataJSON().number}`);
+        return route.fulfill({ json: {} });
+      });
+    }
+    await page.getByRole('link', { name: /^All/ }).click();
+    const running = page.locator('[data-job="2"]');
+    await running.getByText('25\u202f%, shard 10 of 40').waitFor();
+    await running.getByRole('meter', { name: 'Progress of job 2' }).waitFor();
+    await page.getByRole('button', { name: 'Cancel job 2' }).click();
+    await page.locator('[data-job="1"]').getByText('the disk is full').waitFor();
+    await page.getByRole('button', { name: 'Retry job 1' }).click();
+    while (asked.length < 2) await page.waitForTimeout(20);
+    assert.deepEqual(asked, ['CancelJob 2', 'RetryJob 1']);
+    await shoot(page, 'jobs');
+  });
+});
+
 test('every view is named for screen readers, readable, and fits 360 px', { timeout: ARRIVAL_MS + 120_000 }, async () => {
   const [clip] = await checkedClips();
   const views = [
@@ -625,6 +667,7 @@ test('every view is named for screen readers, readable, and fits 360 px', { time
     ['clip', `/clips/${clip.id}`, '[role=slider]'],
     ['fleet', '/fleet', '[data-device]'],
     ['device', `/fleet/${clip.device}`, 'aside h2'],
+    ['jobs', '/jobs', '[data-job]'],
     ['nowhere', '/nowhere', 'main h1'],
   ];
   for (const [name, path, selector] of views) {

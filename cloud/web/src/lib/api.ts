@@ -1,8 +1,9 @@
-// The server, as the page sees it: CatalogService over Connect-JSON on the same origin, and errors in words for people.
+// The server, as the page sees it: its services over Connect-JSON on the same origin, and errors in words for people.
 
 import { Code, ConnectError, createClient, type Interceptor } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-web';
 import { CatalogService } from '../gen/gleaner/v1/catalog_pb.js';
+import { JobsService } from '../gen/gleaner/v1/jobs_pb.js';
 import { session } from './session.svelte';
 
 const TIMEOUT_MS = 15_000;
@@ -18,15 +19,15 @@ const noticeLogin: Interceptor = (next) => async (request) => {
   }
 };
 
-export const catalog = createClient(
-  CatalogService,
-  createConnectTransport({
-    baseUrl: location.origin,
-    useBinaryFormat: false,
-    defaultTimeoutMs: TIMEOUT_MS,
-    interceptors: [noticeLogin],
-  }),
-);
+const transport = createConnectTransport({
+  baseUrl: location.origin,
+  useBinaryFormat: false,
+  defaultTimeoutMs: TIMEOUT_MS,
+  interceptors: [noticeLogin],
+});
+
+export const catalog = createClient(CatalogService, transport);
+export const jobs = createClient(JobsService, transport);
 
 export interface Problem {
   kind: 'invalid' | 'missing' | 'login' | 'other';
