@@ -67,6 +67,8 @@ std::array<uint16_t, 2> Pair(const std::optional<std::string>& text) {
   return {static_cast<uint16_t>(first), static_cast<uint16_t>(second)};
 }
 
+constexpr size_t kRtpHeaderBytes = 12;
+
 // And not RTCP (RFC 5761, 4).
 bool IsRtp(std::span<const char> packet) {
   const int type = packet.size() < 2 ? 0 : static_cast<uint8_t>(packet[1]);
@@ -224,7 +226,7 @@ absl::Status RtspSession::KeepAlive() {
 absl::StatusOr<size_t> RtspSession::Receive(std::span<char> buffer) {
   const auto from_udp = [&]() -> size_t {
     const auto size = udp_ ? udp_->Receive(buffer) : std::nullopt;
-    if (size && IsRtp(buffer.first(*size))) arrived_();
+    if (size) Look(buffer.first(*size));
     return size.value_or(0);
   };
   for (bool waited = false;;) {
@@ -251,12 +253,22 @@ absl::StatusOr<size_t> RtspSession::Receive(std::span<char> buffer) {
       const size_t size = std::min(buffer.size(), data->bytes.size());
       if (size == 0) continue;
       std::memcpy(buffer.data(), data->bytes.data(), size);
-      if (IsRtp(buffer.first(size))) arrived_();
+      Look(buffer.first(size));
       return size;
     } else {
       waited = true;
     }
   }
+}
+
+void RtspSession::Look(std::span<char> packet) {
+  if (!IsRtp(packet)) return;
+  arrived_();
+  if (packet.size() < kRtpHeaderBytes) return;
+  const auto byte = [&](size_t at) { return static_cast<uint8_t>(packet[at]); };
+  const uint16_t number = numbers_.Next(static_cast<uint16_t>(byte(2) << 8 | byte(3)));
+  packet[2] = static_cast<char>(number >> 8);
+  packet[3] = static_cast<char>(number);
 }
 
 absl::Status RtspSession::Take(const RtspMessage& message) {

@@ -24,6 +24,7 @@
 #include "edge/camera/camera_address.h"
 #include "edge/camera/camera_login.h"
 #include "edge/camera/login_guard.h"
+#include "edge/camera/rtp_numbers.h"
 #include "edge/camera/rtp_sockets.h"
 #include "edge/camera/rtsp_dialogue.h"
 #include "edge/camera/session_description.h"
@@ -62,7 +63,8 @@ class RtspSession {
   std::optional<LoginScheme> login() const { return dialogue_->login(); }
 
   // Waits for the next RTP or RTCP packet and returns its size; 0 when none came within a moment. A
-  // longer one than `buffer` is cut. UNAVAILABLE when the camera has ended the session.
+  // longer one than `buffer` is cut. RTP packets are numbered as in rtp_numbers.h. UNAVAILABLE when
+  // the camera has ended the session.
   absl::StatusOr<size_t> Receive(std::span<char> buffer);
   void SendRtcp(std::string_view packet);
 
@@ -80,6 +82,8 @@ class RtspSession {
   absl::Status Play();
   absl::Status KeepAlive();
   absl::Status Take(const RtspMessage& message);
+  // At a packet that has come.
+  void Look(std::span<char> packet);
 
   std::unique_ptr<RtspDialogue> dialogue_;
   Clock& clock_;
@@ -97,6 +101,7 @@ class RtspSession {
   bool playing_ = false;
   std::array<uint8_t, 2> channels_ = {0, 1};  // of RTP and RTCP, interleaved
   std::optional<RtpSockets> udp_;             // null: interleaved
+  RtpNumbers numbers_;
 };
 
 }  // namespace gleaner::edge
