@@ -15,6 +15,7 @@
 #include "edge/camera/ffmpeg.h"
 #include "edge/camera/h264_repair.h"
 #include "edge/camera/live_stamps.h"
+#include "edge/camera/picture_repeats.h"
 #include "edge/camera/picture_watch.h"
 #include "edge/camera/random_access.h"
 #include "edge/camera/source.h"
@@ -207,13 +208,16 @@ absl::StatusOr<AvPtr<AVPacket>> Camera::Impl::Read(Source& source) {
 absl::Status Camera::Impl::StreamLive(Source& source, std::stop_token stop) {
   VideoFormat format = source.format();
   PictureWatch watch(format);
+  PictureRepeats repeats(format);
   LiveStamps stamps(format, arrival_);
   report_.Opened();
   bool began = false;
   for (bool more = true; more && !stop.stop_requested();) {
     auto packet = Read(source);
     more = packet.ok() && *packet != nullptr;
-    if (more) {
+    if (more && repeats.Is(**packet)) {
+      report_.LeftOut(absl::AlreadyExistsError("is the one before it once more"));
+    } else if (more) {
       // A frame had come with the part before the one that showed its end.
       stamps.Push(*std::move(packet), source.one_behind() ? arrived_before_ns_ : quiet_since_ns_);
     } else {

@@ -19,7 +19,8 @@ enum class CameraState { kOpening, kStreaming, kReconnecting, kEnded };
 struct CameraStatus {
   CameraState state = CameraState::kOpening;
   uint64_t frames = 0;
-  uint64_t dropped = 0;       // frames that were left out because their times make no sense
+  // Frames that were left out: their times make no sense, or they came twice.
+  uint64_t dropped = 0;
   uint64_t damaged = 0;       // packets that were left out because they were damaged on their way
   LiveStamps::Counts stamps;  // live: since it was opened
   // Live: seconds that the camera's clock counts in one of the device's; 0 while that isn't known.
