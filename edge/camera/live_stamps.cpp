@@ -11,6 +11,9 @@ namespace {
 // What the first packets of a run are looked at for.
 constexpr size_t kLearnPackets = 16;
 constexpr int64_t kLearnNs = kNanosPerSecond / 2;
+// Where frames are few, they are waited for: of fewer than this nobody could tell their order.
+constexpr size_t kLeastLearnPackets = 6;
+constexpr int64_t kMostLearnNs = 8 * kNanosPerSecond;
 // So many that agree with one another are a jump, fewer in a second; so many that don't are of no
 // use.
 constexpr uint64_t kJumpPackets = 8;
@@ -69,9 +72,9 @@ void LiveStamps::Push(AvPtr<AVPacket> packet, int64_t arrival_ns) {
     return;
   }
   held_.push_back(std::move(held));
-  if (held_.size() == kLearnPackets || arrival_ns - held_.front().picture.arrival_ns >= kLearnNs) {
-    Learn();
-  }
+  const int64_t passed_ns = arrival_ns - held_.front().picture.arrival_ns;
+  const bool enough = held_.size() >= kLeastLearnPackets || passed_ns >= kMostLearnNs;
+  if (held_.size() == kLearnPackets || (enough && passed_ns >= kLearnNs)) Learn();
 }
 
 void LiveStamps::Take(Held held) {
@@ -114,6 +117,12 @@ void LiveStamps::Learn() {
     depth_ = std::max(depth_, static_cast<size_t>(later));
     if (held->picture.pts != AV_NOPTS_VALUE) times.push_back(held->picture.pts);
   }
+  // FFmpeg counts from the first picture of an RTSP stream on, and hands it out without its stamp.
+  if (!times.empty() && held_.front().picture.pts == AV_NOPTS_VALUE &&
+      *std::min_element(times.begin(), times.end()) > 0) {
+    held_.front().picture.pts = 0;
+    times.push_back(0);
+  }
   in_decode_order_ = InDecodeOrder();
   if (in_decode_order_) {
     sorter_.emplace(depth_);
@@ -140,7 +149,6 @@ void LiveStamps::Learn() {
     clock_.Observe(Ns(held.picture.pts), held.picture.arrival_ns);
   }
   for (Held& held : std::exchange(held_, {})) {
-    // FFmpeg hands out the first picture of an RTSP stream without its stamp.
     if (held.picture.pts == AV_NOPTS_VALUE && sound.taken() > 0) {
       held.picture.pts = sound.Guess(held.picture);
     }

@@ -15,9 +15,9 @@
 //    have been sound for a while.
 // The second takes eight packets, or a second of them; the third sixteen.
 //
-// The first packets of a run are held as well, sixteen or half a second of them: they show how deep
-// frames are reordered and how long one lasts, and of a burst at the start the newest tells the
-// time.
+// The first packets of a run are held as well, sixteen or half a second of them, but six at least
+// where that takes no more than eight seconds: they show how deep frames are reordered and how long
+// one lasts, and of a burst at the start the newest tells the time.
 #pragma once
 
 #include <cstddef>

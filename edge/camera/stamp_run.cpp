@@ -98,7 +98,7 @@ void StampRun::Take(const StampedPicture& picture) {
 int64_t StampRun::AheadNs(const PicturePlace& place) const {
   if (!ordered_ || place.period != newest_.place.period) return 0;
   const int64_t counts = place.count - newest_.place.count;
-  if (counts > kMostCountsAhead) return 0;
+  if (counts < 0 || counts > kMostCountsAhead) return 0;
   const double ticks = TicksPerCount(seen_, place.period);
   if (ticks == 0) return counts * frame_ns_;
   return TicksToNs(static_cast<int64_t>(ticks * static_cast<double>(counts)), time_base_);
@@ -139,7 +139,7 @@ int64_t StampRun::Guess(const StampedPicture& picture) const {
     return std::max<int64_t>(1, static_cast<int64_t>(each * static_cast<double>(counts)));
   };
   const int64_t frame = std::max<int64_t>(1, NsToTicks(frame_ns_, time_base_));
-  int64_t pts = newest_.pts + frame;
+  int64_t pts = (before != nullptr ? before : &newest_)->pts + frame;
   if (counted(before) && counted(after)) {
     pts = before->pts + av_rescale(after->pts - before->pts, place.count - before->place.count,
                                    after->place.count - before->place.count);
