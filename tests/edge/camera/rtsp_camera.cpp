@@ -151,6 +151,13 @@ RtpStamp WholeSeconds() {
 
 }  // namespace stamps
 
+std::string SenderReport(uint64_t ntp, uint32_t timestamp) {
+  std::string report("\x80\xc8\0\6\0\0\0\1", 8);  // 28 bytes, of the source that the packets name
+  for (int shift = 56; shift >= 0; shift -= 8) report += static_cast<char>(ntp >> shift);
+  for (int shift = 24; shift >= 0; shift -= 8) report += static_cast<char>(timestamp >> shift);
+  return report + std::string(8, '\0');  // packets and bytes sent so far
+}
+
 // One client: its requests on a thread, and its stream on another.
 class RtspCamera::Connection {
  public:
@@ -291,7 +298,9 @@ class RtspCamera::Connection {
         round_start += film.length;
       }
       if (behavior_->pace && !behavior_->pace(n)) break;
-      SendPicture(film.pictures[at], n, round_start + film.pictures[at].pts);
+      for (int copies = behavior_->copies ? behavior_->copies(n) : 1; copies > 0; --copies) {
+        SendPicture(film.pictures[at], n, round_start + film.pictures[at].pts);
+      }
     }
     if (behavior_->then == RtspBehavior::Then::kClose) shutdown(socket_.get(), SHUT_RDWR);
   }
@@ -303,6 +312,10 @@ class RtspCamera::Connection {
     const size_t sets = nals.size();
     nals.insert(nals.end(), picture.nals.begin(), picture.nals.end());
     const auto timestamp = static_cast<uint32_t>(behavior_->stamp(number, pts));
+    if (const std::string report = behavior_->rtcp ? behavior_->rtcp(number, timestamp) : "";
+        !report.empty()) {
+      SendPacket(report, /*control=*/true);
+    }
     for (size_t i = 0; i < nals.size(); ++i) {
       const bool marks = i + 1 == nals.size() || (behavior_->marker_on_slices && i >= sets);
       for (const Payload& payload : film.codec == "mjpeg"
@@ -314,9 +327,10 @@ class RtspCamera::Connection {
   }
 
   void SendRtp(const std::string& payload, uint32_t timestamp, bool marker, int64_t picture) {
-    const uint16_t sequence = sequence_++;
     const int type = camera_.film_.codec == "mjpeg" ? kJpegPayloadType : kPayloadType;
     const int64_t number = packets_++;
+    const auto sequence =
+        static_cast<uint16_t>(1 + number + (behavior_->skips ? behavior_->skips(number) : 0));
     if (behavior_->lost && behavior_->lost(picture, number)) return;
     std::string packet = {'\x80', static_cast<char>(type | (marker ? 0x80 : 0)),
                           static_cast<char>(sequence >> 8), static_cast<char>(sequence)};
@@ -330,13 +344,15 @@ class RtspCamera::Connection {
     if (!late_.empty()) SendPacket(std::exchange(late_, ""));
   }
 
-  void SendPacket(const std::string& packet) {
+  void SendPacket(const std::string& packet, bool control = false) {
     if (udp_.valid()) {
+      sockaddr_in to = client_;
+      if (control) to.sin_port = htons(static_cast<uint16_t>(ntohs(to.sin_port) + 1));
       sendto(udp_.get(), packet.data(), packet.size(), MSG_NOSIGNAL,
-             reinterpret_cast<const sockaddr*>(&client_), sizeof client_);
+             reinterpret_cast<const sockaddr*>(&to), sizeof to);
       return;
     }
-    Send(std::string{'$', 0, static_cast<char>(packet.size() >> 8),
+    Send(std::string{'$', static_cast<char>(control ? 1 : 0), static_cast<char>(packet.size() >> 8),
                      static_cast<char>(packet.size())} +
          packet);
   }
@@ -359,7 +375,6 @@ class RtspCamera::Connection {
   std::atomic<bool> stopped_{false};
   Fd udp_;  // valid where the client wants UDP
   sockaddr_in client_{};
-  uint16_t sequence_ = 1;
   int64_t packets_ = 0;
   std::string late_;  // a packet that waits to be overtaken; empty: none
   std::mutex mutex_;  // one message after the other on the socket

@@ -46,6 +46,10 @@ RtpStamp Jittered(uint64_t seed, int64_t most);
 RtpStamp WholeSeconds();
 }  // namespace stamps
 
+// A sender report (RFC 3550, 6.4.1) that says that the RTP timestamp `timestamp` was at the moment
+// `ntp`, in 2^-32 s since 1900.
+std::string SenderReport(uint64_t ntp, uint32_t timestamp);
+
 struct RtspRequest {
   std::string method;
   std::string url;
@@ -72,6 +76,13 @@ struct RtspBehavior {
   std::function<bool(int64_t picture)> pace;
   // True for an RTP packet that is overtaken by the next, as lost().
   std::function<bool(int64_t picture, int64_t packet)> late;
+  // By how much the sequence number of an RTP packet, of the n-th since PLAY, is greater than that
+  // of a camera that counts by one; nothing is lost by it.
+  std::function<int64_t(int64_t packet)> skips;
+  // How often a picture is sent.
+  std::function<int(int64_t picture)> copies;
+  // An RTCP packet, of any content, in front of a picture; empty: none.
+  std::function<std::string(int64_t picture, uint32_t timestamp)> rtcp;
   std::string more_sdp;  // other streams, at the end of the session description
   // Answers a request in the camera's place: the status line's rest ("401 Unauthorized") and more
   // header lines, each with its "\r\n"; without a status it hangs up. nullopt: the camera answers
