@@ -11,7 +11,7 @@
 namespace gleaner::cloud {
 namespace {
 
-constexpr std::array<std::string_view, 1> kMigrations = {R"(
+constexpr std::array<std::string_view, 2> kMigrations = {R"(
   CREATE TABLE manifest (
     number NUMBERED,
     device TEXT NOT NULL, boot_id TEXT NOT NULL, sequence BIGINT NOT NULL,
@@ -49,6 +49,10 @@ constexpr std::array<std::string_view, 1> kMigrations = {R"(
     PRIMARY KEY (arrival, position));
   CREATE INDEX track_camera ON track (camera, arrival);
   CREATE INDEX track_codec ON track (codec, arrival);
+)",
+                                                         // Jobs take turns now.
+                                                         R"(
+  DROP INDEX clip_media_turn;
 )"};
 
 constexpr int kManifestsAtOnce = 256;

@@ -26,6 +26,7 @@ void Reporter::Add(const Figure& figure) {
                                    {"figure", figure.figure},
                                    {"value", figure.value},
                                    {"unit", figure.unit}};
+    if (!figure.of.empty()) line["of"] = figure.of;
     if (!figure.peer.empty()) {
       line["peer"] = figure.peer;
       line["peer_value"] = figure.peer_value;
@@ -40,7 +41,8 @@ void Reporter::Add(const Figure& figure) {
       head_ = true;
     }
     fmt::print("{:<8} {:<24} {:>12.4g} {:<12} {:<26} {:>12} {:>8}  {}\n", figure.bench,
-               figure.figure, figure.value, figure.unit, figure.peer,
+               figure.of.empty() ? figure.figure : figure.figure + " of " + figure.of, figure.value,
+               figure.unit, figure.peer,
                figure.peer.empty() ? "" : fmt::format("{:.4g}", figure.peer_value),
                figure.peer.empty() ? "" : fmt::format("{:.3f}", figure.ratio()), figure.goal);
   }

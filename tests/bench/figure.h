@@ -18,6 +18,8 @@ struct Figure {
   // For people and gates: ">= 0.8". On the ratio where there is a peer, else on the value. Empty:
   // no goal.
   std::string goal;
+  // Of which of several: "postgres". May be empty.
+  std::string of;
 
   double ratio() const { return peer_value == 0 ? 0 : value / peer_value; }
 };
