@@ -6,7 +6,7 @@
 #include "absl/status/status.h"
 #include "cloud/fleet/camera_damage.h"
 #include "cloud/fleet/devices.h"
-#include "cloud/ingest/worker_pool.h"
+#include "cloud/rpc/worker_pool.h"
 #include "common/clock.h"
 #include "gleaner/v1/fleet.grpc.pb.h"
 

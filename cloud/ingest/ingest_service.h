@@ -41,7 +41,7 @@
 
 #include "cloud/ingest/space.h"
 #include "cloud/ingest/uploads.h"
-#include "cloud/ingest/worker_pool.h"
+#include "cloud/rpc/worker_pool.h"
 #include "cloud/store/blob_store.h"
 #include "common/clock.h"
 #include "common/config.h"
@@ -73,10 +73,6 @@ struct IngestOptions {
   int64_t free_bytes_floor = 1ll << 30;
   // The device's name from metadata instead of the certificate: set for a plaintext listener only.
   bool trust_metadata = false;
-
-  // For negative controls of crash tests only: the receipt leaves before the sync and the commit.
-  // Not to be had by configuration.
-  bool acknowledge_early_for_test = false;
 
   // Keys: workers, uploads_per_stream, uploads_per_device, reserved_per_device, buffered_bytes,
   // free_floor.

@@ -25,7 +25,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "cloud/ingest/clip_upload.h"
 #include "cloud/ingest/ingest_service.h"
-#include "cloud/ingest/worker_pool.h"
+#include "cloud/rpc/worker_pool.h"
 #include "common/clip_key.h"
 
 namespace gleaner::cloud {

@@ -272,7 +272,9 @@ void UploadStream::Complete(const LanePtr& lane, uint64_t lease) {
   if (!lane->upload->verified()) return SyncAndTell(lane, lease);
   const int64_t now = core_.clock.WallNs();
   const UploadRow& row = lane->upload->row();
-  if (core_.options.acknowledge_early_for_test) {
+  // The negative control of the tests that kill: a receipt for what isn't durable.
+  const bool early = GLEANER_FAULT("ingest.acknowledge_early");
+  if (early) {
     SendReceipt(row, now, /*duplicate=*/false);
     GLEANER_CRASH_POINT("ingest.receipt_sent");
   }
@@ -288,7 +290,7 @@ void UploadStream::Complete(const LanePtr& lane, uint64_t lease) {
   if (!committed.ok()) return GiveUp(lane, committed);
   GLEANER_CRASH_POINT("ingest.clip_committed");
   ++core_.counters.clips_total;
-  if (!core_.options.acknowledge_early_for_test) {
+  if (!early) {
     SendReceipt(row, now, /*duplicate=*/false);
     GLEANER_CRASH_POINT("ingest.receipt_sent");
   }

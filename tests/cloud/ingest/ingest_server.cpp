@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <string_view>
 
 #include "cloud/ingest/ingest_service.h"
@@ -23,7 +24,10 @@ int main(int argc, char** argv) {
   options.workers = 4;
   options.free_bytes_floor = 0;
   options.trust_metadata = true;
-  options.acknowledge_early_for_test = std::string_view(argv[2]) == "early";
+  // The negative control: what it says is not true yet.
+  if (std::string_view(argv[2]) == "early") {
+    ::setenv("GLEANER_FAULT", "ingest.acknowledge_early", 1);
+  }
   IngestService service((*catalog)->uploads, (*catalog)->names, **blobs, RealClock(), options);
   DeviceServerOptions door;
   door.listen = {"127.0.0.1", 0};

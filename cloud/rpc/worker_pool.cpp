@@ -1,4 +1,4 @@
-#include "cloud/ingest/worker_pool.h"
+#include "cloud/rpc/worker_pool.h"
 
 #include <utility>
 
