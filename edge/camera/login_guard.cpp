@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "fmt/format.h"
 
@@ -30,7 +31,8 @@ absl::Status LoginGuard::Begin(const std::string& host, const Credentials& crede
 
 void LoginGuard::Accepted(const std::string& host, const Credentials& credentials) {
   std::lock_guard lock(mutex_);
-  logins_[{host, credentials.user, credentials.password}] = {.accepted = true};
+  Login& login = logins_[{host, credentials.user, credentials.password}];
+  login = {.accepted = true, .once_more_from_ns = login.once_more_from_ns};
   answered_.notify_all();
 }
 
@@ -46,10 +48,19 @@ void LoginGuard::NoAnswer(const std::string& host, const Credentials& credential
 }
 
 void LoginGuard::Refuse(Login& login) {
-  login.trying = login.accepted = false;
-  login.wait_ns = login.wait_ns == 0 ? kFirstWaitNs : std::min(2 * login.wait_ns, kLastWaitNs);
-  login.rests_until_ns = clock_.MonotonicNs() + login.wait_ns;
+  const int64_t now = clock_.MonotonicNs();
+  const bool was_accepted = std::exchange(login.accepted, false);
+  login.trying = false;
   answered_.notify_all();
+  // Another channel was refused just now, and this one's answer was under way.
+  if (login.rests_until_ns > now) return;
+  if (was_accepted && now >= login.once_more_from_ns) {
+    login.rests_until_ns = now + kOnceMoreNs;
+    login.once_more_from_ns = now + kFirstWaitNs;
+    return;
+  }
+  login.wait_ns = login.wait_ns == 0 ? kFirstWaitNs : std::min(2 * login.wait_ns, kLastWaitNs);
+  login.rests_until_ns = now + login.wait_ns;
 }
 
 int64_t LoginGuard::WaitNs(const std::string& host, const Credentials& credentials) const {

@@ -1,6 +1,8 @@
 // Keeps a wrong password from locking the device out. Cameras shut a client out for half an hour
 // after about five failed logins, whoever made them: so a login that was refused isn't tried again
-// for minutes, and the eight channels of one recorder don't each try it.
+// for minutes, and the eight channels of one recorder don't each try it. One that was taken before
+// is tried once more after seconds, since a camera that starts may refuse what it takes a moment
+// later; but not twice in those minutes.
 #pragma once
 
 #include <condition_variable>
@@ -24,7 +26,9 @@ inline constexpr char kLoginRefused[] = "login refused: correct user or password
 // is another login, so that a corrected one is tried at once. Thread-safe.
 class LoginGuard {
  public:
-  // How long a refused login rests: twice as long each time.
+  // How long a login rests that is refused after it was taken.
+  static constexpr int64_t kOnceMoreNs = 10 * kNanosPerSecond;
+  // And one that is refused again, or was never taken: twice as long each time.
   static constexpr int64_t kFirstWaitNs = 300 * kNanosPerSecond;
   static constexpr int64_t kLastWaitNs = 3600 * kNanosPerSecond;
 
@@ -50,6 +54,7 @@ class LoginGuard {
     bool accepted = false;  // the last answer
     int64_t wait_ns = 0;    // after the last refusal; 0 if there was none
     int64_t rests_until_ns = 0;
+    int64_t once_more_from_ns = 0;  // no sooner may it be tried after seconds again
   };
   using Key = std::tuple<std::string, std::string, std::string>;  // host, user, password
 

@@ -41,17 +41,55 @@ TEST(LoginGuard, TriesAnotherPasswordAtOnceAndAnotherHost) {
   EXPECT_FALSE(guard.Begin("cam", kWrong, Never).ok());
 }
 
-TEST(LoginGuard, StartsAnewAfterALoginThatWasTaken) {
+TEST(LoginGuard, TriesALoginThatWasTakenOnceMoreAfterSecondsAndThenLetsItRest) {
   FakeClock clock;
   LoginGuard guard(clock);
-  for (int i = 0; i < 2; ++i) {
+  const auto login = [&](bool taken) {
+    clock.Advance(guard.WaitNs("cam", kWrong));
     ASSERT_TRUE(guard.Begin("cam", kWrong, Never).ok());
-    guard.Refused("cam", kWrong);
-    EXPECT_EQ(guard.WaitNs("cam", kWrong), 5 * kMinute);
-    clock.Advance(5 * kMinute);
+    if (taken) {
+      guard.Accepted("cam", kWrong);
+    } else {
+      guard.Refused("cam", kWrong);
+    }
+  };
+  login(true);
+  login(false);
+  EXPECT_EQ(guard.WaitNs("cam", kWrong), 10 * kNanosPerSecond);
+  login(false);
+  EXPECT_EQ(guard.WaitNs("cam", kWrong), 5 * kMinute);
+  login(false);
+  EXPECT_EQ(guard.WaitNs("cam", kWrong), 10 * kMinute);
+  // And anew.
+  login(true);
+  login(false);
+  EXPECT_EQ(guard.WaitNs("cam", kWrong), 10 * kNanosPerSecond);
+}
+
+TEST(LoginGuard, ACameraThatTakesAndRefusesInTurnIsNotHammered) {
+  FakeClock clock;
+  LoginGuard guard(clock);
+  const int64_t end = clock.MonotonicNs() + 60 * kMinute;
+  int refused = 0;
+  while (clock.MonotonicNs() < end) {
+    clock.Advance(guard.WaitNs("cam", kWrong) + 1);
     ASSERT_TRUE(guard.Begin("cam", kWrong, Never).ok());
     guard.Accepted("cam", kWrong);
+    guard.Refused("cam", kWrong);
+    ++refused;
   }
+  EXPECT_LE(refused, 2 * 60 / 5 + 2);
+}
+
+TEST(LoginGuard, EightChannelsThatAreRefusedAtOnceAreRefusedOnce) {
+  FakeClock clock;
+  LoginGuard guard(clock);
+  for (int i = 0; i < 8; ++i) {
+    ASSERT_TRUE(guard.Begin("recorder", kWrong, Never).ok());
+    guard.Accepted("recorder", kWrong);
+  }
+  for (int i = 0; i < 8; ++i) guard.Refused("recorder", kWrong);
+  EXPECT_EQ(guard.WaitNs("recorder", kWrong), 10 * kNanosPerSecond);
 }
 
 TEST(LoginGuard, TakesNoAnswerToALoginForARefusal) {
