@@ -54,7 +54,8 @@ absl::Status CheckOwner(const std::string& data_dir) {
 
 int SayDamaged(const std::vector<std::string>& damaged, std::string_view where) {
   if (damaged.empty()) return kExitOk;
-  fmt::print(stderr, "gleaner-cloud: {} damaged {}:\n", Count(damaged.size(), "object"), where);
+  fmt::print(stderr, "gleaner-cloud: {} {} damaged {}:\n", Count(damaged.size(), "object"),
+             damaged.size() == 1 ? "is" : "are", where);
   for (size_t i = 0; i < std::min(kMostNamed, damaged.size()); ++i) {
     fmt::print(stderr, "  {}\n", damaged[i]);
   }
@@ -100,6 +101,10 @@ int KeptCommand(const std::string& data_dir, const KeptOptions& options, Clock& 
     fmt::print("{}  {:>10}  since {:%Y-%m-%d %H:%M:%SZ}\n", row.blob, Size(row.size_bytes),
                fmt::gmtime(since));
     bytes += row.size_bytes;
+  }
+  if (kept->empty()) {
+    fmt::print("nothing is kept aside in {}\n", data_dir);
+    return kExitOk;
   }
   fmt::print("{} in {} kept aside in {}\n", Size(bytes), Count(kept->size(), "piece"), data_dir);
   if (!options.export_to.empty()) {

@@ -294,10 +294,6 @@ class Daemon {
   }
 
   void Apply(const v1::Policy& policy) {
-    const uint64_t cap = policy.upload_cap_bytes_per_s();
-    LOG_INFO("policy {} is in force: {}, capture {}", policy.version(),
-             cap == 0 ? "no upload cap" : fmt::format("upload cap {}/s", HumanBytes(cap)),
-             policy.capture_paused() ? "paused" : "on");
     uploader_->SetPolicyCap(policy.upload_cap_bytes_per_s());
     recorder_->SetPaused(policy.capture_paused(),
                          "capture is paused by policy " + policy.version());

@@ -58,7 +58,11 @@ absl::Status MediaChecker::Check(JobRun& run) {
   }
   const double seconds = static_cast<double>(clock_.MonotonicNs() - begun_ns) / kNanosPerSecond;
   if (Badness(verdict) > 0) {
-    LOG_WARN("clip {}: {}", clip_id, verdict.problem());
+    // Each verdict stands with its clip; here it is a device's that are many.
+    if (const auto more =
+            throttle_.Admit(fmt::format("clips of {} with a fault", run.job().share()))) {
+      LOG_WARN("clip {}: {}{}", clip_id, verdict.problem(), *more);
+    }
   } else {
     LOG_DEBUG("clip {} decodes, {:.2f} s", clip_id, seconds);
   }

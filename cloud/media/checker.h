@@ -23,6 +23,7 @@
 #include "cloud/media/worker_answer.h"
 #include "cloud/store/blob_store.h"
 #include "common/clock.h"
+#include "common/log_throttle.h"
 
 namespace gleaner::cloud {
 
@@ -68,6 +69,7 @@ class MediaChecker {
   BlobStore& blobs_;
   Clock& clock_;
   const Options options_;
+  LogThrottle throttle_{clock_};
 };
 
 }  // namespace gleaner::cloud

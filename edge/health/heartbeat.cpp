@@ -14,6 +14,7 @@
 #include "common/name.h"
 #include "common/printable.h"
 #include "common/status.h"
+#include "common/text.h"
 #include "common/version.h"
 #include "edge/health/process_usage.h"
 #include "edge/shorten.h"
@@ -260,12 +261,21 @@ void Heartbeat::Impl::Follow(const v1::Policy& policy) {
   if (policy.version().size() > kMaxVersionBytes ||
       Printable(policy.version()) != policy.version() ||
       policy.heartbeat_interval_s() > kMaxIntervalS) {
-    LOG_WARN("policy \"{}\" is out of bounds and not followed: heartbeat_interval_s = {}",
-             Shorten(policy.version(), kMaxVersionBytes), policy.heartbeat_interval_s());
+    if (const auto more = log_throttle_.Admit("policies out of bounds")) {
+      LOG_WARN("policy \"{}\" is out of bounds and not followed: heartbeat_interval_s = {}{}",
+               Shorten(policy.version(), kMaxVersionBytes), policy.heartbeat_interval_s(), *more);
+    }
     return;
   }
   interval_ns_ = policy.heartbeat_interval_s() > 0 ? policy.heartbeat_interval_s() * kNanosPerSecond
                                                    : options_.interval_ns;
+  // A server that can't make up its mind fills no log.
+  if (const auto more = log_throttle_.Admit("policies in force")) {
+    const uint64_t cap = policy.upload_cap_bytes_per_s();
+    LOG_INFO("policy {} is in force: {}, capture {}{}", policy.version(),
+             cap == 0 ? "no upload cap" : fmt::format("upload cap {}/s", HumanBytes(cap)),
+             policy.capture_paused() ? "paused" : "on", *more);
+  }
   if (apply_) apply_(policy);
   Change([&](HeartbeatStats& stats) { stats.policy_version = policy.version(); });
 }

@@ -100,6 +100,14 @@ TEST_F(DataCommandsTest, SayWhatTheyDid) {
   EXPECT_FALSE(fs::is_empty(folder_ / "seen"));
 }
 
+TEST_F(DataCommandsTest, FreeNothingWhereNothingIsKeptAndMakeNoFolderForIt) {
+  const auto [status, said] = Run("kept --free --export " + (folder_ / "seen"));
+  EXPECT_EQ(status, 0) << said;
+  EXPECT_THAT(said, HasSubstr("nothing is kept aside in " + data_));
+  EXPECT_FALSE(fs::exists(data_));
+  EXPECT_FALSE(fs::exists(folder_ / "seen"));
+}
+
 TEST_F(DataCommandsTest, WantToKnowWhatToRestore) {
   EXPECT_EQ(Run("restore").first, 2);
   EXPECT_NE(Run("backup").first, 0);
@@ -125,7 +133,7 @@ TEST_F(DataCommandsTest, TellOfDamageWithTheExitStatus) {
   ASSERT_TRUE((*OpenFileBlobStore(BlobsPath(data_)))->Remove(clips[0].blobs[1]).ok());
   const auto [status, said] = Run("backup " + backup_);
   EXPECT_EQ(status, 1);
-  EXPECT_THAT(said, AllOf(HasSubstr("2 clips of"), HasSubstr("1 object damaged in the store"),
+  EXPECT_THAT(said, AllOf(HasSubstr("2 clips of"), HasSubstr("1 object is damaged in the store"),
                           HasSubstr(clips[0].id)));
 }
 

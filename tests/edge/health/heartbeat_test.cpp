@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <future>
 #include <iterator>
@@ -345,6 +346,28 @@ TEST_F(HeartbeatTest, FollowsNoPolicyOutOfBounds) {
   NsUntilHeartbeats(std::size(odd) + 1);
   EXPECT_TRUE(policies().empty());
   EXPECT_EQ(heartbeat_->stats().policy_version, "");
+}
+
+TEST_F(HeartbeatTest, APolicyThatChangesWithEachAnswerFillsNoLog) {
+  LogLines log;
+  std::atomic<int> next{0};
+  cloud_.on_heartbeat = [&](const v1::HeartbeatRequest&, v1::HeartbeatResponse* response) {
+    response->mutable_policy()->set_version(fmt::format("p{}", ++next));
+    // Every second one can't be followed.
+    response->mutable_policy()->set_heartbeat_interval_s(next % 2 == 0 ? 3601 : 3600);
+    return grpc::Status::OK;
+  };
+  Start();
+  for (uint64_t i = 1; i <= 200; ++i) {
+    ASSERT_TRUE(Heartbeats(i));
+    heartbeat_->Poke();
+  }
+  ASSERT_TRUE(Heartbeats(201));
+  const std::string text = log.text();
+  EXPECT_THAT(text, HasSubstr("policy p1 is in force: no upload cap, capture on"));
+  EXPECT_THAT(text, HasSubstr("policy \"p2\" is out of bounds"));
+  EXPECT_LT(std::count(text.begin(), text.end(), '\n'), 30);
+  EXPECT_GE(policies().size(), 100u) << "followed it is all the same";
 }
 
 TEST_F(HeartbeatTest, KeepsItsOwnIntervalUnderAPolicyWithout) {
