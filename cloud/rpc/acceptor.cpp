@@ -2,21 +2,19 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/sockios.h>
-#include <linux/tcp.h>  // glibc's tcp_info ends before the bytes that were received
 #include <malloc.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <utility>
 
+#include "cloud/rpc/peer_socket.h"
 #include "common/log.h"
 #include "common/process_memory.h"
 #include "common/status.h"
@@ -45,45 +43,6 @@ constexpr int64_t kStrikeOffAtMostNs = 100 * kNanosPerMilli;
 
 constexpr std::string_view kOutOfFiles =
     "refused: the process can't have more files open (LimitNOFILE= in its unit, ulimit -n)";
-
-uint64_t CookieOf(int fd) {
-  uint64_t cookie = 0;
-  socklen_t size = sizeof(cookie);
-  return ::getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &size) == 0 ? cookie : 0;
-}
-
-// Gone at once on both sides, and no TIME_WAIT: nothing that matters is on its way.
-void Reset(Fd socket) {
-  const linger now{.l_onoff = 1, .l_linger = 0};
-  ::setsockopt(socket.get(), SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-}
-
-// The same for a socket that somebody else will close, who is told by an error. Shut down, it would
-// still hand over what has come, and hold the peer up instead of telling it.
-void Abort(int fd) {
-  const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};
-  ::connect(fd, &nobody, sizeof(nobody));
-}
-
-// There are bytes to read, or the peer is gone.
-bool HasNews(int fd) {
-  char byte = 0;
-  return ::recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || (errno != EAGAIN && errno != EINTR);
-}
-
-// What has come over a connection and is no longer in the kernel's hands. What comes between the
-// two questions counts as read.
-uint64_t BytesRead(int fd) {
-  int waiting = 0;
-  tcp_info info{};
-  socklen_t size = sizeof(info);
-  if (::ioctl(fd, SIOCINQ, &waiting) != 0 ||
-      ::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) {
-    return 0;
-  }
-  return info.tcpi_bytes_received -
-         std::min<uint64_t>(static_cast<uint64_t>(waiting), info.tcpi_bytes_received);
-}
 
 Fd OpenReserve() { return Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 
