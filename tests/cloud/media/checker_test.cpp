@@ -13,6 +13,7 @@
 #include "common/file.h"
 #include "common/status.h"
 #include "tests/cloud/catalog/catalog_testing.h"
+#include "tests/data/log_lines.h"
 #include "tests/data/paths.h"
 
 namespace gleaner::cloud {
@@ -125,6 +126,23 @@ TEST_F(CheckerTest, ChecksWhatWaitsAndWhatArrives) {
   const std::string arriving = AddClip(2, video_);
   WaitFor(2);
   EXPECT_EQ(MediaOf(arriving).state(), v1::MediaCheck::STATE_OK);
+}
+
+TEST_F(CheckerTest, ClipsThatAreNoVideosAreCountedInTheLogAndNotWrittenOneByOne) {
+  constexpr int kClips = 20;
+  LogLines log;
+  for (int i = 1; i <= kClips; ++i) AddClip(static_cast<uint64_t>(i), "this is no video");
+  Start();
+  {  // all at one time
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return checked_ >= kClips; });
+  }
+  Stop();
+  const std::string text = log.text();
+  EXPECT_THAT(text, HasSubstr("not an MP4 file"));
+  size_t lines = 0;
+  for (size_t at = 0; (at = text.find("not an MP4", at)) != std::string::npos; ++at) ++lines;
+  EXPECT_LT(lines, kClips / 2);
 }
 
 TEST_F(CheckerTest, AnUndecodableClipIsFailedWithAReasonAndStays) {
