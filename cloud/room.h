@@ -17,7 +17,8 @@
 #include "cloud/jobs/jobs.h"
 #include "cloud/server_config.h"
 #include "cloud/store/blob_names.h"
-#include "cloud/store/blob_store.h"
+#include "cloud/store/object_store.h"
+#include "cloud/store/upload_staging.h"
 #include "common/clock.h"
 #include "prometheus/metric_family.h"
 
@@ -29,7 +30,8 @@ struct RoomContext {
   Clock& clock;
   Database& database;
   BlobNames& names;
-  BlobStore& blobs;
+  UploadStaging& staging;
+  ObjectStore& objects;
   Jobs& jobs;
   // What rooms write in the transaction that commits a clip: added to while they are opened.
   std::vector<Uploads::WithClip>& with_clip;

@@ -14,6 +14,7 @@
 #include "cloud/rooms.h"
 #include "cloud/rpc/device_server.h"
 #include "cloud/store/data_folder.h"
+#include "cloud/store/s3/bucket_folder.h"
 #include "common/log.h"
 #include "common/status.h"
 #include "common/version.h"
@@ -29,7 +30,7 @@ constexpr std::chrono::seconds kInsideGrace{1};
 // In the order of their making; they go in the reverse order.
 struct Server::Parts {
   Clock& clock;
-  std::unique_ptr<DataFolder> data;
+  std::unique_ptr<Stores> data;
   std::unique_ptr<Jobs> jobs;
   std::vector<Uploads::WithClip> with_clip;
   std::unique_ptr<RoomContext> context;
@@ -54,13 +55,19 @@ struct Server::Parts {
 };
 
 absl::Status Server::Parts::OpenStores(const ServerConfig& config) {
-  FileBlobOptions options;
   // A copy is gone soon: it may use some of what uploads may not.
-  options.copy_floor_bytes = static_cast<uint64_t>(config.ingest.free_bytes_floor / 2);
-  ASSIGN_OR_RETURN(data, DataFolder::Open(config.data_dir, AllRooms(), clock, options));
+  const auto copy_floor = static_cast<uint64_t>(config.ingest.free_bytes_floor / 2);
+  if (config.store.in_bucket) {
+    ASSIGN_OR_RETURN(
+        data, s3::BucketFolder::Open(config.data_dir, AllRooms(), clock, config.store, copy_floor));
+  } else {
+    ASSIGN_OR_RETURN(data, DataFolder::Open(config.data_dir, AllRooms(), clock,
+                                            {.copy_floor_bytes = copy_floor}));
+  }
   jobs = std::make_unique<Jobs>(data->database(), clock);
-  context = std::make_unique<RoomContext>(
-      RoomContext{config, clock, data->database(), data->names(), data->blobs(), *jobs, with_clip});
+  context = std::make_unique<RoomContext>(RoomContext{config, clock, data->database(),
+                                                      data->names(), data->staging(),
+                                                      data->objects(), *jobs, with_clip});
   return absl::OkStatus();
 }
 
@@ -97,7 +104,7 @@ absl::Status Server::Parts::ServePage(const ServerConfig& config) {
   checks = std::make_unique<MediaChecks>(data->database());
   fleet = std::make_unique<Devices>(data->database(), config.fleet.offline_after_ns());
   const auto free_floor = static_cast<uint64_t>(config.ingest.free_bytes_floor);
-  metrics = std::make_unique<Metrics>(data->database(), *fleet, data->blobs(), clock, free_floor);
+  metrics = std::make_unique<Metrics>(data->database(), *fleet, data->staging(), clock, free_floor);
   for (const auto& room : rooms) {
     metrics->AddSource([one = room.get()] { return one->Metrics(); });
   }
@@ -110,9 +117,10 @@ absl::Status Server::Parts::ServePage(const ServerConfig& config) {
   options.token = config.token;
   options.web_dir = config.web_dir;
   options.free_bytes_floor = free_floor;
+  if (config.store.presign) options.media_origin = s3::OriginOf(config.store.bucket);
   options.ready = [this] { return Ready(); };
-  auto started = HttpService::Start(options, data->database(), data->blobs(),
-                                    MediaFiles(*clips, *checks, data->blobs()), *metrics,
+  auto started = HttpService::Start(options, data->database(), data->staging(),
+                                    MediaFiles(*clips, *checks, data->objects()), *metrics,
                                     inside->InProcessChannel(channel));
   if (!started.ok()) return Annotate(started.status(), "http.listen");
   http = *std::move(started);
@@ -167,6 +175,7 @@ void Server::Run(const std::stop_token& stop) {
 
 void Server::Stop() {
   if (std::exchange(parts_->stopped, true)) return;
+  if (parts_->data != nullptr) parts_->data->Stop();
   for (const auto& room : parts_->rooms) room->Stop();
   if (parts_->http != nullptr) parts_->http->Stop();
   if (parts_->devices != nullptr) parts_->devices->Stop(kDevicesGrace);

@@ -131,6 +131,7 @@ absl::StatusOr<ServerConfig> ReadServerConfig(ConfigReader& root, const std::str
 
   ConfigReader server = root.Table("server");
   config.data_dir = server.RequiredFolder("data_dir");
+  config.store = ReadStoreConfig(root.Table("store"));
 
   ConfigReader grpc = root.Table("grpc");
   DeviceServerOptions& devices = config.devices;

@@ -11,12 +11,14 @@
 #include "cloud/ingest/ingest_service.h"
 #include "cloud/net/listen_address.h"
 #include "cloud/rpc/device_server.h"
+#include "cloud/store/s3/store_config.h"
 #include "common/config.h"
 
 namespace gleaner::cloud {
 
 struct ServerConfig {
   std::string data_dir;
+  StoreConfig store;
 
   // [grpc] and [tls].
   DeviceServerOptions devices;

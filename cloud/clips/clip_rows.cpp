@@ -11,7 +11,7 @@
 namespace gleaner::cloud {
 namespace {
 
-constexpr std::array<std::string_view, 2> kMigrations = {R"(
+constexpr std::array<std::string_view, 3> kMigrations = {R"(
   CREATE TABLE manifest (
     number NUMBERED,
     device TEXT NOT NULL, boot_id TEXT NOT NULL, sequence BIGINT NOT NULL,
@@ -53,6 +53,11 @@ constexpr std::array<std::string_view, 2> kMigrations = {R"(
                                                          // Jobs take turns now.
                                                          R"(
   DROP INDEX clip_media_turn;
+)",
+                                                         R"(
+  -- While an upload is under way, blob is where the object is staged, and becomes what it will be
+  -- called where objects lie elsewhere: whoever puts it there has written down its key before.
+  ALTER TABLE object ADD COLUMN becomes TEXT NOT NULL DEFAULT '';
 )"};
 
 constexpr int kManifestsAtOnce = 256;
@@ -113,8 +118,11 @@ uint64_t InsertManifest(Sql& sql, const NewManifest& manifest) {
          HexOf(manifest.sha256), manifest.begun_unix_ns, Bytes{manifest.bytes}),
       Out(number), [] {});
   for (size_t i = 0; i < manifest.blobs.size(); ++i) {
-    sql.Run("INSERT INTO object (manifest, position, blob) VALUES (:manifest, :position, :blob)",
-            In(number, i, manifest.blobs[i]));
+    sql.Run(
+        "INSERT INTO object (manifest, position, blob, becomes) VALUES (:manifest, :position, "
+        ":blob, :becomes)",
+        In(number, i, manifest.blobs[i],
+           i < manifest.keys.size() ? std::string_view(manifest.keys[i]) : ""));
   }
   CountNames(sql, static_cast<int64_t>(manifest.blobs.size()));
   return number;
@@ -134,6 +142,7 @@ void RemoveManifest(Sql& sql, uint64_t number) {
         object < described.objects_size() ? described.objects(object).size_bytes() : 0;
     AddRubbish(sql, blobs[i], device, size);
   }
+  for (const ObjectKey& key : ReadKeys(sql, number)) AddRubbish(sql, key, device, 0);
   sql.Run("DELETE FROM object WHERE manifest = :manifest", In(number));
   sql.Run("DELETE FROM manifest WHERE number = :manifest", In(number));
   CountNames(sql, -static_cast<int64_t>(blobs.size()));
@@ -158,6 +167,20 @@ std::vector<BlobId> ReadBlobs(Sql& sql, uint64_t manifest) {
   sql.Query("SELECT blob FROM object WHERE manifest = :manifest ORDER BY position", In(manifest),
             Out(blob), [&] { blobs.push_back(blob); });
   return blobs;
+}
+
+std::vector<ObjectKey> ReadKeys(Sql& sql, uint64_t manifest) {
+  std::vector<ObjectKey> keys;
+  ObjectKey key;
+  sql.Query(
+      "SELECT becomes FROM object WHERE manifest = :manifest AND becomes <> '' ORDER BY position",
+      In(manifest), Out(key), [&] { keys.push_back(key); });
+  return keys;
+}
+
+void NameObjects(Sql& sql, uint64_t manifest) {
+  sql.Run("UPDATE object SET blob = becomes, becomes = '' WHERE manifest = :manifest",
+          In(manifest));
 }
 
 void InsertClip(Sql& sql, uint64_t number, std::string_view device, const ClipKey& key,

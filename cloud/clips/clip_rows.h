@@ -17,6 +17,7 @@
 #include "absl/status/status.h"
 #include "cloud/database/schema.h"
 #include "cloud/store/blob_names.h"
+#include "cloud/store/object_store.h"
 #include "common/clip_key.h"
 #include "common/digest.h"
 #include "gleaner/v1/catalog.pb.h"
@@ -48,16 +49,22 @@ struct NewManifest {
   std::string_view bytes;
   Sha256Digest sha256{};
   const std::vector<BlobId>& blobs;
+  // What they will be called as objects; none where that is the same.
+  const std::vector<ObjectKey>& keys;
   int64_t begun_unix_ns = 0;
 };
 
 // Its number.
 uint64_t InsertManifest(Sql& sql, const NewManifest& manifest);
-// Its blobs become rubbish.
+// Its blobs become rubbish, and what may have been made of them.
 void RemoveManifest(Sql& sql, uint64_t number);
 std::optional<HeldManifest> FindManifest(Sql& sql, std::string_view device, const ClipKey& key);
 // In the manifest's order.
 std::vector<BlobId> ReadBlobs(Sql& sql, uint64_t manifest);
+// Those that were given, and whose objects are yet to be made.
+std::vector<ObjectKey> ReadKeys(Sql& sql, uint64_t manifest);
+// They are made: the manifest names them in place of its blobs.
+void NameObjects(Sql& sql, uint64_t manifest);
 
 // The manifest becomes a clip's.
 void InsertClip(Sql& sql, uint64_t number, std::string_view device, const ClipKey& key,

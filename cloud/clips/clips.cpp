@@ -207,7 +207,7 @@ absl::StatusOr<ObjectRow> Clips::FindObject(std::string_view clip_id, v1::ClipOb
     for (int i = 0; i < manifest.objects_size(); ++i) {
       const v1::ClipObject& object = manifest.objects(i);
       if (object.kind() != kind || seen++ != index) continue;
-      return ObjectRow{.blob = ReadBlobs(sql, row.number).at(static_cast<size_t>(i)),
+      return ObjectRow{.key = ReadBlobs(sql, row.number).at(static_cast<size_t>(i)),
                        .content_type = object.content_type(),
                        .size_bytes = object.size_bytes(),
                        .sha256 = DigestFromBytes(object.sha256())};

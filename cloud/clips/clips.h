@@ -9,12 +9,13 @@
 #include "cloud/clips/clip_rows.h"
 #include "cloud/database/database.h"
 #include "cloud/search/filter.h"
+#include "cloud/store/object_store.h"
 
 namespace gleaner::cloud {
 
 // An object of a committed clip, for serving.
 struct ObjectRow {
-  BlobId blob;
+  ObjectKey key;
   std::string content_type;
   uint64_t size_bytes = 0;
   Sha256Digest sha256{};

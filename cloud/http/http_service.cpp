@@ -20,26 +20,29 @@ const std::string kJson = "application/json";
 constexpr size_t kMaxLoginDigits = 3;
 
 // Style may be inline: the page's charts size themselves with it. Script may not.
-const HttpHeaders kSecurityHeaders = {
-    {"Content-Security-Policy",
-     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
-     "img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self'; font-src 'self'; "
-     "manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; "
-     "frame-ancestors 'none'"},
-    {"X-Content-Type-Options", "nosniff"},
-    {"X-Frame-Options", "DENY"},
-    {"Referrer-Policy", "no-referrer"},
-    {"Cross-Origin-Opener-Policy", "same-origin"},
-    {"Cross-Origin-Resource-Policy", "same-origin"},
-};
+HttpHeaders SecurityHeaders(const std::string& media_origin) {
+  return {
+      {"Content-Security-Policy",
+       fmt::format("default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+                   "img-src 'self' data: blob:; media-src 'self' blob:{}{}; connect-src 'self'; "
+                   "font-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; "
+                   "form-action 'self'; frame-ancestors 'none'",
+                   media_origin.empty() ? "" : " ", media_origin)},
+      {"X-Content-Type-Options", "nosniff"},
+      {"X-Frame-Options", "DENY"},
+      {"Referrer-Policy", "no-referrer"},
+      {"Cross-Origin-Opener-Policy", "same-origin"},
+      {"Cross-Origin-Resource-Policy", "same-origin"},
+  };
+}
 
 }  // namespace
 
-HttpService::HttpService(const Options& options, Database& database, BlobStore& blobs,
+HttpService::HttpService(const Options& options, Database& database, UploadStaging& staging,
                          MediaFiles media, Metrics& metrics, std::shared_ptr<grpc::Channel> channel,
                          Page page)
     : database_(database),
-      blobs_(blobs),
+      staging_(staging),
       metrics_(metrics),
       min_free_bytes_(std::max(kMinFreeBytes, options.free_bytes_floor)),
       rest_is_ready_(options.ready),
@@ -49,7 +52,7 @@ HttpService::HttpService(const Options& options, Database& database, BlobStore& 
       page_(std::move(page)) {}
 
 absl::StatusOr<std::unique_ptr<HttpService>> HttpService::Start(
-    const Options& options, Database& database, BlobStore& blobs, MediaFiles media,
+    const Options& options, Database& database, UploadStaging& staging, MediaFiles media,
     Metrics& metrics, std::shared_ptr<grpc::Channel> channel) {
   if (options.token.empty() && !options.listen.IsLoopback()) {
     return absl::InvalidArgumentError(
@@ -62,10 +65,10 @@ absl::StatusOr<std::unique_ptr<HttpService>> HttpService::Start(
     page = Page::Missing(options.web_dir);
   }
   std::unique_ptr<HttpService> service(new HttpService(
-      options, database, blobs, std::move(media), metrics, std::move(channel), *std::move(page)));
+      options, database, staging, std::move(media), metrics, std::move(channel), *std::move(page)));
   HttpService* self = service.get();
   HttpServer::Handlers handlers;
-  handlers.headers = kSecurityHeaders;
+  handlers.headers = SecurityHeaders(options.media_origin);
   handlers.get = [self](const auto& request, auto& response) { self->Get(request, response); };
   handlers.post = [self](const auto& request, auto& response) { self->Post(request, response); };
   handlers.admit = [self](const auto& request, auto& response) {
@@ -177,20 +180,20 @@ absl::Status HttpService::CheckReady() {
   ready_ = [this]() -> absl::Status {
     if (rest_is_ready_) RETURN_IF_ERROR(rest_is_ready_());
     RETURN_IF_ERROR(database_.Check());
-    ASSIGN_OR_RETURN(const uint64_t free, blobs_.FreeBytes());
+    ASSIGN_OR_RETURN(const uint64_t free, staging_.FreeBytes());
     if (free < min_free_bytes_) {
       return absl::ResourceExhaustedError(
           fmt::format("the blob store has {} MiB left and takes nothing below {} MiB", free >> 20,
                       min_free_bytes_ >> 20));
     }
-    ASSIGN_OR_RETURN(auto writer, blobs_.Create(1));
+    ASSIGN_OR_RETURN(auto writer, staging_.Create(1));
     char byte = 0;
     const iovec part{&byte, 1};
     absl::Status written = writer->WriteAt(0, &part, 1);
     if (written.ok()) written = writer->Sync();
     const BlobId id = writer->id();
     writer.reset();
-    const absl::Status removed = blobs_.Remove(id);
+    const absl::Status removed = staging_.Remove(id);
     return written.ok() ? removed : written;
   }();
   ready_checked_ = std::chrono::steady_clock::now();

@@ -25,7 +25,7 @@
 #include "cloud/http/media_files.h"
 #include "cloud/http/metrics.h"
 #include "cloud/http/page.h"
-#include "cloud/store/blob_store.h"
+#include "cloud/store/upload_staging.h"
 #include "common/clock.h"
 #include "common/log_throttle.h"
 
@@ -48,12 +48,15 @@ class HttpService {
     std::function<absl::Status()> ready;
     // With less than this free, ingest takes nothing in, and the server is not ready.
     uint64_t free_bytes_floor = 0;
+    // "https://host", from where the page may play videos as well; may be empty.
+    std::string media_origin;
   };
 
   // Serves at once. `channel` leads to the services. All references must
   // outlive it.
   static absl::StatusOr<std::unique_ptr<HttpService>> Start(const Options& options,
-                                                            Database& database, BlobStore& blobs,
+                                                            Database& database,
+                                                            UploadStaging& staging,
                                                             MediaFiles media, Metrics& metrics,
                                                             std::shared_ptr<grpc::Channel> channel);
   ~HttpService() = default;  // stops
@@ -63,7 +66,7 @@ class HttpService {
   void Stop() { server_->Stop(); }
 
  private:
-  HttpService(const Options& options, Database& database, BlobStore& blobs, MediaFiles media,
+  HttpService(const Options& options, Database& database, UploadStaging& staging, MediaFiles media,
               Metrics& metrics, std::shared_ptr<grpc::Channel> channel, Page page);
   void Get(const HttpRequest& request, HttpResponse& response);
   void Post(const HttpRequest& request, HttpResponse& response);
@@ -80,7 +83,7 @@ class HttpService {
   std::string_view RouteOf(const std::string& path) const;
 
   Database& database_;
-  BlobStore& blobs_;
+  UploadStaging& staging_;
   Metrics& metrics_;
   const uint64_t min_free_bytes_;
   const std::function<absl::Status()> rest_is_ready_;

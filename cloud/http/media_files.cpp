@@ -17,6 +17,8 @@ namespace {
 
 constexpr uint64_t kMaxThumbnailBytes = 1 << 20;
 constexpr size_t kIdDigits = 20;
+// Shorter than a URL holds.
+constexpr const char* kRedirectCaching = "private, max-age=300";
 
 // What a path asks for.
 struct Target {
@@ -82,7 +84,7 @@ bool ParseTarget(std::string_view path, Target* target) {
 // Where the bytes are: in hand, or in the store.
 struct Source {
   std::optional<std::string> bytes;
-  BlobId blob;
+  ObjectKey key;
   uint64_t size = 0;
   Sha256Digest sha256{};
 };
@@ -95,7 +97,7 @@ Source InHand(std::string bytes) {
   return source;
 }
 
-absl::StatusOr<Source> Find(Clips& clips, MediaChecks& checks, BlobStore& blobs,
+absl::StatusOr<Source> Find(Clips& clips, MediaChecks& checks, ObjectStore& objects,
                             const Target& target) {
   switch (target.what) {
     case Target::What::kManifest: {
@@ -103,10 +105,10 @@ absl::StatusOr<Source> Find(Clips& clips, MediaChecks& checks, BlobStore& blobs,
       return InHand(std::move(row.bytes));
     }
     case Target::What::kThumbnail: {
-      ASSIGN_OR_RETURN(const BlobId blob, checks.FindThumbnail(target.clip_id, target.index));
-      ASSIGN_OR_RETURN(const uint64_t size, blobs.SizeOf(blob));
+      ASSIGN_OR_RETURN(const ObjectKey key, checks.FindThumbnail(target.clip_id, target.index));
+      ASSIGN_OR_RETURN(const uint64_t size, objects.SizeOf(key));
       std::string bytes;
-      RETURN_IF_ERROR(blobs.Read(blob, 0, std::min(size, kMaxThumbnailBytes), &bytes));
+      RETURN_IF_ERROR(objects.Read(key, 0, std::min(size, kMaxThumbnailBytes), &bytes));
       return InHand(std::move(bytes));
     }
     case Target::What::kObject:
@@ -114,7 +116,7 @@ absl::StatusOr<Source> Find(Clips& clips, MediaChecks& checks, BlobStore& blobs,
   }
   ASSIGN_OR_RETURN(ObjectRow row, clips.FindObject(target.clip_id, target.kind, target.index));
   Source source;
-  source.blob = std::move(row.blob);
+  source.key = std::move(row.key);
   source.size = row.size_bytes;
   source.sha256 = row.sha256;
   return source;
@@ -150,7 +152,7 @@ void MediaFiles::Serve(const HttpRequest& request, HttpResponse& response) {
                         "a file of a clip is /media/{clip id}/manifest, preview, samples, "
                         "video/{n} or thumbnails/{n}");
   }
-  const auto source = Find(clips_, checks_, blobs_, target);
+  const auto source = Find(clips_, checks_, objects_, target);
   if (!source.ok()) return RespondStatus(request, response, source.status());
 
   const std::string etag = fmt::format("\"{}\"", Hex(AsBytes(source->sha256)));
@@ -167,6 +169,17 @@ void MediaFiles::Serve(const HttpRequest& request, HttpResponse& response) {
   if (request.headers.Has("If-None-Match") && Matches(request.headers.Get("If-None-Match"), etag)) {
     response.status = 304;
     return;
+  }
+  // The bulk of what is played, straight from where it is kept. The URL is signed for GET.
+  if (target.kind == v1::ClipObject::KIND_VIDEO && request.method == "GET") {
+    const auto url = objects_.UrlOf(source->key, target.content_type,
+                                    request.HasQuery("download") ? target.file_name : "");
+    if (url) {
+      response.status = 302;
+      response.headers.Set("Location", *url);
+      response.headers.Set("Cache-Control", kRedirectCaching);
+      return;
+    }
   }
   const bool range_holds =
       !request.headers.Has("If-Range") || request.headers.Get("If-Range") == etag;
@@ -191,10 +204,10 @@ void MediaFiles::Serve(const HttpRequest& request, HttpResponse& response) {
   }
   response.source =
       HttpBodySource{range.length,
-                     [this, blob = source->blob, start = range.offset](
+                     [this, key = source->key, start = range.offset](
                          uint64_t offset, size_t size, std::string* piece) -> absl::Status {
-                       return Annotate(blobs_.Read(blob, start + offset, size, piece),
-                                       fmt::format("blob {}", blob));
+                       return Annotate(objects_.Read(key, start + offset, size, piece),
+                                       fmt::format("object {}", key));
                      }};
 }
 

@@ -27,11 +27,11 @@ auto& Plain(Builder builder, prometheus::Registry& registry, const char* name, c
 
 }  // namespace
 
-Metrics::Metrics(Database& database, Devices& devices, BlobStore& blobs, Clock& clock,
+Metrics::Metrics(Database& database, Devices& devices, UploadStaging& staging, Clock& clock,
                  uint64_t free_bytes_floor)
     : database_(database),
       fleet_(devices),
-      blobs_(blobs),
+      staging_(staging),
       clock_(clock),
       free_bytes_floor_(free_bytes_floor),
       requests_(Plain(BuildCounter(), registry_, "gleaner_http_requests_total",
@@ -74,7 +74,7 @@ void Metrics::AddSource(std::function<std::vector<prometheus::MetricFamily>()> s
 }
 
 void Metrics::AskCatalog() {
-  if (const auto free = blobs_.FreeBytes(); free.ok()) {
+  if (const auto free = staging_.FreeBytes(); free.ok()) {
     room_bytes_.Set(static_cast<double>(*free - std::min(*free, free_bytes_floor_)));
   }
   // A catalogue that reads and does not write takes no clip: that is down.

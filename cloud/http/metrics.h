@@ -11,7 +11,7 @@
 
 #include "cloud/database/database.h"
 #include "cloud/fleet/devices.h"
-#include "cloud/store/blob_store.h"
+#include "cloud/store/upload_staging.h"
 #include "common/clock.h"
 #include "prometheus/counter.h"
 #include "prometheus/family.h"
@@ -25,7 +25,7 @@ namespace gleaner::cloud {
 class Metrics {
  public:
   // `free_bytes_floor`: the room on the disk that ingest leaves.
-  Metrics(Database& database, Devices& devices, BlobStore& blobs, Clock& clock,
+  Metrics(Database& database, Devices& devices, UploadStaging& staging, Clock& clock,
           uint64_t free_bytes_floor);
 
   // `route` is one of a fixed few ("/media", "/gleaner.v1.CatalogService/ListClips"), never a path
@@ -41,7 +41,7 @@ class Metrics {
 
   Database& database_;
   Devices& fleet_;
-  BlobStore& blobs_;
+  UploadStaging& staging_;
   Clock& clock_;
   const uint64_t free_bytes_floor_;
   prometheus::Registry registry_;

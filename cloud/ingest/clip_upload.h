@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -22,7 +23,8 @@
 #include "cloud/ingest/request_reader.h"
 #include "cloud/ingest/space.h"
 #include "cloud/ingest/uploads.h"
-#include "cloud/store/blob_store.h"
+#include "cloud/store/object_store.h"
+#include "cloud/store/upload_staging.h"
 #include "common/digest.h"
 #include "gleaner/v1/clip.pb.h"
 
@@ -34,13 +36,15 @@ class ClipUpload {
   // A new upload: reserves room for every object. RESOURCE_EXHAUSTED when less than `leave_free`
   // bytes would then be free in the store. `hold` ends once the catalogue knows the upload or its
   // blobs are gone.
-  static absl::StatusOr<std::unique_ptr<ClipUpload>> Create(BlobStore& blobs, UploadRow row,
+  static absl::StatusOr<std::unique_ptr<ClipUpload>> Create(UploadStaging& staging,
+                                                            ObjectStore& objects, UploadRow row,
                                                             v1::ClipManifest manifest,
                                                             Space::Hold hold = {},
                                                             uint64_t leave_free = 0);
   // Goes on with one that the catalogue knows, after reading back what is there and syncing it. If
   // blobs were lost with a power cut, it has new ones in their place and has yet to begin.
-  static absl::StatusOr<std::unique_ptr<ClipUpload>> Resume(BlobStore& blobs, UploadRow row,
+  static absl::StatusOr<std::unique_ptr<ClipUpload>> Resume(UploadStaging& staging,
+                                                            ObjectStore& objects, UploadRow row,
                                                             v1::ClipManifest manifest);
   // The blobs of an upload that the catalogue was never told of go with it.
   ~ClipUpload();
@@ -72,12 +76,17 @@ class ClipUpload {
     uint32_t object;
     uint64_t durable_offset;
   };
+  // Has the clip describe itself (store/clip_description.h): to be called once it is verified, with
+  // the time that its receipt will say; the next Sync makes it durable.
+  absl::Status Describe(std::string_view store_id, int64_t committed_unix_ns);
   // Makes what was received, and hashed, durable; `advances` (may be null) gets the objects that
   // moved. After an error the blobs must go (see BlobWriter::Sync).
   absl::Status Sync(std::vector<Advance>* advances);
   // The catalogue knows the upload when this returns OK; cheap from the second time on.
   absl::Status Begin(Uploads& uploads);
-  // The upload becomes a clip. It must be verified and synced. Errors as Uploads::Commit.
+  // The upload becomes a clip: its objects are made, where that isn't what is staged, and the
+  // catalogue names them. It must be verified and synced. Errors as Uploads::Commit; UNAVAILABLE
+  // also for whatever ObjectStore::TakeOver says: another attempt finds everything staged.
   absl::Status Commit(Uploads& uploads, int64_t unix_ns);
 
  private:
@@ -90,19 +99,31 @@ class ClipUpload {
     bool verified = false;
   };
 
-  ClipUpload(BlobStore& blobs, UploadRow row, v1::ClipManifest manifest);
+  ClipUpload(UploadStaging& staging, ObjectStore& objects, UploadRow row,
+             v1::ClipManifest manifest);
+  // The blob at `position` of the row; if it was lost, a new one in its place.
+  absl::StatusOr<std::unique_ptr<BlobWriter>> Reopen(size_t position, uint64_t size);
   absl::Status ReadBack(int index);
+  // What the object at `position`, or the description after the last, is to be called.
+  ObjectKey KeyOf(size_t position) const;
+  void ChooseKeys();
+  uint64_t DescriptionBytes() const;
+  absl::Status MakeObjects();
   // Ends an object that is hashed whole; false, and back to 0, if its digest differs.
   static bool Verify(Object& object, const v1::ClipObject& described);
   // Has the catalogue changed by `write`.
   absl::Status Tell(const std::function<absl::Status()>& write);
 
-  BlobStore& blobs_;
+  UploadStaging& staging_;
+  ObjectStore& store_;
   UploadRow row_;
   bool told_ = false;  // the catalogue knows of it, or may
   Space::Hold hold_;
   const v1::ClipManifest manifest_;
   std::vector<Object> objects_;
+  std::unique_ptr<BlobWriter> description_;
+  Sha256Digest description_sha256_{};
+  bool described_ = false;
   uint64_t unsynced_bytes_ = 0;
 };
 

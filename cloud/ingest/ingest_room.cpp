@@ -12,7 +12,8 @@ class Ingest : public Room {
   explicit Ingest(RoomContext& context)
       : context_(context),
         uploads_(context.database),
-        service_(uploads_, context.names, context.blobs, context.clock, context.config.ingest) {}
+        service_(uploads_, context.names, context.staging, context.objects, context.clock,
+                 context.config.ingest) {}
 
   std::vector<grpc::Service*> ForDevices() override { return {&service_}; }
   std::vector<prometheus::MetricFamily> Metrics() override {
@@ -20,7 +21,8 @@ class Ingest : public Room {
   }
   void Begin() override {
     for (const Uploads::WithClip& write : context_.with_clip) uploads_.Together(write);
-    janitor_ = std::make_unique<Janitor>(uploads_, context_.names, context_.blobs, context_.clock);
+    janitor_ = std::make_unique<Janitor>(uploads_, context_.names, context_.staging,
+                                         context_.objects, context_.clock);
   }
   void Stop() override {
     janitor_.reset();

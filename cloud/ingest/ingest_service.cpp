@@ -25,6 +25,13 @@ grpc::Status ToGrpc(const absl::Status& status) {
   return {static_cast<grpc::StatusCode>(status.code()), std::string(Message(status))};
 }
 
+std::string StoreIdOf(BlobNames& names) {
+  const auto identity = names.GetIdentity();
+  if (identity.ok()) return identity->id;
+  LOG_ERROR("clips won't describe themselves: {}", Message(identity.status()));
+  return "";
+}
+
 // A stream that ends as it begins.
 class RefusedStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
@@ -47,13 +54,15 @@ IngestOptions IngestOptions::Read(ConfigReader& reader) {
   return options;
 }
 
-IngestService::IngestService(Uploads& uploads, BlobNames& names, BlobStore& blobs, Clock& clock,
-                             const IngestOptions& options)
+IngestService::IngestService(Uploads& uploads, BlobNames& names, UploadStaging& staging,
+                             ObjectStore& objects, Clock& clock, const IngestOptions& options)
     : core_{.uploads = uploads,
             .names = names,
-            .blobs = blobs,
+            .staging = staging,
+            .objects = objects,
             .clock = clock,
             .options = options,
+            .store_id = StoreIdOf(names),
             .pool = WorkerPool(static_cast<size_t>(options.workers), kMaxWaitingCalls)} {
   for (auto& strand : ledgers_) strand = std::make_shared<Strand>(core_.pool);
 }
@@ -159,7 +168,7 @@ absl::Status IngestService::TakeLedger(const std::string& device, const grpc::By
   v1::ReportLedgerResponse answer;
   RETURN_IF_ERROR(core_.uploads.ReportLedger(device, report, &answer));
   // While a backup is made, what the device gave up counts on: the next report frees it.
-  const absl::Status freed = FreeRubbish(core_.names, core_.blobs);
+  const absl::Status freed = FreeRubbish(core_.names, core_.staging, core_.objects);
   if (!freed.ok() && !absl::IsUnavailable(freed)) {
     if (const auto more = core_.log_throttle.Admit("what devices gave up is not freed")) {
       LOG_WARN("what device {} gave up is not freed yet: {}{}", device, Message(freed), *more);

@@ -1,6 +1,6 @@
 // Taking clips in: the server's side of proto/gleaner/v1/ingest.proto.
 //
-//   IngestService service(uploads, names, blobs, RealClock(), options);
+//   IngestService service(uploads, names, staging, objects, RealClock(), options);
 //   builder.RegisterService(&service);
 //   …
 //   service.Stop();                 // streams end with UNAVAILABLE: devices come again
@@ -17,6 +17,7 @@
 //   → Progress               ingest.progress_sent
 //   the last chunk           ingest.last_chunk_written
 //   its blob, fdatasync      ingest.all_synced
+//   where objects lie elsewhere: made there, verified     ingest.objects_made
 //   the clip, one commit     (catalog.before_commit, catalog.after_commit)  ingest.clip_committed
 //   → Receipt                ingest.receipt_sent
 // A cut or a crash at any of them leaves an upload that resumes, or one of which nothing was told
@@ -42,7 +43,8 @@
 #include "cloud/ingest/space.h"
 #include "cloud/ingest/uploads.h"
 #include "cloud/rpc/worker_pool.h"
-#include "cloud/store/blob_store.h"
+#include "cloud/store/object_store.h"
+#include "cloud/store/upload_staging.h"
 #include "common/clock.h"
 #include "common/config.h"
 #include "common/log_throttle.h"
@@ -97,9 +99,11 @@ class UploadStream;
 struct IngestCore {
   Uploads& uploads;
   BlobNames& names;
-  BlobStore& blobs;
+  UploadStaging& staging;
+  ObjectStore& objects;
   Clock& clock;
   const IngestOptions options;
+  const std::string store_id;  // of `names`; what clips' descriptions are sealed with
 
   struct Counters {
     std::atomic<uint64_t> streams_open{0}, streams_total{0}, clips_total{0}, duplicates_total{0},
@@ -120,8 +124,8 @@ class IngestService final
           v1::IngestService::WithRawCallbackMethod_ReportLedger<v1::IngestService::Service>> {
  public:
   // All must outlive the service.
-  IngestService(Uploads& uploads, BlobNames& names, BlobStore& blobs, Clock& clock,
-                const IngestOptions& options);
+  IngestService(Uploads& uploads, BlobNames& names, UploadStaging& staging, ObjectStore& objects,
+                Clock& clock, const IngestOptions& options);
   // The server must have been shut down.
   ~IngestService() override;
 

@@ -7,7 +7,8 @@
 
 #include "absl/status/status.h"
 #include "cloud/ingest/uploads.h"
-#include "cloud/store/blob_store.h"
+#include "cloud/store/object_store.h"
+#include "cloud/store/upload_staging.h"
 #include "common/clock.h"
 
 namespace gleaner::cloud {
@@ -24,8 +25,8 @@ struct JanitorOptions {
 class Janitor {
  public:
   // All must outlive it.
-  Janitor(Uploads& uploads, BlobNames& names, BlobStore& blobs, Clock& clock,
-          const JanitorOptions& options = {});
+  Janitor(Uploads& uploads, BlobNames& names, UploadStaging& staging, ObjectStore& objects,
+          Clock& clock, const JanitorOptions& options = {});
 
   // One round, now: on the caller's thread. CANCELLED soon after `stop`.
   absl::Status Clean(const std::stop_token& stop = {});
@@ -33,7 +34,8 @@ class Janitor {
  private:
   Uploads& uploads_;
   BlobNames& names_;
-  BlobStore& blobs_;
+  UploadStaging& staging_;
+  ObjectStore& objects_;
   Clock& clock_;
   const JanitorOptions options_;
   std::jthread thread_;

@@ -19,7 +19,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "cloud/ingest/uploads.h"
-#include "cloud/store/blob_store.h"
+#include "cloud/store/upload_staging.h"
 
 namespace gleaner::cloud {
 

@@ -110,7 +110,7 @@ absl::Status UploadStream::BeginOrResume(const LanePtr& lane, UploadRow row,
                                          v1::ClipManifest manifest) {
   ASSIGN_OR_RETURN(std::optional<UploadRow> known, core_.uploads.Find(device_, row.key));
   if (known && known->manifest_sha256 == row.manifest_sha256) {
-    auto upload = ClipUpload::Resume(core_.blobs, *known, std::move(manifest));
+    auto upload = ClipUpload::Resume(core_.staging, core_.objects, *known, std::move(manifest));
     RETURN_IF_ERROR(upload.status());
     lane->upload = *std::move(upload);
     return lane->upload->Begin(core_.uploads);
@@ -127,15 +127,15 @@ absl::Status UploadStream::BeginOrResume(const LanePtr& lane, UploadRow row,
   ASSIGN_OR_RETURN(Space::Hold hold, core_.space.Take(device_, row.size_bytes));
   ASSIGN_OR_RETURN(
       lane->upload,
-      ClipUpload::Create(core_.blobs, std::move(row), std::move(manifest), std::move(hold),
-                         static_cast<uint64_t>(core_.options.free_bytes_floor)));
+      ClipUpload::Create(core_.staging, core_.objects, std::move(row), std::move(manifest),
+                         std::move(hold), static_cast<uint64_t>(core_.options.free_bytes_floor)));
   GLEANER_CRASH_POINT("ingest.blobs_created");
   return absl::OkStatus();
 }
 
 absl::Status UploadStream::DropUpload(const ClipKey& key) {
   RETURN_IF_ERROR(core_.uploads.Drop(device_, key));
-  const absl::Status freed = FreeRubbish(core_.names, core_.blobs);
+  const absl::Status freed = FreeRubbish(core_.names, core_.staging, core_.objects);
   if (!freed.ok() && !absl::IsUnavailable(freed)) {
     LOG_WARN("clip {} is not freed yet: {}", ToString(key), Message(freed));
   }
@@ -190,7 +190,7 @@ void UploadStream::RunChunk(const LanePtr& lane, uint64_t lease, ChunkRequest ch
   } else if (complete) {
     rest = [this, lane, lease] { Complete(lane, lease); };
   } else if (!more_follows || lane->upload->unsynced_bytes() >= kSyncBytes ||
-             core_.blobs.BytesInMemory() > static_cast<uint64_t>(core_.options.buffered_bytes)) {
+             core_.staging.BytesInMemory() > static_cast<uint64_t>(core_.options.buffered_bytes)) {
     rest = [this, lane, lease] { SyncAndTell(lane, lease); };
   }
   if (rest) {
@@ -278,9 +278,9 @@ void UploadStream::Complete(const LanePtr& lane, uint64_t lease) {
     SendReceipt(row, now, /*duplicate=*/false);
     GLEANER_CRASH_POINT("ingest.receipt_sent");
   }
-  if (const absl::Status synced = lane->upload->Sync(nullptr); !synced.ok()) {
-    return Discard(lane, synced);
-  }
+  absl::Status synced = lane->upload->Describe(core_.store_id, now);
+  if (synced.ok()) synced = lane->upload->Sync(nullptr);
+  if (!synced.ok()) return Discard(lane, synced);
   GLEANER_CRASH_POINT("ingest.all_synced");
   const absl::Status committed = lane->upload->Commit(core_.uploads, now);
   if (absl::IsFailedPrecondition(committed)) {
@@ -343,7 +343,7 @@ void UploadStream::Discard(const LanePtr& lane, const absl::Status& status) {
   const UploadRow row = lane->upload->row();
   lane->upload.reset();
   // Should the row stay, a resumption finds nothing in its blobs.
-  for (const BlobId& blob : row.blobs) (void)core_.blobs.Remove(blob);
+  for (const BlobId& blob : row.blobs) (void)core_.staging.Remove(blob);
   (void)DropUpload(row.key);
   GiveUp(lane, status);
 }

@@ -37,6 +37,7 @@ uint64_t Insert(Sql& sql, const UploadRow& upload) {
                               .bytes = upload.manifest,
                               .sha256 = upload.manifest_sha256,
                               .blobs = upload.blobs,
+                              .keys = upload.keys,
                               .begun_unix_ns = upload.begun_unix_ns});
 }
 
@@ -115,6 +116,7 @@ absl::StatusOr<std::optional<UploadRow>> Uploads::Find(std::string_view device,
     if (!found) return std::nullopt;
     row.manifest_sha256 = DigestFromHex(sha256);
     row.blobs = ReadBlobs(sql, number);
+    row.keys = ReadKeys(sql, number);
     return row;
   });
 }
@@ -140,6 +142,7 @@ absl::Status Uploads::Begin(const UploadRow& upload) {
     const uint64_t number = Insert(sql, upload);
     // Where only some of its blobs were lost, the others are named again.
     NameAgain(sql, upload.blobs);
+    NameAgain(sql, upload.keys);
     sql.Run(
         "INSERT INTO upload (manifest, device, begun_ns, size_bytes) VALUES (:manifest, :device, "
         ":begun, :size)",
@@ -157,15 +160,37 @@ absl::Status Uploads::Commit(const UploadRow& upload, const v1::ClipManifest& ma
       return absl::OkStatus();
     }
     ASSIGN_OR_RETURN(const uint64_t number, ManifestOf(sql, upload, held));
-    InsertClip(sql, number, upload.device, upload.key, manifest, committed_unix_ns);
-    NoteCommitted(sql, upload.device, upload.key);
-    const std::string id = ClipId(upload.device, upload.key);
-    for (const WithClip& write : with_clip_) write(sql, upload.device, id, committed_unix_ns);
+    if (!upload.keys.empty()) NameObjects(sql, number);
+    AddClip(sql, number, upload, manifest, committed_unix_ns);
     return absl::OkStatus();
   }));
   std::lock_guard lock(callbacks_mutex_);
   for (const auto& callback : callbacks_) callback(upload.device);
   return absl::OkStatus();
+}
+
+absl::Status Uploads::Adopt(const std::vector<const FoundClip*>& clips) {
+  return database_.Write([&](Sql& sql) -> absl::Status {
+    for (const FoundClip* found : clips) {
+      const UploadRow& upload = found->upload;
+      if (const auto held = FindManifest(sql, upload.device, upload.key)) {
+        if (held->committed) continue;
+        Forget(sql, held->number);
+      }
+      const uint64_t number = Insert(sql, upload);
+      NameAgain(sql, upload.blobs);
+      AddClip(sql, number, upload, found->manifest, found->committed_unix_ns);
+    }
+    return absl::OkStatus();
+  });
+}
+
+void Uploads::AddClip(Sql& sql, uint64_t number, const UploadRow& upload,
+                      const v1::ClipManifest& manifest, int64_t committed_unix_ns) {
+  InsertClip(sql, number, upload.device, upload.key, manifest, committed_unix_ns);
+  NoteCommitted(sql, upload.device, upload.key);
+  const std::string id = ClipId(upload.device, upload.key);
+  for (const WithClip& write : with_clip_) write(sql, upload.device, id, committed_unix_ns);
 }
 
 absl::Status Uploads::Drop(std::string_view device, const ClipKey& key) {

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "cloud/database/database.h"
 #include "cloud/store/blob_names.h"
+#include "cloud/store/object_store.h"
 #include "common/clip_key.h"
 #include "common/digest.h"
 #include "gleaner/v1/clip.pb.h"
@@ -28,8 +29,11 @@ struct UploadRow {
   ClipKey key;
   std::string manifest;
   Sha256Digest manifest_sha256{};
-  std::vector<BlobId> blobs;  // one an object, in the manifest's order
-  uint64_t size_bytes = 0;    // of all objects
+  // One an object, in the manifest's order, and one for the clip's description: where it is staged,
+  // and what it will be called as an object. No keys where objects stay where they were staged.
+  std::vector<BlobId> blobs;
+  std::vector<ObjectKey> keys;
+  uint64_t size_bytes = 0;  // of all objects
   int64_t begun_unix_ns = 0;
   // Begin has made it durable. One that comes to its end before anything of it was told needs no
   // row of its own: Commit writes all.
@@ -47,6 +51,13 @@ struct CommittedRow {
   int64_t committed_unix_ns = 0;
 };
 
+// One that was found whole in the store, by what it says of itself.
+struct FoundClip {
+  UploadRow upload;
+  v1::ClipManifest manifest;
+  int64_t committed_unix_ns = 0;
+};
+
 // Thread-safe; blocks. Errors as Database.
 class Uploads {
  public:
@@ -61,12 +72,15 @@ class Uploads {
   // Replaces an upload under way with the same key (its other blobs become rubbish).
   // ALREADY_EXISTS if the key is committed.
   absl::Status Begin(const UploadRow& upload);
-  // The upload becomes a clip: manifest indexed, objects named, upload row gone, all in one
-  // transaction. OK without any change if exactly this clip is committed already;
-  // FAILED_PRECONDITION if an upload that has begun is there no more, or one that hasn't is there,
-  // or it has other blobs by now.
+  // The upload becomes a clip: manifest indexed, objects named (by their keys, and what was staged
+  // for them no more), upload row gone, all in one transaction. OK without any change if exactly
+  // this clip is committed already; FAILED_PRECONDITION if an upload that has begun is there no
+  // more, or one that hasn't is there, or it has other blobs by now.
   absl::Status Commit(const UploadRow& upload, const v1::ClipManifest& manifest,
                       int64_t committed_unix_ns);
+  // They become the catalogue's, all in one transaction, as if Commit had been called for each at
+  // its time; nothing changes where the catalogue has a clip of that key.
+  absl::Status Adopt(const std::vector<const FoundClip*>& clips);
   // Forgets an upload; its blobs become rubbish. OK if there is none.
   absl::Status Drop(std::string_view device, const ClipKey& key);
   // Forgets uploads that began before `unix_ns` and never ended: their devices are gone. How many.
@@ -91,6 +105,9 @@ class Uploads {
   void OnClip(std::function<void(const std::string& device)> callback);
 
  private:
+  void AddClip(Sql& sql, uint64_t number, const UploadRow& upload, const v1::ClipManifest& manifest,
+               int64_t committed_unix_ns);
+
   Database& database_;
   std::mutex lease_mutex_;
   uint64_t next_lease_ = 1;

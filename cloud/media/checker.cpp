@@ -1,7 +1,6 @@
 #include "cloud/media/checker.h"
 
 #include <fmt/format.h>
-#include <sys/uio.h>
 
 #include <vector>
 
@@ -23,8 +22,8 @@ int Badness(const MediaCheck& check) {
 
 }  // namespace
 
-MediaChecker::MediaChecker(MediaChecks& checks, BlobStore& blobs, Clock& clock, Options options)
-    : checks_(checks), blobs_(blobs), clock_(clock), options_(std::move(options)) {}
+MediaChecker::MediaChecker(MediaChecks& checks, ObjectStore& objects, Clock& clock, Options options)
+    : checks_(checks), objects_(objects), clock_(clock), options_(std::move(options)) {}
 
 JobKind MediaChecker::Kind() {
   return {.name = std::string(kMediaCheck),
@@ -45,7 +44,7 @@ absl::Status MediaChecker::Check(JobRun& run) {
     return absl::IsAborted(answer.status()) ? answer.status()
                                             : absl::UnavailableError(answer.status().message());
   }
-  const auto thumbnails = Store(answer->thumbnails);
+  const auto thumbnails = Store(*clip, answer->thumbnails);
   if (!thumbnails.ok()) return absl::UnavailableError(thumbnails.status().message());
   MediaCheck& verdict = answer->verdict;
   verdict.set_thumbnails(static_cast<uint32_t>(thumbnails->size()));
@@ -53,7 +52,7 @@ absl::Status MediaChecker::Check(JobRun& run) {
     return RecordMediaCheck(sql, clip_id, verdict, *thumbnails);
   });
   if (!recorded.ok()) {
-    for (const BlobId& blob : *thumbnails) (void)blobs_.Remove(blob);
+    for (const ObjectKey& key : *thumbnails) (void)objects_.Remove(key);
     return absl::IsNotFound(recorded) ? run.Finish("the clip is gone") : recorded;
   }
   const double seconds = static_cast<double>(clock_.MonotonicNs() - begun_ns) / kNanosPerSecond;
@@ -113,11 +112,11 @@ absl::StatusOr<media::WorkerAnswer> MediaChecker::Judge(const ClipMedia& clip,
   return whole;
 }
 
-absl::StatusOr<media::WorkerAnswer> MediaChecker::JudgeVideo(const BlobId& blob,
+absl::StatusOr<media::WorkerAnswer> MediaChecker::JudgeVideo(const ObjectKey& key,
                                                              const v1::VideoTrack& track,
                                                              size_t thumbnails,
                                                              const std::stop_token& stop) {
-  const auto video = blobs_.Open(blob);
+  const auto video = objects_.OpenCopy(key);
   if (absl::IsNotFound(video.status())) {
     return Failed(MediaCheck::REASON_UNREADABLE, "the video is missing from the store");
   }
@@ -136,22 +135,22 @@ void MediaChecker::TellOfDamage(const std::string& device, const v1::VideoTrack&
   if (!told.ok()) LOG_WARN("device {} isn't told of damage: {}", device, Message(told));
 }
 
-absl::StatusOr<std::vector<BlobId>> MediaChecker::Store(
-    const std::vector<std::string>& thumbnails) {
-  std::vector<BlobId> ids;
+absl::StatusOr<std::vector<ObjectKey>> MediaChecker::Store(
+    const ClipMedia& clip, const std::vector<std::string>& thumbnails) {
+  std::vector<ObjectKey> keys;
   absl::Status status;
   for (const std::string& jpeg : thumbnails) {
-    auto writer = blobs_.Create(jpeg.size());
-    status = writer.status();
+    auto key = objects_.Put({.device = clip.device,
+                             .clip = clip.key,
+                             .part = fmt::format("thumbnail-{}", keys.size()),
+                             .content_type = "image/jpeg"},
+                            jpeg);
+    status = key.status();
     if (!status.ok()) break;
-    ids.push_back((*writer)->id());
-    const iovec part{const_cast<char*>(jpeg.data()), jpeg.size()};
-    status = (*writer)->WriteAt(0, &part, 1);
-    if (status.ok()) status = (*writer)->Sync();
-    if (!status.ok()) break;
+    keys.push_back(*std::move(key));
   }
-  if (status.ok()) return ids;
-  for (const BlobId& id : ids) (void)blobs_.Remove(id);
+  if (status.ok()) return keys;
+  for (const ObjectKey& key : keys) (void)objects_.Remove(key);
   return Annotate(status, "store thumbnails");
 }
 

@@ -21,7 +21,7 @@
 #include "cloud/jobs/job_runner.h"
 #include "cloud/media/media_checks.h"
 #include "cloud/media/worker_answer.h"
-#include "cloud/store/blob_store.h"
+#include "cloud/store/object_store.h"
 #include "common/clock.h"
 #include "common/log_throttle.h"
 
@@ -48,7 +48,7 @@ class MediaChecker {
   };
 
   // All must outlive it.
-  MediaChecker(MediaChecks& checks, BlobStore& blobs, Clock& clock, Options options);
+  MediaChecker(MediaChecks& checks, ObjectStore& objects, Clock& clock, Options options);
 
   // What a JobRunner needs to have clips looked at. This must outlive the runner.
   JobKind Kind();
@@ -58,15 +58,16 @@ class MediaChecker {
   absl::Status GiveUp(Sql& sql, const v1::Job& job);
   // The verdict on all of a clip's videos together.
   absl::StatusOr<media::WorkerAnswer> Judge(const ClipMedia& clip, const std::stop_token& stop);
-  absl::StatusOr<media::WorkerAnswer> JudgeVideo(const BlobId& blob, const v1::VideoTrack& track,
+  absl::StatusOr<media::WorkerAnswer> JudgeVideo(const ObjectKey& key, const v1::VideoTrack& track,
                                                  size_t thumbnails, const std::stop_token& stop);
   // Where a camera's pictures came damaged, its device hears of it.
   void TellOfDamage(const std::string& device, const v1::VideoTrack& track,
                     const v1::MediaCheck& verdict);
-  absl::StatusOr<std::vector<BlobId>> Store(const std::vector<std::string>& thumbnails);
+  absl::StatusOr<std::vector<ObjectKey>> Store(const ClipMedia& clip,
+                                               const std::vector<std::string>& thumbnails);
 
   MediaChecks& checks_;
-  BlobStore& blobs_;
+  ObjectStore& objects_;
   Clock& clock_;
   const Options options_;
   LogThrottle throttle_{clock_};

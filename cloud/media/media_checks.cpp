@@ -51,7 +51,7 @@ void AskForMediaCheck(Sql& sql, std::string_view device, std::string_view clip_i
 }
 
 absl::Status RecordMediaCheck(Sql& sql, std::string_view clip_id, const v1::MediaCheck& check,
-                              const std::vector<BlobId>& thumbnails) {
+                              const std::vector<ObjectKey>& thumbnails) {
   uint64_t arrival = 0;
   RETURN_IF_ERROR(SetMedia(sql, clip_id, check, thumbnails.size(), &arrival));
   std::vector<BlobId> replaced;
@@ -75,7 +75,9 @@ absl::StatusOr<ClipMedia> MediaChecks::Find(std::string_view clip_id) {
     if (!manifest.ParseFromString(row.bytes)) {
       return absl::DataLossError(fmt::format("manifest of clip {}", clip_id));
     }
-    ClipMedia media{.manifest = std::move(row.bytes)};
+    ClipMedia media{.device = manifest.device(), .manifest = std::move(row.bytes)};
+    media.key.sequence = manifest.key().sequence();
+    ASSIGN_OR_RETURN(media.key.boot_id, BootIdFromBytes(manifest.key().boot_id()));
     const std::vector<BlobId> blobs = ReadBlobs(sql, row.number);
     for (int o = 0; o < manifest.objects_size(); ++o) {
       if (manifest.objects(o).kind() == v1::ClipObject::KIND_VIDEO) {
@@ -86,8 +88,8 @@ absl::StatusOr<ClipMedia> MediaChecks::Find(std::string_view clip_id) {
   });
 }
 
-absl::StatusOr<BlobId> MediaChecks::FindThumbnail(std::string_view clip_id, size_t index) {
-  return database_.Read([&](Sql& sql) -> absl::StatusOr<BlobId> {
+absl::StatusOr<ObjectKey> MediaChecks::FindThumbnail(std::string_view clip_id, size_t index) {
+  return database_.Read([&](Sql& sql) -> absl::StatusOr<ObjectKey> {
     uint64_t arrival = 0;
     if (!sql.Query("SELECT arrival FROM clip WHERE id = :id", In(clip_id), Out(arrival), [] {})) {
       return NoClip(clip_id);

@@ -9,6 +9,8 @@
 #include "absl/status/statusor.h"
 #include "cloud/database/database.h"
 #include "cloud/store/blob_names.h"
+#include "cloud/store/object_store.h"
+#include "common/clip_key.h"
 #include "gleaner/v1/catalog.pb.h"
 
 namespace gleaner::cloud {
@@ -18,8 +20,10 @@ NamingTable ThumbnailNames();
 
 // What a look at a clip needs.
 struct ClipMedia {
+  std::string device;
+  ClipKey key;
   std::string manifest;
-  std::vector<BlobId> videos;  // in the manifest's order
+  std::vector<ObjectKey> videos;  // in the manifest's order
 };
 
 // The kind of job (jobs/jobs.h) that looks at a clip, which is its subject.
@@ -32,7 +36,7 @@ void AskForMediaCheck(Sql& sql, std::string_view device, std::string_view clip_i
                       int64_t now_unix_ns);
 // Replaces an earlier check and its thumbnails. NOT_FOUND without such a clip.
 absl::Status RecordMediaCheck(Sql& sql, std::string_view clip_id, const v1::MediaCheck& check,
-                              const std::vector<BlobId>& thumbnails);
+                              const std::vector<ObjectKey>& thumbnails);
 
 // Thread-safe; blocks. Errors as Database.
 class MediaChecks {
@@ -43,7 +47,7 @@ class MediaChecks {
   // NOT_FOUND without such a clip.
   absl::StatusOr<ClipMedia> Find(std::string_view clip_id);
   // NOT_FOUND says what is missing: the clip or the thumbnail.
-  absl::StatusOr<BlobId> FindThumbnail(std::string_view clip_id, size_t index);
+  absl::StatusOr<ObjectKey> FindThumbnail(std::string_view clip_id, size_t index);
 
  private:
   Database& database_;

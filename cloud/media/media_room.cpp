@@ -13,7 +13,7 @@ class Media : public Room {
       : clock_(context.clock),
         checks_(context.database),
         damage_(context.database),
-        checker_(checks_, context.blobs, context.clock, OptionsOf(context.config)) {
+        checker_(checks_, context.objects, context.clock, OptionsOf(context.config)) {
     context.with_clip.push_back(AskForMediaCheck);
   }
 

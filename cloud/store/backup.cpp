@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <memory>
 
@@ -80,14 +79,7 @@ class Former {
       sql_ = std::make_unique<Sql>(ConnectSqlite(target.catalog_path, SqliteMode::kInspect));
     }
   }
-  bool Has(const BlobId& id) {
-    std::string blob;
-    return sql_ != nullptr &&
-           std::any_of(rooms_.naming.begin(), rooms_.naming.end(), [&](const NamingTable& naming) {
-             return sql_->Query(fmt::format("SELECT blob FROM {} WHERE blob = :blob", naming.table),
-                                In(id), Out(blob), [] {});
-           });
-  }
+  bool Has(const BlobId& id) { return sql_ != nullptr && NamesBlob(*sql_, rooms_.naming, id); }
 
  private:
   const StoreRooms& rooms_;

@@ -6,7 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "cloud/store/blob_store.h"
+#include "cloud/store/upload_staging.h"
 #include "common/digest.h"
 
 namespace gleaner::cloud {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
 
@@ -68,6 +69,14 @@ void MakeBackupOf(Sql& sql, std::span<const NamingTable> naming, const std::stri
   sql.Run("DELETE FROM kept", In());
   sql.Run("UPDATE store SET history = :history, names = :names",
           In(history, CountRows(sql, naming)));
+}
+
+bool NamesBlob(Sql& sql, std::span<const NamingTable> naming, const BlobId& blob) {
+  return std::any_of(naming.begin(), naming.end(), [&](const NamingTable& one) {
+    BlobId found;
+    return sql.Query(fmt::format("SELECT blob FROM {} WHERE blob = :blob", one.table), In(blob),
+                     Out(found), [] {});
+  });
 }
 
 StoreIdentity ReadIdentity(Sql& sql) {
@@ -156,6 +165,14 @@ absl::Status BlobNames::Rename(const std::vector<std::pair<BlobId, BlobId>>& ren
 absl::StatusOr<StoreIdentity> BlobNames::GetIdentity() {
   return database_.Read(
       [&](Sql& sql) -> absl::StatusOr<StoreIdentity> { return ReadIdentity(sql); });
+}
+
+absl::StatusOr<StoreIdentity> BlobNames::Adopt(const std::string& id) {
+  RETURN_IF_ERROR(database_.Write([&](Sql& sql) {
+    sql.Run("UPDATE store SET id = :id WHERE id = ''", In(id));
+    return absl::OkStatus();
+  }));
+  return GetIdentity();
 }
 
 absl::Status BlobNames::SetIdentity(const StoreIdentity& identity) {

@@ -14,12 +14,12 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "cloud/database/database.h"
-#include "cloud/store/blob_store.h"
+#include "cloud/store/upload_staging.h"
 #include "common/digest.h"
 
 namespace gleaner::cloud {
 
-// A blob that a room names.
+// A blob or an object that a room names: with files they are one, and `blob` in columns is either.
 struct NamedBlob {
   BlobId id;
   std::string clip;  // whose; for people
@@ -76,6 +76,8 @@ uint64_t SumRubbish(Sql& sql, std::string_view device);
 // The copy of a database becomes that of a backup: without what belongs to its disk alone, and with
 // `history`, so that it can't be taken for the one that went on without it.
 void MakeBackupOf(Sql& sql, std::span<const NamingTable> naming, const std::string& history);
+// Whether something names it.
+bool NamesBlob(Sql& sql, std::span<const NamingTable> naming, const BlobId& blob);
 StoreIdentity ReadIdentity(Sql& sql);
 
 // Calls `on_named` with StoreIdentity::named after each transaction that has raised it.
@@ -88,7 +90,7 @@ class BlobNames {
   BlobNames(Database& database, std::span<const NamingTable> naming);
 
   // Every blob that something refers to (a naming table, what is kept aside) and whose id begins
-  // with `prefix`, in ascending order: see BlobStore::Sweep.
+  // with `prefix`, in ascending order: see UploadStaging::Sweep.
   absl::StatusOr<std::vector<BlobId>> Find(std::string_view prefix);
   // DATA_LOSS if there are more or fewer names of blobs than were given: somebody changed the
   // database by hand, and nothing may be removed because it isn't named.
@@ -102,6 +104,8 @@ class BlobNames {
   absl::Status ForgetRubbish(const std::vector<BlobId>& blobs);
 
   absl::StatusOr<StoreIdentity> GetIdentity();
+  // Gives the catalogue this id if it has none yet; what it has then, whoever gave it.
+  absl::StatusOr<StoreIdentity> Adopt(const std::string& id);
   // `named` only rises.
   absl::Status SetIdentity(const StoreIdentity& identity);
 

@@ -14,6 +14,8 @@ bool IsLowerHex(std::string_view text) {
 
 }  // namespace
 
+bool IsBlobId(std::string_view name) { return name.size() == kIdLetters && IsLowerHex(name); }
+
 bool IsSegmentName(std::string_view name) {
   return name.size() == kSegmentNameLetters && IsLowerHex(name);
 }
@@ -23,7 +25,7 @@ BlobId BlobPlace::id() const {
 }
 
 absl::StatusOr<BlobPlace> PlaceOf(const BlobId& id) {
-  if (id.size() != kIdLetters || !IsLowerHex(id)) {
+  if (!IsBlobId(id)) {
     return absl::InvalidArgumentError(fmt::format("\"{}\" is no blob's name", id));
   }
   return BlobPlace{

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
-#include "cloud/store/blob_store.h"
+#include "cloud/store/upload_staging.h"
 
 namespace gleaner::cloud {
 

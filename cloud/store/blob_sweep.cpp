@@ -1,5 +1,5 @@
 // What is done with everything that lies in a blob folder: removing, sweeping, looking for what
-// nothing names.
+// nothing names and for what clips say of themselves.
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "cloud/store/clip_description.h"
 #include "cloud/store/file_blob_store.h"
 #include "common/status.h"
 
@@ -18,6 +19,7 @@ namespace gleaner::cloud {
 namespace {
 
 constexpr time_t kSweepAgeSeconds = 3600;
+constexpr uint64_t kScanBytes = 1 << 20;  // a multiple of kDiskBlockBytes
 
 absl::Status CheckStop(const std::stop_token& stop) {
   return stop.stop_requested() ? absl::CancelledError("the server is stopping") : absl::OkStatus();
@@ -71,7 +73,7 @@ absl::StatusOr<uint64_t> FileBlobStore::Sweep(const NamedBlobs& named,
     ASSIGN_OR_RETURN(std::vector<Run> runs, Between(blobs));
     found.push_back({segment.name, std::move(runs)});
   }
-  if (any_unnamed && !any_named) {
+  if (any_unnamed && !any_named && !options_.can_be_sent_again) {
     return absl::FailedPreconditionError(
         fmt::format("the catalogue names nothing of the {} files in {}: nothing was removed",
                     segments.size(), path_));
@@ -122,6 +124,37 @@ absl::StatusOr<std::vector<BlobId>> FileBlobStore::FindUnnamed(const NamedBlobs&
     }
   }
   return found;
+}
+
+absl::Status FileBlobStore::FindDescriptions(
+    const std::function<absl::Status(const ObjectKey& at, std::string_view bytes)>& each) {
+  ASSIGN_OR_RETURN(const std::vector<Listed> segments, List({}));
+  std::string piece, description;
+  for (const Listed& segment : segments) {
+    if (!segment.has_data) continue;
+    ASSIGN_OR_RETURN(const Fd file, OpenFile(PathOf(segment.name), O_RDONLY));
+    struct stat info;
+    if (::fstat(file.get(), &info) != 0) {
+      return ErrnoStatus(errno, fmt::format("stat {}", PathOf(segment.name)));
+    }
+    const auto end = static_cast<uint64_t>(info.st_size);
+    for (uint64_t at = 0; at < end; at += piece.size()) {
+      const off_t data = ::lseek(file.get(), static_cast<off_t>(at), SEEK_DATA);
+      if (data < 0) break;  // holes to the end
+      at = static_cast<uint64_t>(data) / kDiskBlockBytes * kDiskBlockBytes;
+      piece.resize(std::min(kScanBytes, end - at));
+      RETURN_IF_ERROR(Annotate(ReadAt(file.get(), piece.data(), piece.size(), at), segment.name));
+      for (size_t block = 0; block < piece.size(); block += kDiskBlockBytes) {
+        const size_t size = DescriptionBytes(std::string_view(piece).substr(block));
+        if (size == 0 || size > end - at - block) continue;
+        description.resize(size);
+        RETURN_IF_ERROR(
+            Annotate(ReadAt(file.get(), description.data(), size, at + block), segment.name));
+        RETURN_IF_ERROR(each(BlobPlace{segment.name, at + block, size}.id(), description));
+      }
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<Fd> FileBlobStore::LockForRemoving() const {

@@ -7,6 +7,7 @@
 #include "cloud/database/sqlite.h"
 #include "cloud/store/blob_copy.h"
 #include "cloud/store/blob_place.h"
+#include "cloud/store/file_blob_store.h"
 #include "common/file.h"
 #include "common/status.h"
 
@@ -101,7 +102,7 @@ class Transfer {
   absl::Status Damaged(const NamedBlob& blob, std::string_view why) {
     result_.damaged.push_back(
         fmt::format("clip {}, {} in {}: {}", blob.clip, blob.id, options_.from, why));
-    ASSIGN_OR_RETURN(auto store, OpenFileBlobStore(options_.to));
+    ASSIGN_OR_RETURN(auto store, FileBlobStore::Open(options_.to));
     return store->Remove(blob.id);
   }
 

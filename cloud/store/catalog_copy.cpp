@@ -4,8 +4,11 @@
 #include <fmt/format.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include <array>
+#include <cerrno>
 #include <filesystem>
 
 #include "cloud/database/database.h"
@@ -60,6 +63,39 @@ absl::Status CopyCatalog(const std::string& from, const std::string& to,
     return ErrnoStatus(errno, fmt::format("rename {} to {}", fresh, to));
   }
   return SyncDirectory(std::filesystem::path(to).parent_path().string());
+}
+
+bool HasCatalogLog(const std::string& catalog) {
+  struct stat info;
+  return ::stat((catalog + "-wal").c_str(), &info) == 0 && info.st_size > 0;
+}
+
+absl::StatusOr<std::string> SetCatalogAside(const std::string& catalog, std::string_view what,
+                                            Clock& clock) {
+  const std::time_t now = clock.WallNs() / kNanosPerSecond;
+  struct tm utc;
+  std::array<char, 32> when;
+  ::gmtime_r(&now, &utc);
+  ::strftime(when.data(), when.size(), "%Y%m%dT%H%M%SZ", &utc);
+  std::string aside = fmt::format("{}.before-{}-{}", catalog, what, when.data());
+  bool moved = false;
+  while (!(moved = ::link(catalog.c_str(), aside.c_str()) == 0) && errno == EEXIST) aside += "+";
+  if (!moved && errno != ENOENT) {
+    return ErrnoStatus(errno, fmt::format("link {} to {}", catalog, aside));
+  }
+  if (::rename((catalog + "-wal").c_str(), (aside + "-wal").c_str()) != 0 && errno != ENOENT) {
+    return ErrnoStatus(errno, fmt::format("rename {}-wal to {}-wal", catalog, aside));
+  }
+  ::unlink((catalog + "-shm").c_str());
+  RETURN_IF_ERROR(SyncDirectory(std::filesystem::path(catalog).parent_path().string()));
+  return moved ? aside : "";
+}
+
+absl::Status InstallCatalog(const std::string& next, const std::string& catalog) {
+  if (::rename(next.c_str(), catalog.c_str()) != 0) {
+    return ErrnoStatus(errno, fmt::format("rename {} to {}", next, catalog));
+  }
+  return SyncDirectory(std::filesystem::path(catalog).parent_path().string());
 }
 
 }  // namespace gleaner::cloud

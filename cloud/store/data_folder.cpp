@@ -46,7 +46,7 @@ absl::StatusOr<Admission> Admit(const std::string& path, const StoreRooms& rooms
 }
 
 // Steps 3 to 7.
-absl::Status Adopt(const FolderState& state, BlobNames& names, BlobStore& blobs, Clock& clock) {
+absl::Status Adopt(const FolderState& state, BlobNames& names, FileBlobStore& blobs, Clock& clock) {
   if (state.blobs.has_loose) {
     ASSIGN_OR_RETURN(const uint64_t imported, ImportLooseBlobs(state.blobs_path, names));
     LOG_INFO(
@@ -92,19 +92,14 @@ absl::StatusOr<std::unique_ptr<DataFolder>> DataFolder::Open(const std::string& 
   }
   FolderState state;
   ASSIGN_OR_RETURN(const Admission admission, Admit(path, rooms, &state));
-  if (state.catalog.schema > 0 && state.catalog.needs_migration) {
-    const std::string copy = fmt::format("{}.schema-{}", state.catalog_path, state.catalog.schema);
-    RETURN_IF_ERROR(CopyCatalog(state.catalog_path, copy));
-    GLEANER_CRASH_POINT("store.catalog_copied");
-    LOG_INFO("the catalogue is brought to this version's tables; what it was is in {}", copy);
-  }
+  RETURN_IF_ERROR(CopyBeforeMigration(state));
   const auto on_named = [folder = folder.get()](uint64_t named) {
     if (folder->witness_ != nullptr) folder->witness_->Note(named);
   };
   ASSIGN_OR_RETURN(folder->database_,
                    Database::Open(state.catalog_path, rooms.tables, NamedHook(on_named)));
   folder->names_ = std::make_unique<BlobNames>(*folder->database_, rooms.naming);
-  ASSIGN_OR_RETURN(folder->blobs_, OpenFileBlobStore(state.blobs_path, blobs));
+  ASSIGN_OR_RETURN(folder->blobs_, FileBlobStore::Open(state.blobs_path, blobs));
   if (admission != Admission::kOpen) {
     RETURN_IF_ERROR(Adopt(state, *folder->names_, *folder->blobs_, clock));
   }
@@ -136,7 +131,16 @@ absl::StatusOr<Fd> LockDataFolder(const std::string& path) {
   return lock;
 }
 
-absl::StatusOr<uint64_t> KeepUnnamed(BlobNames& names, BlobStore& blobs, Clock& clock) {
+absl::Status CopyBeforeMigration(const FolderState& state) {
+  if (state.catalog.schema == 0 || !state.catalog.needs_migration) return absl::OkStatus();
+  const std::string copy = fmt::format("{}.schema-{}", state.catalog_path, state.catalog.schema);
+  RETURN_IF_ERROR(CopyCatalog(state.catalog_path, copy));
+  GLEANER_CRASH_POINT("store.catalog_copied");
+  LOG_INFO("the catalogue is brought to this version's tables; what it was is in {}", copy);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<uint64_t> KeepUnnamed(BlobNames& names, FileBlobStore& blobs, Clock& clock) {
   ASSIGN_OR_RETURN(const std::vector<BlobId> runs,
                    blobs.FindUnnamed([&](std::string_view prefix) { return names.Find(prefix); }));
   std::vector<KeptRow> kept;

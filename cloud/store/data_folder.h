@@ -27,25 +27,29 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "cloud/store/blob_names.h"
-#include "cloud/store/blob_store.h"
+#include "cloud/store/file_blob_store.h"
+#include "cloud/store/folder_state.h"
 #include "cloud/store/store_mark.h"
+#include "cloud/store/stores.h"
 #include "common/clock.h"
 #include "common/file.h"
 
 namespace gleaner::cloud {
 
-class DataFolder {
+class DataFolder : public Stores {
  public:
   // Made if it isn't there. FAILED_PRECONDITION with a sentence if another server works there or
   // what lies there doesn't belong together; RESOURCE_EXHAUSTED without room for an upgrade; else
-  // as Database::Open and OpenFileBlobStore. `clock` outlives it.
+  // as Database::Open and FileBlobStore::Open. `clock` outlives it.
   static absl::StatusOr<std::unique_ptr<DataFolder>> Open(const std::string& path,
                                                           const StoreRooms& rooms, Clock& clock,
                                                           const FileBlobOptions& blobs = {});
 
-  Database& database() { return *database_; }
-  BlobNames& names() { return *names_; }
-  BlobStore& blobs() { return *blobs_; }
+  Database& database() override { return *database_; }
+  BlobNames& names() override { return *names_; }
+  UploadStaging& staging() override { return *blobs_; }
+  ObjectStore& objects() override { return *blobs_; }
+  FileBlobStore& blobs() { return *blobs_; }
 
  private:
   DataFolder() = default;
@@ -54,7 +58,7 @@ class DataFolder {
   std::unique_ptr<StoreWitness> witness_;
   std::unique_ptr<Database> database_;
   std::unique_ptr<BlobNames> names_;
-  std::unique_ptr<BlobStore> blobs_;
+  std::unique_ptr<FileBlobStore> blobs_;
 };
 
 // What Open would say, found out without changing anything, also beside a running server.
@@ -64,8 +68,11 @@ absl::Status CheckDataFolder(const std::string& path, const StoreRooms& rooms);
 // FAILED_PRECONDITION if somebody does.
 absl::StatusOr<Fd> LockDataFolder(const std::string& path);
 
+// An older catalogue that is about to be migrated gets a copy, as above (store.catalog_copied).
+absl::Status CopyBeforeMigration(const FolderState& state);
+
 // Keeps aside every run of bytes that nothing names. How many bytes.
-absl::StatusOr<uint64_t> KeepUnnamed(BlobNames& names, BlobStore& blobs, Clock& clock);
+absl::StatusOr<uint64_t> KeepUnnamed(BlobNames& names, FileBlobStore& blobs, Clock& clock);
 
 // 32 of lower-case hex, for ids and histories.
 absl::StatusOr<std::string> NewStoreId();

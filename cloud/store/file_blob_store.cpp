@@ -22,8 +22,8 @@ absl::Status OpenError(const absl::Status& status, const BlobId& id) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<BlobStore>> FileBlobStore::Make(const std::string& directory,
-                                                               const FileBlobOptions& options) {
+absl::StatusOr<std::unique_ptr<FileBlobStore>> FileBlobStore::Open(const std::string& directory,
+                                                                   const FileBlobOptions& options) {
   RETURN_IF_ERROR(MakeDirectories(directory));
   auto store = std::unique_ptr<FileBlobStore>(new FileBlobStore(directory, options));
   ASSIGN_OR_RETURN(store->directory_, OpenFile(directory, O_RDONLY | O_DIRECTORY));
@@ -87,13 +87,25 @@ absl::Status FileBlobStore::Read(const BlobId& id, uint64_t offset, uint64_t siz
                   fmt::format("blob {}", id));
 }
 
-absl::StatusOr<uint64_t> FileBlobStore::SizeOf(const BlobId& id) {
+absl::StatusOr<ObjectKey> FileBlobStore::Put(const ObjectName&, std::string_view bytes) {
+  ASSIGN_OR_RETURN(auto writer, Create(bytes.size(), 0));
+  const iovec part{const_cast<char*>(bytes.data()), bytes.size()};
+  absl::Status status = writer->WriteAt(0, &part, 1);
+  if (status.ok()) status = writer->Sync();
+  BlobId id = writer->id();
+  writer.reset();
+  if (status.ok()) return id;
+  (void)Remove(id);
+  return status;
+}
+
+absl::StatusOr<uint64_t> FileBlobStore::SizeOf(const ObjectKey& id) {
   BlobPlace place;
   RETURN_IF_ERROR(OpenAt(id, &place).status());
   return place.size;
 }
 
-absl::StatusOr<Fd> FileBlobStore::Open(const BlobId& id) {
+absl::StatusOr<Fd> FileBlobStore::OpenCopy(const ObjectKey& id) {
   BlobPlace place;
   ASSIGN_OR_RETURN(const Fd file, OpenAt(id, &place));
   ASSIGN_OR_RETURN(const uint64_t free, FreeBytes());
@@ -209,11 +221,6 @@ bool FileBlobStore::InUseLocked(const std::string& segment) const {
   const auto found = open_.find(segment);
   const bool remembered = failed_.contains(segment);  // which keeps it open, and doesn't count
   return found != open_.end() && found->second.use_count() > (remembered ? 1 : 0);
-}
-
-absl::StatusOr<std::unique_ptr<BlobStore>> OpenFileBlobStore(const std::string& directory,
-                                                             const FileBlobOptions& options) {
-  return FileBlobStore::Make(directory, options);
 }
 
 }  // namespace gleaner::cloud

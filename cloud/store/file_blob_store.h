@@ -1,7 +1,15 @@
-// Blobs in the segments of one folder: see FileBlobOptions. The methods are spread over
-// file_blob_store.cpp (one blob) and blob_sweep.cpp (all that lie there).
+// Staging and objects in the segments of one folder: a committed object stays where it was staged,
+// its key is the staged blob's name, and nothing is copied. So the catalogue must be the right one
+// and as young as the blobs before anything is swept: data_folder.h sees to that, and where it
+// can't be sure FindUnnamed tells what is to be kept aside instead.
+//
+// The methods are spread over file_blob_store.cpp (one blob) and blob_sweep.cpp (all that lie
+// there).
 #pragma once
 
+#include <unistd.h>
+
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -11,31 +19,62 @@
 #include <vector>
 
 #include "cloud/store/blob_place.h"
-#include "cloud/store/blob_store.h"
 #include "cloud/store/buffer_pool.h"
 #include "cloud/store/file_blob_writer.h"
+#include "cloud/store/object_store.h"
 #include "cloud/store/segment.h"
+#include "cloud/store/upload_staging.h"
 
 namespace gleaner::cloud {
 
-class FileBlobStore : public BlobStore, private FileBlobWriter::Owner {
+// Room for many blobs is reserved at once, in segments under `directory`; a blob of more than a
+// quarter of one that the current one hasn't room for gets a file of its own. Files are few
+// whatever the number of clips, a blob costs no directory entry, and clips that arrive together
+// share a sync. What is removed is punched out of its segment, which goes when it is empty. The
+// file system must know fallocate, punching and nameless files (ext4, XFS, Btrfs, tmpfs).
+struct FileBlobOptions {
+  uint64_t segment_bytes = 64 << 20;
+  // OpenCopy refuses (RESOURCE_EXHAUSTED) what would leave less free.
+  uint64_t copy_floor_bytes = 0;
+  SyncCall sync = &::fdatasync;
+  // What the file system has free, in bytes; empty: statvfs(3) is asked. For tests.
+  std::function<uint64_t()> free_bytes;
+  // It holds what is staged and nothing else. Then Sweep also clears it when nothing is named.
+  bool can_be_sent_again = false;
+};
+
+class FileBlobStore : public UploadStaging, public ObjectStore, private FileBlobWriter::Owner {
  public:
-  static absl::StatusOr<std::unique_ptr<BlobStore>> Make(const std::string& directory,
-                                                         const FileBlobOptions& options);
+  // One process a directory. It must outlive its writers.
+  static absl::StatusOr<std::unique_ptr<FileBlobStore>> Open(const std::string& directory,
+                                                             const FileBlobOptions& options = {});
   ~FileBlobStore() override;
 
-  absl::StatusOr<std::unique_ptr<BlobWriter>> Create(uint64_t size, uint64_t leave_free) override;
+  absl::StatusOr<std::unique_ptr<BlobWriter>> Create(uint64_t size,
+                                                     uint64_t leave_free = 0) override;
   absl::StatusOr<std::unique_ptr<BlobWriter>> Resume(const BlobId& id) override;
   absl::Status Read(const BlobId& id, uint64_t offset, uint64_t size, std::string* out) override;
-  absl::StatusOr<uint64_t> SizeOf(const BlobId& id) override;
-  absl::StatusOr<Fd> Open(const BlobId& id) override;
+  // Waits for no writer: FAILED_PRECONDITION while there is one.
   absl::Status Remove(const BlobId& id) override;
   absl::StatusOr<uint64_t> FreeBytes() override;
   uint64_t BytesInMemory() const override { return pool_.bytes_in_use(); }
 
   absl::StatusOr<std::vector<BlobId>> Retire(const std::vector<BlobId>& ids) override;
-  absl::StatusOr<uint64_t> Sweep(const NamedBlobs& named, const std::stop_token& stop) override;
-  absl::StatusOr<std::vector<BlobId>> FindUnnamed(const NamedBlobs& named) override;
+  absl::StatusOr<uint64_t> Sweep(const NamedBlobs& named,
+                                 const std::stop_token& stop = {}) override;
+  // The runs of written bytes that `named` doesn't list, each as a blob with a name of its own; of
+  // files in which nobody writes, which are all when the store was just opened.
+  absl::StatusOr<std::vector<BlobId>> FindUnnamed(const NamedBlobs& named);
+
+  ObjectKey KeyFor(const ObjectName&, const BlobId& staged) override { return staged; }
+  absl::Status TakeOver(const StagedObject&, const ObjectKey&) override { return absl::OkStatus(); }
+  absl::StatusOr<ObjectKey> Put(const ObjectName& name, std::string_view bytes) override;
+  absl::StatusOr<uint64_t> SizeOf(const ObjectKey& key) override;
+  absl::StatusOr<Fd> OpenCopy(const ObjectKey& key) override;
+  // Reads every byte that lies there.
+  absl::Status FindDescriptions(
+      const std::function<absl::Status(const ObjectKey& at, std::string_view bytes)>& each)
+      override;
 
  private:
   FileBlobStore(std::string path, const FileBlobOptions& options)
@@ -86,5 +125,9 @@ class FileBlobStore : public BlobStore, private FileBlobWriter::Owner {
   std::set<std::string> made_;     // since the store was opened
   std::multiset<BlobId> writing_;  // blobs that have a writer
 };
+
+// While it is held, by any process, nothing that a catalogue has named is removed from
+// `directory`: what a backup has read in a catalogue it finds. Waits for a removal under way.
+absl::StatusOr<Fd> HoldRemovals(const std::string& directory);
 
 }  // namespace gleaner::cloud

@@ -49,9 +49,14 @@ std::vector<iovec> FileBlobWriter::Held(uint64_t offset) const {
   return parts;
 }
 
+absl::Status FileBlobWriter::Flush() {
+  RETURN_IF_ERROR(failed_);
+  return failed_ = Annotate(WriteHeld(), fmt::format("blob {}", id_));
+}
+
 absl::Status FileBlobWriter::Sync() {
   RETURN_IF_ERROR(failed_);
-  failed_ = Flush();
+  failed_ = WriteHeld();
   if (failed_.ok()) {
     failed_ = segment_->Sync();
     if (!failed_.ok()) owner_.OnFailedSync(segment_);
@@ -98,7 +103,7 @@ absl::Status FileBlobWriter::Append(const char* data, size_t size) {
   return absl::OkStatus();
 }
 
-absl::Status FileBlobWriter::Flush() {
+absl::Status FileBlobWriter::WriteHeld() {
   if (buffers_.empty()) return absl::OkStatus();
   uint64_t left = RoundUpToDiskBlock(end_ - start_);
   std::memset(buffers_.back().get() + (end_ - start_ - 1) % kBufferBytes + 1, 0,

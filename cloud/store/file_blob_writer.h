@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "cloud/store/blob_place.h"
-#include "cloud/store/blob_store.h"
 #include "cloud/store/buffer_pool.h"
 #include "cloud/store/segment.h"
+#include "cloud/store/upload_staging.h"
 
 namespace gleaner::cloud {
 
@@ -30,6 +30,7 @@ class FileBlobWriter : public BlobWriter {
   const BlobId& id() const override { return id_; }
   absl::Status WriteAt(uint64_t offset, const struct iovec* parts, int count) override;
   std::vector<iovec> Held(uint64_t offset) const override;
+  absl::Status Flush() override;
   absl::Status Sync() override;
 
  private:
@@ -37,7 +38,7 @@ class FileBlobWriter : public BlobWriter {
   absl::Status GoTo(uint64_t offset);
   absl::Status TakeBuffer();
   absl::Status Append(const char* data, size_t size);
-  absl::Status Flush();
+  absl::Status WriteHeld();
 
   const BlobPlace place_;
   const BlobId id_;

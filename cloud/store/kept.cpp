@@ -93,7 +93,7 @@ absl::StatusOr<uint64_t> FreeKept(const std::string& data_dir, const StoreRooms&
   ASSIGN_OR_RETURN(const auto folder, DataFolder::Open(data_dir, rooms, clock));
   ASSIGN_OR_RETURN(const StoreTotals totals, folder->names().Sum());
   RETURN_IF_ERROR(folder->names().GiveUpKept());
-  RETURN_IF_ERROR(FreeRubbish(folder->names(), folder->blobs()));
+  RETURN_IF_ERROR(FreeRubbish(folder->names(), folder->staging(), folder->objects()));
   return totals.kept_bytes;
 }
 

@@ -1,12 +1,8 @@
 #include <fmt/format.h>
 #include <stdio.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <filesystem>
 #include <utility>
 
@@ -30,11 +26,6 @@ absl::Status Refused(std::string_view what) {
   return absl::FailedPreconditionError(fmt::format("{} Nothing was changed", what));
 }
 
-bool HasLog(const std::string& catalog) {
-  struct stat info;
-  return ::stat((catalog + "-wal").c_str(), &info) == 0 && info.st_size > 0;
-}
-
 // The backup, if there is one to be had.
 absl::StatusOr<FolderState> FindBackup(const std::string& directory, const StoreRooms& rooms) {
   ASSIGN_OR_RETURN(FolderState source, InspectFolder(directory, rooms));
@@ -48,7 +39,7 @@ absl::StatusOr<FolderState> FindBackup(const std::string& directory, const Store
                     "by `gleaner-cloud backup`.",
                     source.catalog_path));
   }
-  if (HasLog(source.catalog_path)) {
+  if (HasCatalogLog(source.catalog_path)) {
     return Refused(
         fmt::format("a server has worked in {} and did not end well: start one there, and "
                     "make a backup of it.",
@@ -128,7 +119,7 @@ absl::StatusOr<StoreIdentity> MakeReady(const std::string& catalog, const Folder
                                         Clock& clock, RestoreResult* result) {
   ASSIGN_OR_RETURN(const auto database, Database::Open(catalog, rooms.tables));
   BlobNames names(*database, rooms.naming);
-  ASSIGN_OR_RETURN(auto blobs, OpenFileBlobStore(target.blobs_path));
+  ASSIGN_OR_RETURN(auto blobs, FileBlobStore::Open(target.blobs_path));
   RETURN_IF_ERROR(ImportLooseBlobs(target.blobs_path, names).status());
   ASSIGN_OR_RETURN(result->kept_bytes, KeepUnnamed(names, *blobs, clock));
   ASSIGN_OR_RETURN(result->clips, database->Read([](Sql& sql) -> absl::StatusOr<uint64_t> {
@@ -140,28 +131,6 @@ absl::StatusOr<StoreIdentity> MakeReady(const std::string& catalog, const Folder
   if (target.blobs.mark) identity.named = std::max(identity.named, target.blobs.mark->named);
   RETURN_IF_ERROR(names.SetIdentity(identity));
   return identity;
-}
-
-// The old catalogue gets a second name, under which its log stays with it: a log that was left
-// would be taken for the new one's. By the mark no server starts with the old one any more.
-absl::StatusOr<std::string> SetAside(const std::string& catalog, Clock& clock) {
-  const std::time_t now = clock.WallNs() / kNanosPerSecond;
-  struct tm utc;
-  std::array<char, 32> when;
-  ::gmtime_r(&now, &utc);
-  ::strftime(when.data(), when.size(), "%Y%m%dT%H%M%SZ", &utc);
-  std::string aside = fmt::format("{}.before-restore-{}", catalog, when.data());
-  bool moved = false;
-  while (!(moved = ::link(catalog.c_str(), aside.c_str()) == 0) && errno == EEXIST) aside += "+";
-  if (!moved && errno != ENOENT) {
-    return ErrnoStatus(errno, fmt::format("link {} to {}", catalog, aside));
-  }
-  if (::rename((catalog + "-wal").c_str(), (aside + "-wal").c_str()) != 0 && errno != ENOENT) {
-    return ErrnoStatus(errno, fmt::format("rename {}-wal to {}-wal", catalog, aside));
-  }
-  ::unlink((catalog + "-shm").c_str());
-  RETURN_IF_ERROR(SyncDirectory(std::filesystem::path(catalog).parent_path().string()));
-  return moved ? aside : "";
 }
 
 // So that a catalogue that is accepted as it is has no log, in which a part of it would be.
@@ -229,16 +198,13 @@ absl::StatusOr<RestoreResult> Restore(const std::string& directory, const std::s
   RETURN_IF_ERROR(CopyCatalog(source.catalog_path, next));
   ASSIGN_OR_RETURN(const StoreIdentity identity,
                    MakeReady(next, target, rooms, id, clock, &result));
-  if (HasLog(next)) return absl::InternalError(fmt::format("{}-wal was left behind", next));
+  if (HasCatalogLog(next)) return absl::InternalError(fmt::format("{}-wal was left behind", next));
   GLEANER_CRASH_POINT("restore.catalog_ready");
   RETURN_IF_ERROR(WriteStoreMark(target.blobs_path, identity));
   GLEANER_CRASH_POINT("restore.marked_again");
-  ASSIGN_OR_RETURN(result.set_aside, SetAside(target.catalog_path, clock));
+  ASSIGN_OR_RETURN(result.set_aside, SetCatalogAside(target.catalog_path, "restore", clock));
   GLEANER_CRASH_POINT("restore.set_aside");
-  if (::rename(next.c_str(), target.catalog_path.c_str()) != 0) {
-    return ErrnoStatus(errno, fmt::format("rename {} to {}", next, target.catalog_path));
-  }
-  RETURN_IF_ERROR(SyncDirectory(data_dir));
+  RETURN_IF_ERROR(InstallCatalog(next, target.catalog_path));
   return result;
 }
 

@@ -3,13 +3,15 @@
 
 #include "absl/status/status.h"
 #include "cloud/store/blob_names.h"
-#include "cloud/store/blob_store.h"
+#include "cloud/store/object_store.h"
+#include "cloud/store/upload_staging.h"
 
 namespace gleaner::cloud {
 
-// Removes the blobs that were named and are no more, and then forgets them: a crash in between
-// leaves a row whose blob is gone, which is removed once more. Those that have a writer are left
+// Removes the blobs and objects that were named and are no more, and then forgets them: a crash in
+// between leaves a row of what is gone, which is removed once more. What another server staged is
+// left to that server's sweep. Those that have a writer are left
 // for the next time. UNAVAILABLE while a backup is made, which may still want them.
-absl::Status FreeRubbish(BlobNames& names, BlobStore& blobs);
+absl::Status FreeRubbish(BlobNames& names, UploadStaging& staging, ObjectStore& objects);
 
 }  // namespace gleaner::cloud

@@ -75,6 +75,7 @@ absl::Status Segment::Write(uint64_t offset, const struct iovec* parts, int coun
       offset += done;
     }
   }
+  ++writes_;
   return absl::OkStatus();
 }
 
@@ -84,6 +85,8 @@ absl::Status Segment::Read(uint64_t offset, void* data, size_t size) {
 
 absl::Status Segment::Sync() {
   std::unique_lock lock(mutex_);
+  RETURN_IF_ERROR(failed_);
+  if (writes_synced_ == writes_) return absl::OkStatus();
   const uint64_t mine = ++asked_;
   while (served_ < mine) {
     RETURN_IF_ERROR(failed_);
@@ -92,13 +95,14 @@ absl::Status Segment::Sync() {
       continue;
     }
     syncing_ = true;
-    const uint64_t covers = asked_;
+    const uint64_t covers = asked_, writes = writes_;
     lock.unlock();
     const int error = sync_(file_.get()) == 0 ? 0 : errno;
     lock.lock();
     syncing_ = false;
     if (error == 0) {
       served_ = covers;
+      writes_synced_ = writes;
     } else {
       failed_ = DiskError(error, fmt::format("fdatasync {}", path_));
     }

@@ -6,6 +6,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
@@ -14,12 +15,14 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "cloud/store/blob_store.h"
 #include "common/file.h"
 
 namespace gleaner::cloud {
 
-// ErrnoStatus, with ENOSPC and EDQUOT as the RESOURCE_EXHAUSTED that BlobStore promises.
+// fdatasync(2), or what a test puts in its place.
+using SyncCall = int (*)(int fd);
+
+// ErrnoStatus, with ENOSPC and EDQUOT as the RESOURCE_EXHAUSTED that stores promise.
 absl::Status DiskError(int error, std::string_view what);
 
 // Thread-safe. One object a file, so that syncs are shared.
@@ -41,7 +44,8 @@ class Segment {
   absl::Status Write(uint64_t offset, const struct iovec* parts, int count);
   absl::Status Read(uint64_t offset, void* data, size_t size);
   // All writes that returned before this call are on stable storage when it returns: callers that
-  // come while the disk is busy share the next sync. After an error every later call fails: the
+  // come while the disk is busy share the next sync, and one after which nothing was written costs
+  // nothing. After an error every later call fails: the
   // kernel may have dropped what it failed to write.
   absl::Status Sync();
   bool failed();
@@ -63,6 +67,9 @@ class Segment {
   uint64_t asked_ = 0;   // syncs that were asked for
   uint64_t served_ = 0;  // the last of them that a sync has covered
   bool syncing_ = false;
+  // What was there when the file was opened may be in the kernel's memory alone: a write, too.
+  std::atomic<uint64_t> writes_{1};
+  uint64_t writes_synced_ = 0;
   absl::Status failed_;
 };
 

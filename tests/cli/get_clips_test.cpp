@@ -84,7 +84,7 @@ class GetClipsTest : public cloud::ServiceTest {
   // One byte of a clip's video turns in the store, or turns back.
   void TurnAByte(const std::string& id) {
     const auto row = catalog_->clips.FindObject(id, v1::ClipObject::KIND_VIDEO, 0);
-    const cloud::BlobPlace place = *cloud::PlaceOf(row->blob);
+    const cloud::BlobPlace place = *cloud::PlaceOf(row->key);
     const auto file = OpenFile(folder_ / ("blobs/" + place.segment), O_RDWR);
     char byte = 0;
     ASSERT_TRUE(ReadAt(file->get(), &byte, 1, place.offset + 1234).ok());

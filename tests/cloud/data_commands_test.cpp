@@ -130,7 +130,7 @@ TEST_F(DataCommandsTest, LeaveNoFilesThatTheServerCouldNotWrite) {
 
 TEST_F(DataCommandsTest, TellOfDamageWithTheExitStatus) {
   const auto clips = Fill(1, 2);
-  ASSERT_TRUE((*OpenFileBlobStore(BlobsPath(data_)))->Remove(clips[0].blobs[1]).ok());
+  ASSERT_TRUE((*FileBlobStore::Open(BlobsPath(data_)))->Remove(clips[0].blobs[1]).ok());
   const auto [status, said] = Run("backup " + backup_);
   EXPECT_EQ(status, 1);
   EXPECT_THAT(said, AllOf(HasSubstr("2 clips of"), HasSubstr("1 object is damaged in the store"),

@@ -94,6 +94,56 @@ TEST_F(ServerConfigTest, TheExampleIsCompleteAndRight) {
   EXPECT_TRUE(config->fleet.policy.capture_paused());
 }
 
+// With objects in a bucket, and one more line in [store].
+std::string InABucket(const std::string& more) {
+  return "[store]\nkind = \"s3\"\nendpoint = \"https://s3.example\"\nbucket = \"clips\"\n"
+         "access_key = \"AK\"\nsecret_key = \"hush\"\n" +
+         more;
+}
+
+TEST_F(ServerConfigTest, ObjectsAreFilesUnlessABucketIsNamed) {
+  EXPECT_FALSE(LoadWith("")->store.in_bucket);
+  EXPECT_FALSE(LoadWith("[store]\nkind = \"files\"\n")->store.in_bucket);
+  const auto config = LoadWith(InABucket("prefix = \"a/b\"\nregion = \"eu-west-1\"\n"));
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_TRUE(config->store.in_bucket);
+  EXPECT_EQ(config->store.bucket.endpoint, "https://s3.example");
+  EXPECT_EQ(config->store.bucket.bucket, "clips");
+  EXPECT_EQ(config->store.bucket.prefix, "a/b");
+  EXPECT_EQ(config->store.bucket.region, "eu-west-1");
+  EXPECT_TRUE(config->store.bucket.path_style);
+  EXPECT_EQ(config->store.bucket.credentials.access_key, "AK");
+  EXPECT_EQ(config->store.bucket.credentials.secret_key, "hush");
+  EXPECT_FALSE(config->store.presign);
+}
+
+TEST_F(ServerConfigTest, WhatNoBucketCanBeIsAMistakeAtItsLine) {
+  ExpectMistake("[store]\nkind = \"tape\"\n", AllOf(HasSubstr("store.kind"), HasSubstr("s3")));
+  ExpectMistake("[store]\nbucket = \"clips\"\n", HasSubstr("is for kind = \"s3\""));
+  ExpectMistake("[store]\nkind = \"s3\"\n",
+                AllOf(HasSubstr("endpoint"), HasSubstr("bucket"), HasSubstr("AWS_ACCESS_KEY_ID")));
+  ExpectMistake(InABucket("prefix = \"/a\"\n"), HasSubstr("store.prefix"));
+  ExpectMistake(InABucket("prefix = \"a/../b\"\n"), HasSubstr("store.prefix"));
+  ExpectMistake(InABucket("region = \"Europe\"\n"), HasSubstr("store.region"));
+  ExpectMistake(InABucket("ca_file = \"none.pem\"\n"), HasSubstr("none.pem"));
+  ExpectMistake(
+      "[store]\nkind = \"s3\"\nendpoint = \"s3.example/x\"\nbucket = \"Big\"\n"
+      "access_key = \"AK\"\nsecret_key = \"hush\"\n",
+      AllOf(HasSubstr("store.endpoint"), HasSubstr("store.bucket"), Not(HasSubstr("hush"))));
+}
+
+TEST_F(ServerConfigTest, ASecretOfABucketIsReadFromAFileThatIsOne) {
+  std::ofstream(folder_ / "secret") << "from-a-file\n";
+  ::chmod((folder_ / "secret").c_str(), 0600);
+  const std::string table =
+      "[store]\nkind = \"s3\"\nendpoint = \"https://s3.example\"\nbucket = \"clips\"\n"
+      "access_key = \"AK\"\nsecret_key_file = \"secret\"\n";
+  EXPECT_EQ(LoadWith(table)->store.bucket.credentials.secret_key, "from-a-file");
+  ExpectMistake(table + "secret_key = \"hush\"\n", HasSubstr("only one of the two"));
+  ::chmod((folder_ / "secret").c_str(), 0644);
+  ExpectMistake(table, HasSubstr("every user of this machine"));
+}
+
 TEST_F(ServerConfigTest, NoPlaintextBeyondLoopback) {
   ExpectMistake("[grpc]\nplaintext = true\n", HasSubstr("loopback only"));
   ExpectMistake("[grpc]\nplaintext = true\nlisten = \"10.0.0.1:1\"\n", HasSubstr("loopback only"));

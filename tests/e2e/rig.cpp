@@ -15,6 +15,8 @@
 #include "common/digest.h"
 #include "gleaner/v1/clip.pb.h"
 #include "tests/data/paths.h"
+#include "tests/data/test_bucket.h"
+#include "tests/data/test_objects.h"
 
 namespace gleaner::e2e {
 namespace {
@@ -54,9 +56,17 @@ Rig::~Rig() {
 
 Process& Rig::StartServer(const Process::Environment& extra, bool wait) {
   const std::string config = directory_ + "/cloud.toml";
+  if (InBucket()) {
+    const cloud::s3::BucketOptions bucket = TestBucket(directory_);
+    server_store_ = fmt::format(
+        "[store]\nkind = \"s3\"\nendpoint = \"{}\"\nbucket = \"{}\"\nprefix = \"{}\"\n"
+        "access_key = \"{}\"\nsecret_key = \"{}\"\n",
+        bucket.endpoint, bucket.bucket, bucket.prefix, bucket.credentials.access_key,
+        bucket.credentials.secret_key);
+  }
   Write(config, fmt::format(R"([server]
 data_dir = "{0}/cloud"
-[grpc]
+{4}[grpc]
 listen = "127.0.0.1:{1}"
 [tls]
 ca = "{0}/ca.pem"
@@ -67,7 +77,7 @@ listen = "127.0.0.1:{2}"
 [policy]
 heartbeat_interval_s = 1
 {3})",
-                            directory_, grpc_port_, http_port_, server_more_));
+                            directory_, grpc_port_, http_port_, server_more_, server_store_));
   server_.reset();
   std::vector<std::string> argv = {Bin("gleaner-cloud"), "--config", config};
   if (server_files_ > 0) {

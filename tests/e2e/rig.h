@@ -30,7 +30,8 @@ struct DeviceSetup {
 
 class Rig {
  public:
-  // Makes the folder, certificates for the server and configuration for nothing yet.
+  // Makes the folder, certificates for the server and configuration for nothing yet. Objects are
+  // kept where the environment says: see tests/data/test_objects.h.
   Rig();
   ~Rig();
 
@@ -87,7 +88,8 @@ class Rig {
   int http_port_;
   TestPki pki_;
   std::string server_more_;
-  int server_files_ = 0;  // 0: as many as the machine says
+  std::string server_store_;  // [store]
+  int server_files_ = 0;      // 0: as many as the machine says
   std::optional<Process> server_;
 };
 

@@ -106,7 +106,7 @@ class Upgrade : public testing::TestWithParam<std::string> {
             catalog.clips.FindObject(clip.id(), object.kind(), of_kind[object.kind()]++);
         ASSERT_TRUE(row.ok()) << row.status();
         std::string read;
-        const absl::Status status = (*folder)->blobs().Read(row->blob, 0, row->size_bytes, &read);
+        const absl::Status status = (*folder)->blobs().Read(row->key, 0, row->size_bytes, &read);
         ASSERT_TRUE(status.ok()) << status;
         EXPECT_EQ(AsBytes(Sha256::Of(read)), object.sha256());
       }
@@ -139,16 +139,16 @@ class Upgrade : public testing::TestWithParam<std::string> {
     EXPECT_TRUE(swept.ok()) << swept.status();
     for (const v1::ClipSummary& clip : list.clips()) {
       const auto video = *catalog.clips.FindObject(clip.id(), v1::ClipObject::KIND_VIDEO, 0);
-      EXPECT_EQ(*cloud::DigestOfBlob(cloud::BlobsPath(cloud()), video.blob), video.sha256);
+      EXPECT_EQ(*cloud::DigestOfBlob(cloud::BlobsPath(cloud()), video.key), video.sha256);
     }
   }
 
   using BlobBytes = std::string;
-  static BlobBytes ReadBlob(cloud::BlobStore& blobs, const cloud::BlobId& id) {
+  static BlobBytes ReadBlob(cloud::ObjectStore& objects, const cloud::ObjectKey& key) {
     std::string bytes;
-    const auto size = blobs.SizeOf(id);
+    const auto size = objects.SizeOf(key);
     if (!size.ok()) return size.status().ToString();
-    const absl::Status read = blobs.Read(id, 0, *size, &bytes);
+    const absl::Status read = objects.Read(key, 0, *size, &bytes);
     return read.ok() ? bytes : read.ToString();
   }
 

@@ -70,6 +70,16 @@ function(gleaner_test_on_postgres name)
   set_tests_properties(${name}.on_postgres PROPERTIES TIMEOUT 600 ENVIRONMENT GLEANER_TEST_DATABASE=postgres)
 endfunction()
 
+# gleaner_test_on_bucket(NAME [ONLY PATTERN] [EXCLUDE PATTERN …] [LABELS …]): the same with objects in a bucket of a radosgw
+# (tests/data/test_bucket.h). Where that isn't installed, such tests are skipped.
+function(gleaner_test_on_bucket name)
+  cmake_parse_arguments(ARG "" "ONLY" "EXCLUDE;LABELS" ${ARGN})
+  list(JOIN ARG_EXCLUDE ":" excluded)
+  add_test(NAME ${name}.on_bucket COMMAND ${name} "--gtest_filter=${ARG_ONLY}-${excluded}")
+  set_tests_properties(${name}.on_bucket PROPERTIES TIMEOUT 1200 ENVIRONMENT GLEANER_TEST_OBJECTS=bucket
+                       SKIP_REGULAR_EXPRESSION "needs the packages radosgw" LABELS "${ARG_LABELS}")
+endfunction()
+
 # gleaner_fuzz(NAME [FIELD] DEPS …): the fuzz target NAME.cpp as bin/fuzz_NAME. With GLEANER_FUZZ libFuzzer drives it, else it is
 # a test that replays its corpus.
 function(gleaner_fuzz name)

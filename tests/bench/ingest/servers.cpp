@@ -16,6 +16,7 @@
 #include "cloud/media/media_checks.h"
 #include "cloud/rooms.h"
 #include "cloud/rpc/device_server.h"
+#include "cloud/store/file_blob_store.h"
 #include "common/log.h"
 
 namespace gleaner::bench {
@@ -81,12 +82,13 @@ int Serve(const std::string& kind, const std::string& folder) {
   }
   cloud::TuneAllocator();  // as gleaner-cloud does
   auto database = cloud::Database::Open(folder + "/catalog.db", cloud::AllRooms().tables);
-  auto blobs = cloud::OpenFileBlobStore(folder + "/blobs");
+  auto blobs = cloud::FileBlobStore::Open(folder + "/blobs");
   if (!database.ok() || !blobs.ok()) return 3;
   cloud::Uploads uploads(**database);
   uploads.Together(cloud::AskForMediaCheck);  // as gleaner-cloud does
   cloud::BlobNames names(**database, cloud::AllRooms().naming);
-  cloud::IngestService service(uploads, names, **blobs, RealClock(), cloud::IngestOptions());
+  cloud::IngestService service(uploads, names, **blobs, **blobs, RealClock(),
+                               cloud::IngestOptions());
   return ServeGrpc(service, folder);
 }
 

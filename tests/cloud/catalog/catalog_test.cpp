@@ -192,11 +192,11 @@ TEST_F(CatalogTest, ServesObjectsThumbnailsAndTheExactManifest) {
   EXPECT_EQ(manifest.bytes, clip.upload.manifest);
   EXPECT_EQ(manifest.sha256, clip.upload.manifest_sha256);
   const auto video = *catalog_->clips.FindObject(id, v1::ClipObject::KIND_VIDEO, 0);
-  EXPECT_EQ(video.blob, clip.upload.blobs[1]);
+  EXPECT_EQ(video.key, clip.upload.blobs[1]);
   EXPECT_EQ(video.size_bytes, 1'000'000u);
   EXPECT_EQ(video.content_type, "video/mp4");
   EXPECT_EQ(AsBytes(video.sha256), clip.manifest.objects(1).sha256());
-  EXPECT_EQ(catalog_->clips.FindObject(id, v1::ClipObject::KIND_PREVIEW, 0)->blob,
+  EXPECT_EQ(catalog_->clips.FindObject(id, v1::ClipObject::KIND_PREVIEW, 0)->key,
             clip.upload.blobs[0]);
   const auto missing = catalog_->clips.FindObject(id, v1::ClipObject::KIND_SAMPLES, 0).status();
   EXPECT_TRUE(absl::IsNotFound(missing));

@@ -114,7 +114,7 @@ TEST_F(MediaFilesTest, WhatIsNotThereIs404) {
 
 TEST_F(MediaFilesTest, AVanishedObjectCutsTheAnswerInsteadOfFillingIt) {
   const auto row = catalog_->clips.FindObject(id_, v1::ClipObject::KIND_VIDEO, 0);
-  ASSERT_TRUE(blobs_->Remove(row->blob).ok());
+  ASSERT_TRUE(blobs_->Remove(row->key).ok());
   const auto result = Get("video/0");
   EXPECT_FALSE(result) << "a whole answer of " << result->body.size() << " bytes";
   EXPECT_EQ(Get("preview")->status, 200);

@@ -31,7 +31,7 @@ class ServiceTest : public testing::Test {
     std::ofstream(folder_ / "web/favicon.svg") << "<svg/>";
     std::ofstream(folder_ / "secret.txt") << "not for the web";
     auto catalog = OpenTestCatalog(folder_ / "catalog.db");
-    auto blobs = OpenFileBlobStore(folder_ / "blobs");
+    auto blobs = FileBlobStore::Open(folder_ / "blobs");
     if (!catalog.ok() || !blobs.ok()) throw std::runtime_error("no store");
     catalog_ = *std::move(catalog);
     blobs_ = *std::move(blobs);
@@ -117,7 +117,7 @@ class ServiceTest : public testing::Test {
   TemporaryFolder folder_;
   FakeClock clock_;
   std::unique_ptr<TestCatalog> catalog_;
-  std::unique_ptr<BlobStore> blobs_;
+  std::unique_ptr<FileBlobStore> blobs_;
   std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<CatalogService> service_;
   std::unique_ptr<Jobs> jobs_;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "cloud/store/blob_place.h"
+#include "cloud/store/file_blob_store.h"
 #include "tests/cloud/ingest/ingest_testing.h"
 
 namespace gleaner::cloud {
@@ -16,9 +17,10 @@ using testing::IsEmpty;
 // once, and later ones succeed although the bytes never reached the disk.
 class FailsOnce {
  public:
-  explicit FailsOnce(std::unique_ptr<BlobStore> real) : store_(std::move(real)) {}
+  explicit FailsOnce(std::unique_ptr<FileBlobStore> real) : store_(std::move(real)) {}
 
-  BlobStore& store() { return store_; }
+  UploadStaging& staging() { return store_; }
+  FileBlobStore& objects() { return *store_.real; }
   void FailNextSync() { store_.fail_next = true; }
 
  private:
@@ -30,6 +32,7 @@ class FailsOnce {
       return real->WriteAt(offset, parts, count);
     }
     std::vector<iovec> Held(uint64_t offset) const override { return real->Held(offset); }
+    absl::Status Flush() override { return real->Flush(); }
     absl::Status Sync() override {
       if (std::exchange(store.fail_next, false)) return absl::DataLossError("the disk says no");
       return real->Sync();
@@ -37,8 +40,8 @@ class FailsOnce {
     std::unique_ptr<BlobWriter> real;
     Store& store;
   };
-  struct Store : BlobStore {
-    explicit Store(std::unique_ptr<BlobStore> real) : real(std::move(real)) {}
+  struct Store : UploadStaging {
+    explicit Store(std::unique_ptr<FileBlobStore> real) : real(std::move(real)) {}
     absl::StatusOr<std::unique_ptr<BlobWriter>> Wrap(
         absl::StatusOr<std::unique_ptr<BlobWriter>> writer) {
       if (!writer.ok()) return writer;
@@ -54,21 +57,16 @@ class FailsOnce {
     absl::Status Read(const BlobId& id, uint64_t offset, uint64_t size, std::string* out) override {
       return real->Read(id, offset, size, out);
     }
-    absl::StatusOr<Fd> Open(const BlobId& id) override { return real->Open(id); }
     absl::Status Remove(const BlobId& id) override { return real->Remove(id); }
-    absl::StatusOr<uint64_t> SizeOf(const BlobId& id) override { return real->SizeOf(id); }
     absl::StatusOr<std::vector<BlobId>> Retire(const std::vector<BlobId>& ids) override {
       return real->Retire(ids);
     }
     absl::StatusOr<uint64_t> Sweep(const NamedBlobs& named, const std::stop_token& stop) override {
       return real->Sweep(named, stop);
     }
-    absl::StatusOr<std::vector<BlobId>> FindUnnamed(const NamedBlobs& named) override {
-      return real->FindUnnamed(named);
-    }
     uint64_t BytesInMemory() const override { return real->BytesInMemory(); }
     absl::StatusOr<uint64_t> FreeBytes() override { return real->FreeBytes(); }
-    std::unique_ptr<BlobStore> real;
+    std::unique_ptr<FileBlobStore> real;
     bool fail_next = false;
   };
   Store store_;
@@ -105,43 +103,44 @@ class ClipUploadTest : public testing::Test {
 
   TemporaryFolder folder_;
   std::unique_ptr<TestCatalog> catalog_ = *OpenTestCatalog(folder_ / "catalog.db");
-  FailsOnce disk_{*OpenFileBlobStore(folder_ / "blobs")};
+  FailsOnce disk_{*FileBlobStore::Open(folder_ / "blobs")};
   SentClip clip_ = MakeClip("cart-1", 1);
 };
 
 TEST_F(ClipUploadTest, ResumesAtWhatWasWrittenAndIsNowDurable) {
-  auto upload = *ClipUpload::Create(disk_.store(), Row(), clip_.manifest);
+  auto upload = *ClipUpload::Create(disk_.staging(), disk_.objects(), Row(), clip_.manifest);
   WriteAll(*upload);
   const UploadRow row = MakeDurable(*upload);
   upload.reset();
-  const auto again = ClipUpload::Resume(disk_.store(), row, clip_.manifest);
+  const auto again = ClipUpload::Resume(disk_.staging(), disk_.objects(), row, clip_.manifest);
   ASSERT_TRUE(again.ok());
   EXPECT_TRUE((*again)->row().begun);
   EXPECT_TRUE((*again)->verified());
 }
 
 TEST_F(ClipUploadTest, BelievesNoByteAfterASyncThatFailed) {
-  auto upload = *ClipUpload::Create(disk_.store(), Row(), clip_.manifest);
+  auto upload = *ClipUpload::Create(disk_.staging(), disk_.objects(), Row(), clip_.manifest);
   WriteAll(*upload);
   const UploadRow row = MakeDurable(*upload);
   upload.reset();
   disk_.FailNextSync();
-  EXPECT_TRUE(absl::IsDataLoss(ClipUpload::Resume(disk_.store(), row, clip_.manifest).status()));
+  EXPECT_TRUE(absl::IsDataLoss(
+      ClipUpload::Resume(disk_.staging(), disk_.objects(), row, clip_.manifest).status()));
   // Each block that is there matches, and a sync would now succeed.
-  const auto again = ClipUpload::Resume(disk_.store(), row, clip_.manifest);
+  const auto again = ClipUpload::Resume(disk_.staging(), disk_.objects(), row, clip_.manifest);
   ASSERT_TRUE(again.ok());
   EXPECT_THAT((*again)->durable_offsets(), Each(0));
   EXPECT_FALSE((*again)->received());
 }
 
 TEST_F(ClipUploadTest, BeginsAgainWithNewBlobsForThoseThatWereLost) {
-  auto upload = *ClipUpload::Create(disk_.store(), Row(), clip_.manifest);
+  auto upload = *ClipUpload::Create(disk_.staging(), disk_.objects(), Row(), clip_.manifest);
   WriteAll(*upload);
   const UploadRow row = MakeDurable(*upload);
   upload.reset();
   std::filesystem::remove(folder_ / ("blobs/" + PlaceOf(row.blobs[1])->segment));
-  const auto store = *OpenFileBlobStore(folder_ / "blobs");
-  const auto again = ClipUpload::Resume(*store, row, clip_.manifest);
+  const auto store = *FileBlobStore::Open(folder_ / "blobs");
+  const auto again = ClipUpload::Resume(*store, *store, row, clip_.manifest);
   ASSERT_TRUE(again.ok()) << again.status();
   EXPECT_FALSE((*again)->row().begun);
   EXPECT_NE((*again)->row().blobs, row.blobs);
@@ -150,51 +149,51 @@ TEST_F(ClipUploadTest, BeginsAgainWithNewBlobsForThoseThatWereLost) {
 }
 
 TEST_F(ClipUploadTest, AnUploadThatTheCatalogueWasNeverToldOfTakesItsBlobsWithIt) {
-  auto upload = *ClipUpload::Create(disk_.store(), Row(), clip_.manifest);
+  auto upload = *ClipUpload::Create(disk_.staging(), disk_.objects(), Row(), clip_.manifest);
   WriteAll(*upload);
   EXPECT_THAT(upload->Hash(), IsEmpty());
   ASSERT_TRUE(upload->Sync(nullptr).ok());
   const std::vector<BlobId> blobs = upload->row().blobs;
-  EXPECT_TRUE(disk_.store().SizeOf(blobs[1]).ok());
+  EXPECT_TRUE(disk_.objects().SizeOf(blobs[1]).ok());
   upload.reset();
   for (const BlobId& blob : blobs) {
-    EXPECT_TRUE(absl::IsNotFound(disk_.store().SizeOf(blob).status()));
+    EXPECT_TRUE(absl::IsNotFound(disk_.objects().SizeOf(blob).status()));
   }
 }
 
 TEST_F(ClipUploadTest, AClipKeepsItsBlobsThoughItsUploadNeverBegan) {
-  auto upload = *ClipUpload::Create(disk_.store(), Row(), clip_.manifest);
+  auto upload = *ClipUpload::Create(disk_.staging(), disk_.objects(), Row(), clip_.manifest);
   WriteAll(*upload);
   EXPECT_THAT(upload->Hash(), IsEmpty());
   ASSERT_TRUE(upload->Sync(nullptr).ok());
   ASSERT_TRUE(upload->Commit(catalog_->uploads, 77).ok());
   upload.reset();
-  EXPECT_EQ(WhatIsWrong(*catalog_, disk_.store(), "cart-1", clip_), "");
+  EXPECT_EQ(WhatIsWrong(*catalog_, disk_.objects(), "cart-1", clip_), "");
 }
 
 TEST_F(ClipUploadTest, ARefusedUploadTakesItsBlobsWithIt) {
-  auto first = *ClipUpload::Create(disk_.store(), Row(), clip_.manifest);
+  auto first = *ClipUpload::Create(disk_.staging(), disk_.objects(), Row(), clip_.manifest);
   WriteAll(*first);
   MakeDurable(*first);
   ASSERT_TRUE(first->Commit(catalog_->uploads, 77).ok());
-  auto upload = *ClipUpload::Create(disk_.store(), Row(), clip_.manifest);
+  auto upload = *ClipUpload::Create(disk_.staging(), disk_.objects(), Row(), clip_.manifest);
   const std::vector<BlobId> blobs = upload->row().blobs;
   WriteAll(*upload);
   EXPECT_THAT(upload->Hash(), IsEmpty());
   ASSERT_TRUE(upload->Sync(nullptr).ok());
   EXPECT_TRUE(absl::IsAlreadyExists(upload->Begin(catalog_->uploads)));
   upload.reset();
-  EXPECT_TRUE(absl::IsNotFound(disk_.store().SizeOf(blobs[1]).status()));
-  EXPECT_EQ(WhatIsWrong(*catalog_, disk_.store(), "cart-1", clip_), "");
+  EXPECT_TRUE(absl::IsNotFound(disk_.objects().SizeOf(blobs[1]).status()));
+  EXPECT_EQ(WhatIsWrong(*catalog_, disk_.objects(), "cart-1", clip_), "");
 }
 
 TEST_F(ClipUploadTest, ForgetsAnObjectThatIsReadBackWithAnotherDigest) {
-  auto upload = *ClipUpload::Create(disk_.store(), Row(), clip_.manifest);
+  auto upload = *ClipUpload::Create(disk_.staging(), disk_.objects(), Row(), clip_.manifest);
   WriteAll(*upload);
   const UploadRow row = MakeDurable(*upload);
   upload.reset();
   clip_.manifest.mutable_objects(1)->set_sha256(std::string(32, 'x'));
-  const auto again = ClipUpload::Resume(disk_.store(), row, clip_.manifest);
+  const auto again = ClipUpload::Resume(disk_.staging(), disk_.objects(), row, clip_.manifest);
   ASSERT_TRUE(again.ok());
   EXPECT_THAT((*again)->durable_offsets(), ElementsAre(clip_.objects[0].size(), 0));
 }
@@ -202,13 +201,13 @@ TEST_F(ClipUploadTest, ForgetsAnObjectThatIsReadBackWithAnotherDigest) {
 TEST_F(ClipUploadTest, ForgetsAnObjectThatHasAnotherDigestThoughEachBlockMatches) {
   clip_.manifest.mutable_objects(1)->set_sha256(std::string(32, 'x'));
   clip_.Seal();
-  auto upload = *ClipUpload::Create(disk_.store(), Row(), clip_.manifest);
+  auto upload = *ClipUpload::Create(disk_.staging(), disk_.objects(), Row(), clip_.manifest);
   WriteAll(*upload);
   EXPECT_TRUE(upload->received());
   EXPECT_THAT(upload->Hash(), ElementsAre(1));
   EXPECT_FALSE(upload->received());
   ASSERT_TRUE(upload->Sync(nullptr).ok());
-  EXPECT_EQ(disk_.store().BytesInMemory(), 0u);
+  EXPECT_EQ(disk_.staging().BytesInMemory(), 0u);
   EXPECT_THAT(upload->durable_offsets(), ElementsAre(clip_.objects[0].size(), 0));
 }
 

@@ -8,6 +8,7 @@
 
 #include "tests/cloud/ingest/ingest_testing.h"
 #include "tests/data/paths.h"
+#include "tests/data/test_bucket.h"
 
 namespace gleaner::cloud {
 namespace {
@@ -63,6 +64,7 @@ Outcome CrashAndGoOn(const std::string& crash_at, const char* acknowledge, bool 
   Outcome outcome;
   std::vector<const SentClip*> receipted;
   uint64_t sent = 0, payload = 0;
+  if (InBucket()) (void)TestBucket(folder.path());  // the store that the servers find
   {
     Child child(folder.path(), crash_at, acknowledge);
     TestDevice device(child.address(), grpc::InsecureChannelCredentials(), "cart-1");
@@ -76,9 +78,10 @@ Outcome CrashAndGoOn(const std::string& crash_at, const char* acknowledge, bool 
   outcome.receipts_before = receipted.size();
   {
     auto catalog = *OpenTestCatalog(folder / "catalog.db");
-    auto blobs = *OpenFileBlobStore(folder / "blobs");
+    auto blobs = *FileBlobStore::Open(folder / "blobs");
+    TestObjects objects(*blobs, folder.path());
     for (const SentClip* clip : receipted) {
-      outcome.lost += WhatIsWrong(*catalog, *blobs, "cart-1", *clip).empty() ? 0 : 1;
+      outcome.lost += WhatIsWrong(*catalog, *objects, "cart-1", *clip).empty() ? 0 : 1;
     }
   }
   {
@@ -93,22 +96,27 @@ Outcome CrashAndGoOn(const std::string& crash_at, const char* acknowledge, bool 
   }
   outcome.resent = sent - std::min(sent, payload);
   auto catalog = *OpenTestCatalog(folder / "catalog.db");
-  auto blobs = *OpenFileBlobStore(folder / "blobs");
+  auto blobs = *FileBlobStore::Open(folder / "blobs");
+  TestObjects objects(*blobs, folder.path());
   for (const SentClip& clip : clips) {
-    EXPECT_EQ(WhatIsWrong(*catalog, *blobs, "cart-1", clip), "") << crash_at;
+    EXPECT_EQ(WhatIsWrong(*catalog, *objects, "cart-1", clip), "") << crash_at;
   }
   EXPECT_EQ(catalog->GetSummary(0)->clips(), clips.size()) << crash_at;
   EXPECT_GE(sent, payload);
   return outcome;
 }
 
-constexpr const char* kSteps[] = {
-    "ingest.offer_checked",  "ingest.blobs_created",      "ingest.offer_durable",
-    "ingest.granted",        "ingest.chunk_written",      "ingest.synced",
-    "ingest.progress_sent",  "ingest.last_chunk_written", "ingest.all_synced",
-    "ingest.clip_committed", "ingest.receipt_sent",       "catalog.before_commit",
-    "catalog.after_commit",
-};
+std::vector<const char*> Steps() {
+  std::vector<const char*> steps = {
+      "ingest.offer_checked",  "ingest.blobs_created",      "ingest.offer_durable",
+      "ingest.granted",        "ingest.chunk_written",      "ingest.synced",
+      "ingest.progress_sent",  "ingest.last_chunk_written", "ingest.all_synced",
+      "ingest.clip_committed", "ingest.receipt_sent",       "catalog.before_commit",
+      "catalog.after_commit",
+  };
+  if (InBucket()) steps.push_back("ingest.objects_made");
+  return steps;
+}
 
 class IngestCrash : public testing::TestWithParam<const char*> {};
 
@@ -135,7 +143,7 @@ TEST_P(IngestCrash, LosesNoReceiptOfAClipThatCameAtOnce) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(AtEachStep, IngestCrash, testing::ValuesIn(kSteps), [](const auto& step) {
+INSTANTIATE_TEST_SUITE_P(AtEachStep, IngestCrash, testing::ValuesIn(Steps()), [](const auto& step) {
   std::string name = step.param;
   for (char& c : name) c = c == '.' ? '_' : c;
   return name;

@@ -11,6 +11,7 @@
 #include "cloud/rpc/device_server.h"
 #include "common/log.h"
 #include "tests/cloud/catalog/catalog_testing.h"
+#include "tests/data/test_objects.h"
 
 int main(int argc, char** argv) {
   using namespace gleaner;
@@ -18,8 +19,9 @@ int main(int argc, char** argv) {
   if (argc != 3 || !InitLogging("ingest_server", "error").ok()) return 2;
   const std::string folder = argv[1];
   auto catalog = OpenTestCatalog(folder + "/catalog.db");
-  auto blobs = OpenFileBlobStore(folder + "/blobs");
+  auto blobs = FileBlobStore::Open(folder + "/blobs");
   if (!catalog.ok() || !blobs.ok()) return 3;
+  TestObjects objects(**blobs, folder);
   IngestOptions options;
   options.workers = 4;
   options.free_bytes_floor = 0;
@@ -28,7 +30,8 @@ int main(int argc, char** argv) {
   if (std::string_view(argv[2]) == "early") {
     ::setenv("GLEANER_FAULT", "ingest.acknowledge_early", 1);
   }
-  IngestService service((*catalog)->uploads, (*catalog)->names, **blobs, RealClock(), options);
+  IngestService service((*catalog)->uploads, (*catalog)->names, **blobs, *objects, RealClock(),
+                        options);
   DeviceServerOptions door;
   door.listen = {"127.0.0.1", 0};
   door.plaintext = true;

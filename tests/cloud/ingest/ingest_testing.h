@@ -23,6 +23,7 @@
 #include "tests/cloud/catalog/catalog_testing.h"
 #include "tests/data/pki.h"
 #include "tests/data/temporary_folder.h"
+#include "tests/data/test_objects.h"
 
 namespace gleaner::cloud {
 
@@ -224,7 +225,7 @@ class TestDevice {
 };
 
 // Reads every object of a committed clip back and compares. Empty when it is whole.
-inline std::string WhatIsWrong(Catalog& catalog, BlobStore& blobs, const std::string& device,
+inline std::string WhatIsWrong(Catalog& catalog, ObjectStore& objects, const std::string& device,
                                const SentClip& clip) {
   const std::string id = ClipId(device, clip.key());
   const auto manifest = catalog.clips.FindManifest(id);
@@ -237,7 +238,7 @@ inline std::string WhatIsWrong(Catalog& catalog, BlobStore& blobs, const std::st
     const auto row = catalog.clips.FindObject(id, object.kind(), video ? videos++ : 0);
     if (!row.ok()) return row.status().ToString();
     std::string bytes;
-    if (const auto read = blobs.Read(row->blob, 0, row->size_bytes, &bytes); !read.ok()) {
+    if (const auto read = objects.Read(row->key, 0, row->size_bytes, &bytes); !read.ok()) {
       return read.ToString();
     }
     if (AsBytes(Sha256::Of(bytes)) != object.sha256()) {
@@ -245,6 +246,10 @@ inline std::string WhatIsWrong(Catalog& catalog, BlobStore& blobs, const std::st
     }
   }
   return "";
+}
+
+inline absl::StatusOr<std::unique_ptr<FileBlobStore>> OpenStaging(const std::string& folder) {
+  return FileBlobStore::Open(folder, {.can_be_sent_again = InBucket()});
 }
 
 // A server over mutual TLS in this process, with its own authority and stores.
@@ -260,9 +265,10 @@ class IngestTest : public testing::Test {
 
   void Start() {
     catalog_ = *OpenTestCatalog(folder_ / "catalog.db");
-    blobs_ = *OpenFileBlobStore(folder_ / "blobs");
-    service_ = std::make_unique<IngestService>(catalog_->uploads, catalog_->names, *blobs_, clock_,
-                                               options_);
+    blobs_ = *OpenStaging(folder_ / "blobs");
+    objects_ = std::make_unique<TestObjects>(*blobs_, folder_.path());
+    service_ = std::make_unique<IngestService>(catalog_->uploads, catalog_->names, *blobs_,
+                                               **objects_, clock_, options_);
     door_.listen = {"127.0.0.1", 0};
     door_.tls.ca = folder_ / "ca.pem";
     door_.tls.certificate = folder_ / "server.pem";
@@ -277,6 +283,7 @@ class IngestTest : public testing::Test {
     server_->Stop(std::chrono::seconds(5));
     server_.reset();
     service_.reset();
+    objects_.reset();
     blobs_.reset();
     catalog_.reset();
   }
@@ -291,7 +298,7 @@ class IngestTest : public testing::Test {
     return std::make_unique<TestDevice>(address_, DeviceCredentials(pki_, *identity));
   }
   void ExpectWhole(const SentClip& clip, const std::string& device = "cart-1") {
-    EXPECT_EQ(WhatIsWrong(*catalog_, *blobs_, device, clip), "");
+    EXPECT_EQ(WhatIsWrong(*catalog_, **objects_, device, clip), "");
   }
 
   TemporaryFolder folder_;
@@ -301,7 +308,8 @@ class IngestTest : public testing::Test {
   IngestOptions options_;
   DeviceServerOptions door_;
   std::unique_ptr<TestCatalog> catalog_;
-  std::unique_ptr<BlobStore> blobs_;
+  std::unique_ptr<FileBlobStore> blobs_;
+  std::unique_ptr<TestObjects> objects_;
   std::unique_ptr<IngestService> service_;
   std::unique_ptr<DeviceServer> server_;
   std::string address_;

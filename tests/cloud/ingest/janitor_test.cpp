@@ -15,18 +15,18 @@ TEST_F(IngestTest, LeftOverUploadsAndTheirBlobsAreClearedInTimeAndClipsAreNot) {
   const std::vector<BlobId> blobs = (*catalog_->uploads.Find("cart-1", left.key()))->blobs;
   device->Cut();
   Restart();  // nobody writes into the files that there are
-  Janitor janitor(catalog_->uploads, catalog_->names, *blobs_, clock_, {});
+  Janitor janitor(catalog_->uploads, catalog_->names, *blobs_, **objects_, clock_, {});
   // As if everything had been written two hours ago: the store's blobs carry the disk's own time.
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_ / "blobs")) {
     const utimbuf old{::time(nullptr) - 7200, ::time(nullptr) - 7200};
     ASSERT_EQ(::utime(entry.path().c_str(), &old), 0);
   }
   ASSERT_TRUE(janitor.Clean().ok());
-  EXPECT_TRUE(blobs_->Open(blobs[1]).ok()) << "an upload of today is kept";
+  EXPECT_TRUE(blobs_->SizeOf(blobs[1]).ok()) << "an upload of today is kept";
   clock_.StepWall(31 * 86400 * kNanosPerSecond);
   ASSERT_TRUE(janitor.Clean().ok());
   EXPECT_FALSE(catalog_->uploads.Find("cart-1", left.key())->has_value());
-  EXPECT_TRUE(absl::IsNotFound(blobs_->Open(blobs[1]).status()));
+  EXPECT_TRUE(absl::IsNotFound(blobs_->SizeOf(blobs[1]).status()));
   ExpectWhole(kept);
 }
 

@@ -67,17 +67,17 @@ TEST_F(SpaceTest, OneUploadIsAlwaysLetInAndNoMoreThanSoMany) {
 }
 
 TEST_F(SpaceTest, AnUploadCountsUntilItsBytesAreFreeWhoeverHoldsIt) {
-  const auto blobs = *OpenFileBlobStore(folder_ / "blobs");
+  const auto blobs = *FileBlobStore::Open(folder_ / "blobs");
   const SentClip clip = MakeClip("cart-1", 1, 9 * kMiB);
   {
     auto upload =
-        *ClipUpload::Create(*blobs, RowOf(clip, {}), clip.manifest, *Take(clip.payload()));
+        *ClipUpload::Create(*blobs, *blobs, RowOf(clip, {}), clip.manifest, *Take(clip.payload()));
     EXPECT_FALSE(Take(2 * kMiB).ok()) << "in memory";
     ASSERT_TRUE(upload->Sync(nullptr).ok());
     ASSERT_TRUE(upload->Begin(catalog_->uploads).ok());
     EXPECT_FALSE(Take(2 * kMiB).ok()) << "in the catalogue";
     ASSERT_TRUE(catalog_->uploads.Drop("cart-1", clip.key()).ok());
-    ASSERT_TRUE(FreeRubbish(catalog_->names, *blobs).ok());
+    ASSERT_TRUE(FreeRubbish(catalog_->names, *blobs, *blobs).ok());
     EXPECT_FALSE(Take(2 * kMiB).ok()) << "given up, and still being written";
   }
   {
@@ -85,23 +85,25 @@ TEST_F(SpaceTest, AnUploadCountsUntilItsBytesAreFreeWhoeverHoldsIt) {
                           {.uploads_per_device = 100, .reserved_per_device = 10 * kMiB});
     EXPECT_FALSE(after_a_restart.Take("cart-1", 2 * kMiB).ok());
   }
-  ASSERT_TRUE(FreeRubbish(catalog_->names, *blobs).ok());
+  ASSERT_TRUE(FreeRubbish(catalog_->names, *blobs, *blobs).ok());
   EXPECT_TRUE(Take(10 * kMiB).ok());
 }
 
 TEST_F(SpaceTest, AClipThatIsCommittedCountsNoMore) {
-  const auto blobs = *OpenFileBlobStore(folder_ / "blobs");
+  const auto blobs = *FileBlobStore::Open(folder_ / "blobs");
   const SentClip clip = MakeClip("cart-1", 1, 9 * kMiB);
-  auto upload = *ClipUpload::Create(*blobs, RowOf(clip, {}), clip.manifest, *Take(clip.payload()));
+  auto upload =
+      *ClipUpload::Create(*blobs, *blobs, RowOf(clip, {}), clip.manifest, *Take(clip.payload()));
   ASSERT_TRUE(upload->Sync(nullptr).ok());
   ASSERT_TRUE(upload->Commit(catalog_->uploads, 1).ok());
   EXPECT_TRUE(Take(10 * kMiB).ok());
 }
 
 TEST_F(SpaceTest, AnUploadThatNobodyWasToldOfCountsUntilItsBlobsAreGone) {
-  const auto blobs = *OpenFileBlobStore(folder_ / "blobs");
+  const auto blobs = *FileBlobStore::Open(folder_ / "blobs");
   const SentClip clip = MakeClip("cart-1", 1, 9 * kMiB);
-  auto upload = *ClipUpload::Create(*blobs, RowOf(clip, {}), clip.manifest, *Take(clip.payload()));
+  auto upload =
+      *ClipUpload::Create(*blobs, *blobs, RowOf(clip, {}), clip.manifest, *Take(clip.payload()));
   EXPECT_FALSE(Take(2 * kMiB).ok());
   upload.reset();
   EXPECT_TRUE(Take(10 * kMiB).ok());

@@ -108,7 +108,7 @@ TEST_F(TrustTest, OverPlaintextTheMetadataNamesTheDevice) {
 TEST_F(TrustTest, APortHasOneServer) {
   DeviceServerOptions second = door_;
   second.listen.port = server_->port();
-  IngestService service(catalog_->uploads, catalog_->names, *blobs_, clock_, options_);
+  IngestService service(catalog_->uploads, catalog_->names, *blobs_, **objects_, clock_, options_);
   const auto server = DeviceServer::Start(second, {&service}, clock_);
   EXPECT_THAT(std::string(Message(server.status())), HasSubstr("in use"));
 }

@@ -365,7 +365,7 @@ TEST_F(IngestTest, ABlobWhoseBytesAPowerCutTookIsSentAgain) {
   Connect()->Upload(clip, 2);
   const BlobId blob = (*catalog_->uploads.Find("cart-1", clip.key()))->blobs[kVideo];
   Stop();
-  ASSERT_TRUE((*OpenFileBlobStore(folder_ / "blobs"))->Remove(blob).ok());
+  ASSERT_TRUE((*FileBlobStore::Open(folder_ / "blobs"))->Remove(blob).ok());
   Start();
   auto device = Connect();
   EXPECT_THAT(Offsets(device->Ask(OfferOf(clip)).grant()), ElementsAre(20'000, 0));

@@ -115,7 +115,7 @@ TEST_F(WindowTest, IsSentAgainFromALowerOffsetThanWasToldWhenAPowerCutTookTheRes
   EXPECT_EQ(device->Read()->progress().durable_offset(), 3 * kBlockBytes);
   const BlobId blob = (*catalog_->uploads.Find("cart-1", clip.key()))->blobs[kVideo];
   Stop();
-  ASSERT_TRUE((*OpenFileBlobStore(folder_ / "blobs"))->Remove(blob).ok());
+  ASSERT_TRUE((*FileBlobStore::Open(folder_ / "blobs"))->Remove(blob).ok());
   Start();
   device = Connect();
   EXPECT_THAT(Granted(*device, clip), ElementsAre(20'000, 0));

@@ -24,7 +24,7 @@ using testing::HasSubstr;
 class CheckerTest : public testing::Test {
  protected:
   CheckerTest() {
-    blobs_ = OpenFileBlobStore(folder_ / "blobs").value();
+    blobs_ = FileBlobStore::Open(folder_ / "blobs").value();
     const std::string path = folder_ / "good.mp4";
     MakeVideo("cup.mp4", std::string("-c copy -t 1 ") + kFragmented, path);
     track_ = TrackOf(path);
@@ -101,7 +101,7 @@ class CheckerTest : public testing::Test {
   FakeClock clock_;
   std::unique_ptr<TestCatalog> catalog_ = OpenTestCatalog(folder_ / "catalog.db").value();
   Jobs jobs_{catalog_->database(), clock_};
-  std::unique_ptr<BlobStore> blobs_;
+  std::unique_ptr<FileBlobStore> blobs_;
   v1::VideoTrack track_;
   std::string video_;
   std::mutex mutex_;
@@ -219,7 +219,7 @@ TEST_F(CheckerTest, AClipWhoseWorkerIsKilledEachTimeIsFailedAtLast) {
 TEST_F(CheckerTest, AMissingVideoIsAFailedClip) {
   const std::string id = AddClip(1, video_);
   ASSERT_TRUE(
-      blobs_->Remove(catalog_->clips.FindObject(id, v1::ClipObject::KIND_VIDEO, 0).value().blob)
+      blobs_->Remove(catalog_->clips.FindObject(id, v1::ClipObject::KIND_VIDEO, 0).value().key)
           .ok());
   Start();
   WaitFor(1);

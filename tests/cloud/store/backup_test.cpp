@@ -143,7 +143,7 @@ TEST_F(BackupTest, DoneAgainCopiesOnlyWhatIsNew) {
   EXPECT_EQ(Backup().brought_bytes, 2 * 37'000u);
   // What went missing in the backup is copied again.
   for (const BlobId& id : clips[1].blobs) {
-    ASSERT_TRUE((*OpenFileBlobStore(BlobsPath(backup_)))->Remove(id).ok());
+    ASSERT_TRUE((*FileBlobStore::Open(BlobsPath(backup_)))->Remove(id).ok());
   }
   EXPECT_EQ(Backup().brought_bytes, 37'000u);
   fs::remove_all(data_);
@@ -234,7 +234,7 @@ TEST_F(BackupTest, MendsWhatIsMissingOrDamagedInTheFolder) {
   const auto clips = Fill(data_, 1, 3);
   Backup();
   {
-    const auto blobs = *OpenFileBlobStore(BlobsPath(data_));
+    const auto blobs = *FileBlobStore::Open(BlobsPath(data_));
     ASSERT_TRUE(blobs->Remove(clips[0].blobs[1]).ok());
     ASSERT_TRUE(blobs->Remove(clips[1].blobs[2]).ok());
   }
@@ -345,7 +345,7 @@ TEST_F(BackupTest, WhatIsDamagedInTheStoreIsToldAndIsNotInTheBackup) {
   const uint64_t at = std::stoull(flipped.substr(12, 8), nullptr, 16) * 4096;
   const Fd segment = *OpenFile(path, O_RDWR);
   ASSERT_TRUE(WriteAt(segment.get(), "flipped", 7, at).ok());
-  ASSERT_TRUE((*OpenFileBlobStore(BlobsPath(data_)))->Remove(gone).ok());
+  ASSERT_TRUE((*FileBlobStore::Open(BlobsPath(data_)))->Remove(gone).ok());
   for (int i = 0; i < 2; ++i) {
     const BackupResult made = Backup();
     ASSERT_EQ(made.damaged.size(), 2u);

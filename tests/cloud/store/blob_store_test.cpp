@@ -1,5 +1,3 @@
-#include "cloud/store/blob_store.h"
-
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -9,6 +7,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "cloud/store/file_blob_store.h"
 #include "common/status.h"
 #include "tests/cloud/store/blob_store_testing.h"
 
@@ -160,9 +159,9 @@ TEST_F(BlobStoreTest, AResumedBlobHasItsRoomAlsoWhereItWasRemoved) {
 
 TEST_F(BlobStoreTest, ACopyForAWorkerLeavesTheRoomThatIsToBeKept) {
   const BlobId id = Make("mine");
-  store_ = *OpenFileBlobStore(folder_ / "blobs",
-                              {.segment_bytes = kSegmentBytes, .copy_floor_bytes = 1ull << 60});
-  EXPECT_TRUE(absl::IsResourceExhausted(store_->Open(id).status()));
+  store_ = *FileBlobStore::Open(folder_ / "blobs",
+                                {.segment_bytes = kSegmentBytes, .copy_floor_bytes = 1ull << 60});
+  EXPECT_TRUE(absl::IsResourceExhausted(store_->OpenCopy(id).status()));
 }
 
 TEST_F(BlobStoreTest, RefusesABlobLargerThanTheDiskAndLeavesNothing) {
@@ -190,18 +189,18 @@ TEST_F(BlobStoreTest, ResumesAfterTheStoreWasOpenedAgain) {
 
 TEST_F(BlobStoreTest, KnowsNoBlobThatIsNotThereAndNoNameFromOutside) {
   EXPECT_TRUE(absl::IsNotFound(store_->Resume(BlobId(32, 'a')).status()));
-  EXPECT_TRUE(absl::IsNotFound(store_->Open(BlobId(32, 'a')).status()));
+  EXPECT_TRUE(absl::IsNotFound(store_->OpenCopy(BlobId(32, 'a')).status()));
   EXPECT_TRUE(store_->Remove(BlobId(32, 'a')).ok());
   for (const char* name : {"", "../../etc/passwd", "ABCDEFABCDEFABCDEFABCDEFABCDEFAB",
                            "/0123456789abcdef0123456789abcde"}) {
-    EXPECT_TRUE(absl::IsInvalidArgument(store_->Open(name).status())) << name;
+    EXPECT_TRUE(absl::IsInvalidArgument(store_->OpenCopy(name).status())) << name;
     EXPECT_TRUE(absl::IsInvalidArgument(store_->Remove(name))) << name;
   }
 }
 
 TEST_F(BlobStoreTest, AWorkerSeesItsBlobAndNothingElse) {
   const BlobId other = Make("secret"), mine = Make("mine"), after = Make("also secret");
-  const auto file = store_->Open(mine);
+  const auto file = store_->OpenCopy(mine);
   ASSERT_TRUE(file.ok()) << file.status();
   char bytes[100];
   EXPECT_EQ(::read(file->get(), bytes, sizeof bytes), 4);
@@ -225,7 +224,7 @@ TEST_F(BlobStoreTest, HoweverManyAskAtOnceWhatIsToStayFreeStaysFree) {
     return kDiskBytes - std::min(kDiskBytes, used);
   };
   for (const uint64_t size : {uint64_t{100'000}, kSegmentBytes / 2, 3 * kSegmentBytes / 2}) {
-    store_ = *OpenFileBlobStore(blobs, {.segment_bytes = kSegmentBytes, .free_bytes = free});
+    store_ = *FileBlobStore::Open(blobs, {.segment_bytes = kSegmentBytes, .free_bytes = free});
     std::atomic<int> made{0}, refused{0};
     std::vector<std::jthread> threads;
     for (int t = 0; t < 8; ++t) {

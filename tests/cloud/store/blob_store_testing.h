@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "cloud/store/blob_place.h"
-#include "cloud/store/blob_store.h"
+#include "cloud/store/file_blob_store.h"
 #include "tests/data/temporary_folder.h"
 
 namespace gleaner::cloud {
@@ -29,8 +29,8 @@ class BlobStoreTest : public testing::Test {
 
   void Open() {
     store_.reset();
-    store_ = *OpenFileBlobStore(folder_ / "blobs",
-                                {.segment_bytes = kSegmentBytes, .sync = &FailOnDemand});
+    store_ = *FileBlobStore::Open(folder_ / "blobs",
+                                  {.segment_bytes = kSegmentBytes, .sync = &FailOnDemand});
   }
   static int FailOnDemand(int file) {
     ++syncs_;
@@ -88,7 +88,7 @@ class BlobStoreTest : public testing::Test {
   static inline std::atomic<int> syncs_{0};
   static inline std::atomic<bool> fail_next_sync_{false};
   TemporaryFolder folder_;
-  std::unique_ptr<BlobStore> store_;
+  std::unique_ptr<FileBlobStore> store_;
 };
 
 }  // namespace gleaner::cloud

@@ -18,7 +18,7 @@ TEST_F(BlobStoreTest, WhatIsRemovedGivesItsRoomBackAndItsNeighboursStay) {
   ASSERT_TRUE(store_->Remove(b).ok());
   EXPECT_LE(FileOf(a).st_blocks * 512 + 100'000, before * 512);
   EXPECT_TRUE(absl::IsNotFound(store_->SizeOf(b).status()));
-  EXPECT_TRUE(absl::IsNotFound(store_->Open(b).status()));
+  EXPECT_TRUE(absl::IsNotFound(store_->OpenCopy(b).status()));
   EXPECT_EQ(Read(a), bytes);
   EXPECT_EQ(Read(c), bytes);
   Open();  // nobody writes there any more
@@ -38,7 +38,7 @@ TEST_F(BlobStoreTest, SweepsWhatNothingNamesOfFilesThatNobodyWritesIn) {
   EXPECT_EQ(Read(named), bytes);
   EXPECT_EQ(Read(fresh), bytes);
   for (const BlobId& id : {rubbish, more}) {
-    EXPECT_TRUE(absl::IsNotFound(store_->Open(id).status()));
+    EXPECT_TRUE(absl::IsNotFound(store_->OpenCopy(id).status()));
   }
   EXPECT_EQ(*store_->Sweep(Naming({named})), 0u);
 }
@@ -51,7 +51,7 @@ TEST_F(BlobStoreTest, SweepsWhatItMadeItselfOnlyWhenItIsOld) {
   EXPECT_EQ(Read(alone), bytes) << "it may be named in a moment";
   MakeOld();
   ASSERT_TRUE(store_->Sweep(Naming({named})).ok());
-  EXPECT_TRUE(absl::IsNotFound(store_->Open(alone).status()));
+  EXPECT_TRUE(absl::IsNotFound(store_->OpenCopy(alone).status()));
   EXPECT_EQ(Files(), 1u);
   EXPECT_EQ(Read(named), "named");
 }
@@ -126,7 +126,7 @@ TEST_F(BlobStoreTest, ASweepThatIsStoppedClearsNothing) {
       stop.get_token());
   EXPECT_TRUE(absl::IsCancelled(freed.status())) << freed.status();
   EXPECT_EQ(asked, 1);
-  for (const BlobId& id : {named, a, b}) EXPECT_TRUE(store_->Open(id).ok());
+  for (const BlobId& id : {named, a, b}) EXPECT_TRUE(store_->OpenCopy(id).ok());
 }
 
 TEST_F(BlobStoreTest, SweepsNothingForACatalogueThatKnowsNoneOfItOrFails) {
@@ -152,7 +152,7 @@ TEST_F(BlobStoreTest, WhatHasAWriterIsNotRemoved) {
   EXPECT_EQ(Read(id), "writer");
   writer.reset();
   EXPECT_EQ(*store_->Retire({id}), std::vector<BlobId>{id});
-  EXPECT_TRUE(absl::IsNotFound(store_->Open(id).status()));
+  EXPECT_TRUE(absl::IsNotFound(store_->OpenCopy(id).status()));
 }
 
 TEST_F(BlobStoreTest, NothingThatWasNamedIsRemovedWhileABackupIsMade) {
@@ -168,7 +168,7 @@ TEST_F(BlobStoreTest, NothingThatWasNamedIsRemovedWhileABackupIsMade) {
     EXPECT_TRUE(store_->Remove(never_named).ok());
   }
   EXPECT_TRUE(store_->Sweep(Naming({named})).ok());
-  EXPECT_TRUE(absl::IsNotFound(store_->Open(rubbish).status()));
+  EXPECT_TRUE(absl::IsNotFound(store_->OpenCopy(rubbish).status()));
 }
 
 TEST_F(BlobStoreTest, FindsWhatNothingNamesByPlacesOfTheirOwn) {

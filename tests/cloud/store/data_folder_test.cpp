@@ -143,7 +143,7 @@ TEST_F(DataFolderTest, WithoutTheComparisonAnOlderCopyDestroysClips) {
   fs::copy(CatalogPath(data_), folder_ / "yesterday.db");
   const auto younger = Fill(data_, 3, 2);
   auto catalog = *OpenTestCatalog(folder_ / "yesterday.db");
-  auto blobs = *OpenFileBlobStore(BlobsPath(data_));
+  auto blobs = *FileBlobStore::Open(BlobsPath(data_));
   ASSERT_TRUE(
       blobs->Sweep([&](std::string_view prefix) { return catalog->names.Find(prefix); }).ok());
   EXPECT_NE(WhatIsGone(BlobsPath(data_), younger), "");
@@ -249,7 +249,7 @@ TEST_F(DataFolderTest, WhatSaidNothingIsGivenAnIdAndWhatItDidNotNameIsKeptAside)
   // Until somebody says that it may go.
   const auto folder = *Open(data_);
   ASSERT_TRUE(folder->names().GiveUpKept().ok());
-  ASSERT_TRUE(FreeRubbish(folder->names(), folder->blobs()).ok());
+  ASSERT_TRUE(FreeRubbish(folder->names(), folder->blobs(), folder->blobs()).ok());
   EXPECT_NE(WhatIsGone(BlobsPath(data_), forgotten), "");
   EXPECT_EQ(WhatIsMissing(folder->database(), folder->blobs(), clips), "");
   EXPECT_EQ(folder->names().Sum()->kept_bytes, 0u);
@@ -298,7 +298,7 @@ TEST_F(DataFolderTest, UploadsThatAreGivenUpAreNotKeptButFreed) {
   EXPECT_EQ(CatalogOf(*folder).uploads.Sum("cart-1")->count, 0u);
   EXPECT_EQ(CatalogOf(*folder).uploads.Sum("cart-1")->bytes, 1'020'000u) << "until they are free";
   EXPECT_EQ(folder->names().Sum()->rubbish_bytes, 1'020'000u);
-  ASSERT_TRUE(FreeRubbish(folder->names(), folder->blobs()).ok());
+  ASSERT_TRUE(FreeRubbish(folder->names(), folder->blobs(), folder->blobs()).ok());
   EXPECT_EQ(CatalogOf(*folder).uploads.Sum("cart-1")->bytes, 0u);
   for (const BlobId& id : upload.upload.blobs) EXPECT_FALSE(HasBlob(BlobsPath(data_), id));
   EXPECT_TRUE(folder->names().Check().ok());

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "cloud/store/blob_copy.h"
-#include "cloud/store/blob_store.h"
+#include "cloud/store/file_blob_store.h"
 #include "tests/cloud/catalog/catalog_testing.h"
 
 namespace gleaner::cloud {
@@ -20,7 +20,7 @@ struct StoredClip {
   std::vector<Sha256Digest> digests;  // of these
 };
 
-inline BlobId StoreBytes(BlobStore& blobs, const std::string& bytes) {
+inline BlobId StoreBytes(UploadStaging& blobs, const std::string& bytes) {
   auto writer = blobs.Create(bytes.size());
   EXPECT_TRUE(writer.ok()) << writer.status();
   const iovec part{const_cast<char*>(bytes.data()), bytes.size()};
@@ -37,7 +37,7 @@ inline std::string MadeUpBytes(uint64_t seed, size_t size) {
 }
 
 // A clip with a preview, a video and a thumbnail, whose bytes are made up from its number.
-inline StoredClip AddClip(Database& database, BlobStore& blobs, uint64_t sequence,
+inline StoredClip AddClip(Database& database, UploadStaging& blobs, uint64_t sequence,
                           const std::string& device = "cart-1") {
   TestClip clip = MakeTestClip({.device = device, .sequence = sequence});
   clip.upload.blobs.clear();
@@ -86,7 +86,7 @@ inline std::string WhatIsGone(const std::string& blobs, const std::vector<Stored
 }
 
 // And whether the catalogue leads to them.
-inline std::string WhatIsMissing(Database& database, BlobStore& blobs,
+inline std::string WhatIsMissing(Database& database, ObjectStore& blobs,
                                  const std::vector<StoredClip>& clips) {
   std::string missing;
   for (const StoredClip& clip : clips) {
@@ -97,7 +97,7 @@ inline std::string WhatIsMissing(Database& database, BlobStore& blobs,
       continue;
     }
     std::string bytes;
-    const absl::Status read = blobs.Read(video->blob, 0, video->size_bytes, &bytes);
+    const absl::Status read = blobs.Read(video->key, 0, video->size_bytes, &bytes);
     if (!read.ok() || Sha256::Of(bytes) != video->sha256) missing += clip.id + ": video\n";
     if (!blobs.SizeOf(*thumbnail).ok()) missing += clip.id + ": thumbnail\n";
   }
