@@ -8,9 +8,13 @@
 #include <algorithm>
 #include <vector>
 
+#include "cloud/recover.h"
 #include "cloud/rooms.h"
 #include "cloud/store/backup.h"
+#include "cloud/store/catalog_copy.h"
+#include "cloud/store/folder_state.h"
 #include "cloud/store/kept.h"
+#include "common/file.h"
 #include "common/status.h"
 #include "common/text.h"
 
@@ -74,6 +78,29 @@ int BackupCommand(const std::string& data_dir, const std::string& directory, Clo
   return SayDamaged(made->damaged, "in the store itself, and not in the backup");
 }
 
+int BackupCatalogCommand(const std::string& data_dir, const std::string& directory) {
+  absl::Status status = MakeDirectories(directory);
+  const std::string copy = CatalogPath(directory);
+  if (status.ok() && CatalogPath(data_dir) == copy) {
+    status = absl::FailedPreconditionError(fmt::format("{} is the store's own folder", directory));
+  }
+  if (status.ok()) {
+    status = CopyCatalog(CatalogPath(data_dir), copy, [](Sql& sql) {
+      for (const RoomTables& room : AllRooms().tables) {
+        if (!room.left_out.empty()) sql.connection().Script(room.left_out);
+      }
+      return absl::OkStatus();
+    });
+  }
+  if (!status.ok()) return Failed(status);
+  fmt::print(
+      "the catalogue of {} is in {}. The objects are not: they are in the bucket, whose own copies "
+      "or versions are their backup. To come back to this one, stop the server and put it in the "
+      "place of {}; `gleaner-cloud recover` then adds the clips that came later\n",
+      data_dir, copy, CatalogPath(data_dir));
+  return kExitOk;
+}
+
 int RestoreCommand(const std::string& directory, const std::string& data_dir, Clock& clock) {
   if (const absl::Status owner = CheckOwner(data_dir); !owner.ok()) return Failed(owner);
   const auto restored = Restore(directory, data_dir, AllRooms(), clock, SayProgress(clock));
@@ -119,6 +146,42 @@ int KeptCommand(const std::string& data_dir, const KeptOptions& options, Clock& 
     fmt::print("{} were freed\n", Size(*freed));
   }
   return kExitOk;
+}
+
+int RecoverCommand(const std::string& data_dir, const StoreConfig& store, Clock& clock) {
+  if (const absl::Status owner = CheckOwner(data_dir); !owner.ok()) return Failed(owner);
+  const auto recovered =
+      Recover(data_dir, store, clock,
+              [&clock, said_ns = clock.MonotonicNs()](const RecoverProgress& progress) mutable {
+                const int64_t now = clock.MonotonicNs();
+                if (now - said_ns < kSayEveryNs) return;
+                said_ns = now;
+                fmt::print(stderr, "{} of {} clips\n", progress.clips, progress.total_clips);
+              });
+  if (!recovered.ok()) return Failed(recovered.status());
+  fmt::print("{}, {}, brought back into {}: each object read and found to have its SHA-256\n",
+             Count(recovered->clips, "clip"), Size(recovered->bytes), CatalogPath(data_dir));
+  if (recovered->known > 0) fmt::print("{} it knew already\n", Count(recovered->known, "clip"));
+  if (recovered->again > 0) {
+    fmt::print("{} of clips that a younger one describes\n",
+               Count(recovered->again, "description"));
+  }
+  if (!recovered->set_aside.empty()) {
+    fmt::print("the catalogue that was there is now {}\n", recovered->set_aside);
+  }
+  if (recovered->unnamed_bytes > 0) {
+    fmt::print(
+        "{} belong to no clip that came back: thumbnails, which are made anew, and what "
+        "was on its way. {}\n",
+        Size(recovered->unnamed_bytes),
+        store.in_bucket ? "They stay in the bucket"
+                        : "They are kept aside: `gleaner-cloud kept` shows and frees them");
+  }
+  fmt::print(
+      "what no object says: the devices' ledgers, which they tell again when they connect, but for "
+      "numbers that ended without a clip and that they have forgotten: these are gaps now; "
+      "verdicts on media, which is checked anew; clips that an earlier version took in\n");
+  return SayDamaged(recovered->damaged, "or described by nothing that is whole");
 }
 
 }  // namespace gleaner::cloud

@@ -1,10 +1,11 @@
-// `gleaner-cloud backup`, `restore` and `kept`: what an operator does with a server's data folder.
-// Each says on standard output what it did, or on standard error why not, and returns the exit
-// status.
+// `gleaner-cloud backup`, `restore`, `kept` and `recover`: what an operator does with a server's
+// data folder. Each says on standard output what it did, or on standard error why not, and returns
+// the exit status.
 #pragma once
 
 #include <string>
 
+#include "cloud/store/s3/store_config.h"
 #include "common/clock.h"
 
 namespace gleaner::cloud {
@@ -14,6 +15,8 @@ inline constexpr int kExitOk = 0;
 inline constexpr int kExitFailed = 1;
 
 int BackupCommand(const std::string& data_dir, const std::string& directory, Clock& clock);
+// Where objects are in a bucket, a backup is the catalogue alone.
+int BackupCatalogCommand(const std::string& data_dir, const std::string& directory);
 int RestoreCommand(const std::string& directory, const std::string& data_dir, Clock& clock);
 
 struct KeptOptions {
@@ -21,5 +24,8 @@ struct KeptOptions {
   bool free = false;
 };
 int KeptCommand(const std::string& data_dir, const KeptOptions& options, Clock& clock);
+
+// See recover.h.
+int RecoverCommand(const std::string& data_dir, const StoreConfig& store, Clock& clock);
 
 }  // namespace gleaner::cloud

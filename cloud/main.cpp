@@ -14,6 +14,7 @@
 #include "cloud/server.h"
 #include "cloud/server_config.h"
 #include "cloud/store/data_folder.h"
+#include "cloud/store/s3/bucket_folder.h"
 #include "common/clock.h"
 #include "common/command_line.h"
 #include "common/log.h"
@@ -42,16 +43,33 @@ the server says when it doesn't start. With --in-place, without DIR, the
 catalogue that lies there, put back by hand from whatever copy, is accepted
 as it is.
 
-Where there is no copy of the catalogue at all, nobody can tell any more which
-clip is which, but no byte is lost either: leave the folder as it is, and let
-the server start on another one.)";
+Where there is no copy of the catalogue at all, `gleaner-cloud recover` makes
+one of what the clips' objects say of themselves.)";
 constexpr char kKeptHelp[] = R"(
 Kept aside are bytes in the blob folder that the catalogue doesn't name, and
 that may be clips it has forgotten: after a restore, or an upgrade.)";
 
+constexpr char kRecoverHelp[] = R"(
+Beside each clip's objects lies what the catalogue needs to know of it. Every
+clip whose objects are whole comes back, under the id it had: all of it is
+read. Where the objects are in a bucket and a catalogue is there (an older
+copy, say), the clips that it doesn't know are added to it.
+
+What no object says is not to be had: the devices' ledgers, which they tell
+again when they connect (numbers that ended without a clip, and that a device
+has forgotten since, are gaps then), and verdicts on media, which is checked
+anew. Clips that a version before this command took in don't describe
+themselves.)";
+
 std::string ProgramDirectory() {
   std::error_code error;
   return std::filesystem::read_symlink("/proc/self/exe", error).parent_path().string();
+}
+
+absl::Status CheckStores(const gleaner::cloud::ServerConfig& config) {
+  using namespace gleaner::cloud;
+  if (!config.store.in_bucket) return CheckDataFolder(config.data_dir, AllRooms());
+  return s3::CheckBucketFolder(config.data_dir, AllRooms(), gleaner::RealClock(), config.store);
 }
 
 }  // namespace
@@ -93,6 +111,9 @@ int main(int argc, char** argv) {
   kept->add_option("--export", kept_options.export_to,
                    "Write what can be told apart into this folder");
   kept->add_flag("--free", kept_options.free, "Free it, for good. The server must be stopped");
+  CLI::App* recover = app.add_subcommand(
+      "recover", "Make a lost catalogue anew from the clips' objects; the server must be stopped");
+  recover->footer(kRecoverHelp);
   app.require_subcommand(0, 1);
   if (const auto end = gleaner::ParseCommandLine(app, argc, argv)) return *end;
 
@@ -103,10 +124,9 @@ int main(int argc, char** argv) {
   }
   if (check_only)
     return gleaner::WithOutput("gleaner-cloud", kExitFailed, [&] {
-      if (const absl::Status data =
-              gleaner::cloud::CheckDataFolder(config->data_dir, gleaner::cloud::AllRooms());
-          !data.ok()) {
-        fmt::print(stderr, "server.data_dir: {}\n", gleaner::Message(data));
+      if (const absl::Status data = CheckStores(*config); !data.ok()) {
+        fmt::print(stderr, "{}: {}\n", config->store.in_bucket ? "store" : "server.data_dir",
+                   gleaner::Message(data));
         return kExitFailed;
       }
       for (const std::string& warning : config->warnings) {
@@ -135,6 +155,19 @@ int main(int argc, char** argv) {
   }
   if (!serves) {
     return gleaner::WithOutput("gleaner-cloud", kExitFailed, [&] {
+      if (recover->parsed()) {
+        return gleaner::cloud::RecoverCommand(data_dir, config->store, clock);
+      }
+      if (config->store.in_bucket && backup->parsed()) {
+        return gleaner::cloud::BackupCatalogCommand(data_dir, directory);
+      }
+      if (config->store.in_bucket) {
+        fmt::print(
+            stderr,
+            "gleaner-cloud: this is for objects in files; with a bucket, put catalog.db back "
+            "by hand and see `gleaner-cloud recover --help`\n");
+        return kExitFailed;
+      }
       if (backup->parsed()) return gleaner::cloud::BackupCommand(data_dir, directory, clock);
       if (kept->parsed()) return gleaner::cloud::KeptCommand(data_dir, kept_options, clock);
       return gleaner::cloud::RestoreCommand(in_place ? data_dir : directory, data_dir, clock);

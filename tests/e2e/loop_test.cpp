@@ -2,9 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <map>
 
 #include "tests/data/footage.h"
+#include "tests/data/paths.h"
 #include "tests/e2e/rig.h"
 
 namespace gleaner::e2e {
@@ -86,6 +88,43 @@ TEST(Loop, CatchesUpWhenTheServerComesLater) {
   EXPECT_EQ(edge.Wait(seconds(60)), 0) << edge.Log();
   EXPECT_FALSE(rig.Clips().empty());
   EXPECT_EQ(Number(rig.Status(device), "pendingClips"), 0);
+}
+
+// What stays of a server whose catalogue is lost: its objects, wherever these are.
+TEST(Loop, GoesOnAfterALostCatalogueWasMadeAnewFromTheObjects) {
+  Rig rig;
+  rig.StartServer();
+  const DeviceSetup device{.videos = {Footage("box.mp4")}};
+  Process edge = rig.StartDevice(device, {"--until-drained"});
+  EXPECT_EQ(edge.Wait(seconds(90)), 0) << edge.Log();
+  const auto all = [&] {
+    std::map<std::string, std::string> receipts;
+    for (const auto& clip : rig.Clips()) {
+      const std::string id = clip.at("id");
+      receipts[id] = rig.Call("GetClip", {{"id", id}}).at("manifestSha256");
+      receipts[id] += clip.at("committedUnixNs");
+    }
+    return receipts;
+  };
+  const auto before = all();
+  ASSERT_FALSE(before.empty());
+  EXPECT_EQ(rig.server().Stop(), 0) << rig.server().Log();
+  for (const char* suffix : {"", "-wal", "-shm"}) {
+    std::filesystem::remove(rig.directory() + "/cloud/catalog.db" + suffix);
+  }
+  Process recover(
+      {BinDir() + "/gleaner-cloud", "--config", rig.directory() + "/cloud.toml", "recover"},
+      rig.directory() + "/recover.log");
+  EXPECT_EQ(recover.Wait(seconds(60)), 0) << recover.Log();
+  rig.StartServer();
+  EXPECT_EQ(all(), before);
+  for (const auto& [id, receipt] : before) {
+    EXPECT_THAT(rig.DigestProblems(id), IsEmpty());
+    EXPECT_THAT(rig.VideoProblems(id), IsEmpty());
+  }
+  EXPECT_TRUE(Eventually([&] {
+    return Number(rig.Call("GetSummary"), "mediaOk") == static_cast<int64_t>(before.size());
+  })) << rig.Call("GetSummary").dump(2);
 }
 
 }  // namespace
