@@ -107,6 +107,31 @@ TEST(Camera, PacesAFileByItsTimesAgainstTheClock) {
   EXPECT_NEAR(26.8, 1.0 * camera.status().frames / 8.1, 0.1);
 }
 
+TEST(Camera, GoesOnFromNowWhereTheMachineSleptAndDoesNotRushAfterTheClock) {
+  // Four seconds are made up for, six are let go.
+  for (const int64_t slept_s : {4, 6}) {
+    FakeClock clock;
+    clock.AutoAdvance(true);
+    const int64_t start_ns = clock.MonotonicNs();
+    CameraOptions options = FileOptions(Footage("cup.mp4"));
+    options.pace = "realtime";
+    Collector collector;
+    Camera camera(options, clock, collector);
+    camera.OnRead([&, n = 0]() mutable {
+      if (++n == 120) clock.Advance(slept_s * kNanosPerSecond);
+    });
+    ASSERT_TRUE(camera.Run({}).ok());
+    ASSERT_EQ(collector.packets.size(), 217u);
+    const auto ms = [&](size_t i) {
+      return (collector.packets[i].monotonic_ns - start_ns) / kNanosPerMilli;
+    };
+    const int64_t lost_ms = slept_s > 5 ? slept_s * 1000 : 0;
+    EXPECT_NEAR(ms(50), 50 * 37, 60) << slept_s;
+    EXPECT_NEAR(ms(200) - ms(50), 150 * 37 + lost_ms, 160) << slept_s;
+    for (size_t i = 1; i < collector.packets.size(); ++i) EXPECT_GT(ms(i), ms(i - 1)) << i;
+  }
+}
+
 TEST(Camera, StandsStillWhileTheClockDoes) {
   FakeClock clock;
   CameraOptions options = FileOptions(Footage("cup.mp4"));

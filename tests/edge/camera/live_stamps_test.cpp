@@ -200,6 +200,20 @@ TEST_P(FieldLiveStamps, TellOfAJumpOnceAndKeepTheTime) {
   }
 }
 
+TEST_P(FieldLiveStamps, TellAGlitchFromTheJumpThatComesRightAfterIt) {
+  for (const int64_t glitch : {740, 747, 748}) {
+    const RtpStamp stamp = [&](int64_t n, int64_t pts) {
+      return pts + (n >= 750 ? 7200 * 90'000 : n == glitch ? -50 * 90'000 : 0);
+    };
+    const auto shown = Watch(reel(), 60, stamp, &counts_);
+    ExpectOrder(shown);
+    EXPECT_EQ(counts_.jumps, 1u) << glitch;
+    EXPECT_EQ(shown[739].segment, 0);
+    EXPECT_EQ(shown[760].segment, 1);
+    EXPECT_LT(WorstNs(shown, 33), 250 * kMs) << glitch;
+  }
+}
+
 TEST_P(FieldLiveStamps, FollowAClockOfAWrongRate) {
   for (const double rate : {0.5, 0.84, 1.2, 2.0}) {
     const auto shown = Watch(reel(), 120, stamps::Scaled(rate), &counts_,

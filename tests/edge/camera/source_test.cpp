@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "edge/camera/ffmpeg.h"
+#include "fmt/format.h"
+#include "tests/edge/camera/camera_rig.h"
 
 namespace gleaner::edge {
 namespace {
@@ -73,6 +75,18 @@ TEST(Source, TakesThePicturesOfPanoramaCamerasAndRefusesLargerOnesWithASentence)
     const absl::Status refused = open(width, height);
     EXPECT_TRUE(absl::IsInvalidArgument(refused)) << "for good: " << refused;
     EXPECT_NE(refused.message().find("choose a smaller stream"), std::string::npos) << refused;
+  }
+}
+
+class SourceFile : public CameraRig {};
+
+TEST_F(SourceFile, OfMoreStreamsThanAnyCameraWritesIsNotOpened) {
+  for (const int sounds : {15, 16}) {
+    std::string maps = "-f lavfi -i testsrc=d=1 -f lavfi -i sine=d=1 -map 0 -c:v libx264 -c:a aac";
+    for (int i = 0; i < sounds; ++i) maps += " -map 1";
+    const std::string path = MakeVideo(fmt::format("{}.mp4", sounds), maps);
+    const auto source = Source::OpenFile(path, [] { return false; });
+    EXPECT_EQ(source.ok(), sounds == 15) << sounds << " beside the pictures: " << source.status();
   }
 }
 
