@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "cloud/database/database.h"
+#include "cloud/events/events.h"
 #include "cloud/ingest/uploads.h"
 #include "cloud/jobs/job_runner.h"
 #include "cloud/jobs/jobs.h"
@@ -33,6 +34,7 @@ struct RoomContext {
   UploadStaging& staging;
   ObjectStore& objects;
   Jobs& jobs;
+  Events& events;
   // What rooms write in the transaction that commits a clip: added to while they are opened.
   std::vector<Uploads::WithClip>& with_clip;
 };

@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include "cloud/connection_metrics.h"
+#include "cloud/events/event_hub.h"
 #include "cloud/http/http_service.h"
 #include "cloud/http/metrics.h"
 #include "cloud/rooms.h"
@@ -30,6 +31,7 @@ constexpr std::chrono::seconds kInsideGrace{1};
 // In the order of their making; they go in the reverse order.
 struct Server::Parts {
   Clock& clock;
+  EventHub events{};
   std::unique_ptr<Stores> data;
   std::unique_ptr<Jobs> jobs;
   std::vector<Uploads::WithClip> with_clip;
@@ -67,7 +69,7 @@ absl::Status Server::Parts::OpenStores(const ServerConfig& config) {
   jobs = std::make_unique<Jobs>(data->database(), clock);
   context = std::make_unique<RoomContext>(RoomContext{config, clock, data->database(),
                                                       data->names(), data->staging(),
-                                                      data->objects(), *jobs, with_clip});
+                                                      data->objects(), *jobs, events, with_clip});
   return absl::OkStatus();
 }
 
@@ -118,6 +120,7 @@ absl::Status Server::Parts::ServePage(const ServerConfig& config) {
   options.web_dir = config.web_dir;
   options.free_bytes_floor = free_floor;
   if (config.store.presign) options.media_origin = s3::OriginOf(config.store.bucket);
+  options.events = &events;
   options.ready = [this] { return Ready(); };
   auto started = HttpService::Start(options, data->database(), data->staging(),
                                     MediaFiles(*clips, *checks, data->objects()), *metrics,

@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "cloud/clips/clip_news.h"
 #include "cloud/database/columns.h"
 #include "cloud/database/tally.h"
 #include "common/status.h"
@@ -185,6 +186,7 @@ void NameObjects(Sql& sql, uint64_t manifest) {
 
 void InsertClip(Sql& sql, uint64_t number, std::string_view device, const ClipKey& key,
                 const v1::ClipManifest& manifest, int64_t committed_unix_ns) {
+  sql.Announce(kClipChanged, ClipId(device, key));
   uint64_t size = 0;
   bool has_preview = false;
   for (const v1::ClipObject& object : manifest.objects()) {
@@ -245,6 +247,7 @@ absl::Status SetMedia(Sql& sql, std::string_view clip_id, const v1::MediaCheck& 
     if (const auto name = TallyOf(before); !name.empty()) Tally(sql, name, "", -1);
     if (const auto name = TallyOf(check.state()); !name.empty()) Tally(sql, name, "", 1);
   }
+  sql.Announce(kClipChanged, clip_id);
   return absl::OkStatus();
 }
 

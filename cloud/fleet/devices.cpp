@@ -6,6 +6,7 @@
 #include <map>
 
 #include "cloud/clips/clip_rows.h"
+#include "cloud/fleet/device_events.h"
 #include "cloud/ledger/ledger.h"
 #include "common/status.h"
 #include "common/text.h"
@@ -164,6 +165,7 @@ absl::Status Devices::RecordHello(std::string_view device, const v1::HelloReques
         "(:name, :site, :first, :last, :hello, :heartbeat) ON CONFLICT (name) DO UPDATE SET "
         "site = excluded.site, last_seen_ns = excluded.last_seen_ns, hello = excluded.hello",
         In(device, hello.site(), unix_ns, unix_ns, Bytes{bytes}, Bytes{""}));
+    sql.Announce(kDeviceHeard, device);
     return absl::OkStatus();
   });
 }
@@ -177,6 +179,7 @@ absl::Status Devices::RecordHeartbeat(std::string_view device,
         "(:name, '', :first, :last, :hello, :heartbeat) ON CONFLICT (name) DO UPDATE SET "
         "last_seen_ns = excluded.last_seen_ns, heartbeat = excluded.heartbeat",
         In(device, unix_ns, unix_ns, Bytes{""}, Bytes{bytes}));
+    sql.Announce(kDeviceHeard, device);
     return absl::OkStatus();
   });
 }

@@ -163,7 +163,9 @@ grpc::ServerUnaryReactor* FleetService::Heartbeat(grpc::CallbackServerContext* c
         answer->set_server_unix_ns(now);
         ASSIGN_OR_RETURN(const std::vector<v1::CameraNotice> notices, damage_.Notices(device, now));
         for (const v1::CameraNotice& notice : notices) *answer->add_notices() = notice;
-        return devices_.RecordHeartbeat(device, heartbeat, now);
+        RETURN_IF_ERROR(devices_.RecordHeartbeat(device, heartbeat, now));
+        if (options_.events != nullptr) options_.events->OnHeartbeat(device, heartbeat);
+        return absl::OkStatus();
       });
 }
 

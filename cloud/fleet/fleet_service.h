@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "cloud/fleet/camera_damage.h"
+#include "cloud/fleet/device_events.h"
 #include "cloud/fleet/devices.h"
 #include "cloud/rpc/worker_pool.h"
 #include "common/clock.h"
@@ -19,6 +20,8 @@ void NameVersion(v1::Policy* policy);
 struct FleetOptions {
   // One policy for every device, with its version.
   v1::Policy policy;
+  // Is told of their heartbeats; may be null, else must outlive the service.
+  DeviceEvents* events = nullptr;
   // The device's name from metadata instead of the certificate: set for a plaintext listener only.
   bool trust_metadata = false;
 

@@ -65,6 +65,7 @@ class HttpServer::Engine {
   void WakeStreams() {
     if (woken_.exchange(true)) return;
     asio::post(loop_.io, [this] {
+      if (loop_.stopping) return;
       stream_timer_.expires_at(streams_polled_ + kStreamsEvery);
       stream_timer_.async_wait([this](error_code error) {
         if (error) return;
@@ -91,13 +92,15 @@ class HttpServer::Engine {
     return {loop_.connections.begin(), loop_.connections.end()};
   }
 
+  bool Ended() const { return loop_.stopping && loop_.connections.empty(); }
+
   void WaitToTick() {
     tick_timer_.expires_after(kTick);
     tick_timer_.async_wait([this](error_code error) {
       if (error) return;
       const auto now = std::chrono::steady_clock::now();
       for (const auto& connection : Connections()) connection->Tick(now);
-      WaitToTick();
+      if (!Ended()) WaitToTick();
     });
   }
 
@@ -186,7 +189,12 @@ class HttpServer::Engine {
     if (std::chrono::steady_clock::now() >= stop_by_) {
       for (const auto& connection : Connections()) connection->Close();
     }
-    if (loop_.connections.empty()) return loop_.io.stop();
+    if (Ended()) {  // nothing waits any more, and the loop ends by itself
+      tick_timer_.cancel();
+      stream_timer_.cancel();
+      work_.reset();
+      return;
+    }
     accept_timer_.expires_after(kStopPoll);
     accept_timer_.async_wait([this](error_code) { WaitToEnd(); });
   }

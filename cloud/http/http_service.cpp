@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "cloud/http/event_stream.h"
 #include "cloud/http/respond.h"
 #include "common/log.h"
 #include "common/status.h"
@@ -44,6 +45,8 @@ HttpService::HttpService(const Options& options, Database& database, UploadStagi
     : database_(database),
       staging_(staging),
       metrics_(metrics),
+      events_(options.events),
+      clock_(*options.clock),
       min_free_bytes_(std::max(kMinFreeBytes, options.free_bytes_floor)),
       rest_is_ready_(options.ready),
       access_(options.token, options.listen.host),
@@ -82,13 +85,21 @@ absl::StatusOr<std::unique_ptr<HttpService>> HttpService::Start(
   };
   ASSIGN_OR_RETURN(service->server_, HttpServer::Start(options.listen, {.threads = options.threads},
                                                        std::move(handlers)));
+  if (self->events_ != nullptr) {
+    self->events_->OnEvent([server = self->server_.get()] { server->WakeStreams(); });
+  }
   return service;
+}
+
+HttpService::~HttpService() {
+  if (events_ != nullptr) events_->OnEvent({});
 }
 
 std::string_view HttpService::RouteOf(const std::string& path) const {
   if (path.empty()) return "malformed";
   if (const std::string_view method = gateway_.MethodOf(path); !method.empty()) return method;
-  for (const std::string_view route : {"/metrics", "/healthz", "/readyz", "/login", "/logout"}) {
+  for (const std::string_view route :
+       {"/metrics", "/events", "/healthz", "/readyz", "/login", "/logout"}) {
     if (path == route) return route;
   }
   if (path.starts_with("/media/")) return "/media";
@@ -120,6 +131,8 @@ void HttpService::Get(const HttpRequest& request, HttpResponse& response) {
   } else if (path == "/metrics") {
     if (!Admit(request, response)) return;
     Respond(request, response, 200, metrics_.Render(), "text/plain; version=0.0.4");
+  } else if (path == "/events" && events_ != nullptr) {
+    if (Admit(request, response)) Events(request, response);
   } else if (!gateway_.MethodOf(path).empty()) {
     response.headers.Set("Allow", "POST");
     RespondError(request, response, 405, "unimplemented", "call this with POST");
@@ -153,6 +166,21 @@ void HttpService::Post(const HttpRequest& request, HttpResponse& response) {
     return;
   }
   gateway_.Serve(request, response);
+}
+
+void HttpService::Events(const HttpRequest& request, HttpResponse& response) {
+  const auto topics = request.query.find("topics");
+  const auto reader = events_->Read(topics == request.query.end() ? "" : topics->second,
+                                    request.headers.Get("Last-Event-ID"));
+  if (!reader) {
+    return RespondError(
+        request, response, 400, "invalid_argument",
+        fmt::format("topics: some of {}, with commas between", events_->TopicNames()));
+  }
+  response.headers.Set("Content-Type", "text/event-stream");
+  response.headers.Set("Cache-Control", "no-store");
+  response.headers.Set("X-Accel-Buffering", "no");  // else nginx keeps events until there are many
+  response.stream = std::make_unique<EventStream>(*reader, clock_);
 }
 
 void HttpService::Login(const HttpRequest& request, HttpResponse& response) {

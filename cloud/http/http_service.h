@@ -3,6 +3,7 @@
 //   POST /gleaner.v1.CatalogService/…   the JSON gateway
 //   GET  /media/…                       files of clips
 //   GET  /metrics                       for Prometheus
+//   GET  /events                        what happens, as server-sent events: see cloud/events/
 //   GET  /healthz, /readyz              for a supervisor; no token needed. Alive; able to commit
 //                                       and to take clips in, and devices can connect
 //   POST /login, /logout                the cookie; only where there is a token
@@ -19,6 +20,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "cloud/database/database.h"
+#include "cloud/events/event_hub.h"
 #include "cloud/http/access.h"
 #include "cloud/http/gateway.h"
 #include "cloud/http/http_server.h"
@@ -50,6 +52,9 @@ class HttpService {
     uint64_t free_bytes_floor = 0;
     // "https://host", from where the page may play videos as well; may be empty.
     std::string media_origin;
+    // What GET /events tells; must outlive this. May be null: then there is no such thing.
+    EventHub* events = nullptr;
+    Clock* clock = &RealClock();
   };
 
   // Serves at once. `channel` leads to the services. All references must
@@ -59,7 +64,7 @@ class HttpService {
                                                             UploadStaging& staging,
                                                             MediaFiles media, Metrics& metrics,
                                                             std::shared_ptr<grpc::Channel> channel);
-  ~HttpService() = default;  // stops
+  ~HttpService();  // stops
 
   uint16_t port() const { return server_->port(); }
   // Within about 3 s.
@@ -74,6 +79,7 @@ class HttpService {
   bool Admit(const HttpRequest& request, HttpResponse& response);
   // Before a body that is still on its way is waited for.
   bool MaySend(const HttpRequest& request, HttpResponse& response);
+  void Events(const HttpRequest& request, HttpResponse& response);
   void Login(const HttpRequest& request, HttpResponse& response);
   void Ready(const HttpRequest& request, HttpResponse& response);
   // Commits and stores a little, and connects as a device does; at most once a second, whoever
@@ -85,6 +91,8 @@ class HttpService {
   Database& database_;
   UploadStaging& staging_;
   Metrics& metrics_;
+  EventHub* const events_;
+  Clock& clock_;
   const uint64_t min_free_bytes_;
   const std::function<absl::Status()> rest_is_ready_;
   const Access access_;

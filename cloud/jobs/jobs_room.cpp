@@ -1,5 +1,6 @@
 #include "cloud/jobs/jobs_room.h"
 
+#include "cloud/events/relay.h"
 #include "cloud/jobs/job_metrics.h"
 #include "cloud/jobs/jobs_service.h"
 
@@ -8,7 +9,9 @@ namespace {
 
 class Queue : public Room {
  public:
-  explicit Queue(RoomContext& context) : jobs_(context.jobs), service_(context.jobs) {}
+  explicit Queue(RoomContext& context) : jobs_(context.jobs), service_(context.jobs) {
+    Relay(context.database, kJobChanged, context.events, "jobs", "number");
+  }
 
   std::vector<PeopleService> ForPeople() override {
     return {{v1::JobsService::service_full_name(), &service_}};

@@ -16,6 +16,7 @@
 #include "gleaner/v1/fleet.grpc.pb.h"
 #include "httplib.h"
 #include "tests/cloud/catalog/catalog_testing.h"
+#include "tests/cloud/http/raw_client.h"
 #include "tests/data/paths.h"
 #include "tests/data/pki.h"
 #include "tests/data/shell.h"
@@ -107,6 +108,17 @@ TEST_F(ServerTest, AJobThatWaitsIsRunAndSeen) {
       client.Post("/gleaner.v1.JobsService/CancelJob", R"({"number":"1"})", "application/json");
   EXPECT_EQ(refused->status, 400);
   EXPECT_THAT(refused->body, HasSubstr("job 1 is done: there is nothing to cancel"));
+}
+
+TEST_F(ServerTest, ADeviceThatSaysHelloIsTold) {
+  auto server = Start();
+  ASSERT_TRUE(server.ok()) << server.status();
+  RawClient page((*server)->http_port());
+  page.Send("GET /events?topics=devices,clips,problems HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  page.ReadUntil("\nid: ");
+  ASSERT_TRUE(SayHello(Connect(**server, pki_.Device("cart-1"))).ok());
+  EXPECT_THAT(page.ReadUntil("\"}\n\n"),
+              HasSubstr("event: devices\ndata: {\"device\":\"cart-1\"}\n\n"));
 }
 
 TEST_F(ServerTest, TheListOfTenThousandDevicesIsServed) {

@@ -18,8 +18,8 @@ const { chromium } = createRequire(new URL('../../cloud/web/package.json', impor
 const url = process.env.GLEANER_URL?.replace(/\/$/, '');
 const token = process.env.GLEANER_TOKEN ?? '';
 const shots = process.env.GLEANER_SCREENSHOTS ?? '';
-/** Devices fire when something moves: how long to wait for the next clip. */
-const ARRIVAL_MS = 120_000;
+/** Every wait ends with what it waits for, however busy the machine; this ends only one whose event never comes. */
+const PATIENCE_MS = 300_000;
 
 let browser;
 let context;
@@ -41,6 +41,7 @@ before(async () => {
     ],
   });
   context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: 'light' });
+  context.setDefaultTimeout(PATIENCE_MS);
   if (token) {
     const page = await context.newPage();
     await page.goto(url);
@@ -88,12 +89,12 @@ const cards = (page) => page.locator('[data-clip]');
 const cardIds = (page) => cards(page).evaluateAll((all) => all.map((card) => card.dataset.clip));
 
 /** Waits until `probe` gives something true; the sentence says what was awaited. */
-async function eventually(sentence, probe, timeoutMs = 90_000) {
-  const end = Date.now() + timeoutMs;
+async function eventually(sentence, probe) {
+  const end = Date.now() + PATIENCE_MS;
   for (;;) {
     const found = await probe();
     if (found) return found;
-    assert.ok(Date.now() < end, `within ${timeoutMs / 1000} s: ${sentence}`);
+    assert.ok(Date.now() < end, `never came: ${sentence}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
@@ -108,7 +109,6 @@ async function checkedClips() {
       const found = await Promise.all(devices.map(newest));
       return found.every(Boolean) && found;
     },
-    ARRIVAL_MS,
   );
 }
 
@@ -132,7 +132,7 @@ test('the grid shows the newest clips with their pictures, and the head numbers'
   });
 });
 
-test('a clip that arrives appears on top without a reload', { timeout: ARRIVAL_MS + 30_000 }, async () => {
+test('a clip that arrives appears on top without a reload', async () => {
   await visit('/clips', async (page) => {
     await cards(page).first().waitFor();
     await page.evaluate(() => (window.unloaded = false));
@@ -143,7 +143,6 @@ test('a clip that arrives appears on top without a reload', { timeout: ARRIVAL_M
         const [first] = await cardIds(page);
         return before.has(first) ? '' : first;
       },
-      ARRIVAL_MS,
     );
     assert.equal(await page.evaluate(() => window.unloaded), false, 'the page was not loaded again');
     const { clips } = await ask('ListClips', { filter: `id:${fresh}` });
@@ -151,16 +150,16 @@ test('a clip that arrives appears on top without a reload', { timeout: ARRIVAL_M
   });
 });
 
-test('further down, arrivals wait behind a pill', { timeout: ARRIVAL_MS + 30_000 }, async () => {
+test('further down, arrivals wait behind a pill', async () => {
   await visit(
     '/clips',
     async (page) => {
       await cards(page).first().waitFor();
       const scroller = page.locator('.scroller');
-      await eventually('more clips than fit', () => scroller.evaluate((s) => s.scrollHeight > s.clientHeight + 60), ARRIVAL_MS);
+      await eventually('more clips than fit', () => scroller.evaluate((s) => s.scrollHeight > s.clientHeight + 60));
       await scroller.evaluate((s) => (s.scrollTop = 60));
       const pill = page.getByRole('button', { name: /new clip/ });
-      await pill.waitFor({ timeout: ARRIVAL_MS });
+      await pill.waitFor();
       assert.ok((await scroller.evaluate((s) => s.scrollTop)) > 8, 'the view has not moved');
       await pill.click();
       await eventually('the view is at the top', () => scroller.evaluate((s) => s.scrollTop === 0));
@@ -278,7 +277,7 @@ test('an address that can not be decoded is answered like any other', async () =
   );
 });
 
-test('clips of every device play, frame by frame as the manifest says', { timeout: ARRIVAL_MS + 90_000 }, async () => {
+test('clips of every device play, frame by frame as the manifest says', async () => {
   for (const clip of await checkedClips()) {
     const { manifest } = await ask('GetClip', { id: clip.id });
     const track = manifest.video[0];
@@ -291,11 +290,11 @@ test('clips of every device play, frame by frame as the manifest says', { timeou
       const slider = page.getByRole('slider', { name: 'Position' });
       const position = async () => Number(await slider.getAttribute('aria-valuenow'));
       const time = () => video.evaluate((v) => v.currentTime);
-      await eventually('it can be played', () => page.getByRole('button', { name: 'Play' }).isEnabled(), 20_000);
+      await eventually('it can be played', () => page.getByRole('button', { name: 'Play' }).isEnabled());
 
       const began = await time();
       await page.keyboard.press(' ');
-      await eventually('currentTime advances', async () => (await time()) > began + 0.5, 20_000);
+      await eventually('currentTime advances', async () => (await time()) > began + 0.5);
       await page.keyboard.press(' ');
       await eventually('it rests', () => video.evaluate((v) => v.paused));
       const rested = await time();
@@ -315,12 +314,12 @@ test('clips of every device play, frame by frame as the manifest says', { timeou
   }
 });
 
-test('the timeline seeks, shows the evidence, and the address keeps the place', { timeout: ARRIVAL_MS + 30_000 }, async () => {
+test('the timeline seeks, shows the evidence, and the address keeps the place', async () => {
   const [clip] = await checkedClips();
   await visit(`/clips/${clip.id}`, async (page) => {
     const slider = page.getByRole('slider', { name: 'Position' });
     const position = async () => Number(await slider.getAttribute('aria-valuenow'));
-    await eventually('it can be played', () => page.getByRole('button', { name: 'Play' }).isEnabled(), 20_000);
+    await eventually('it can be played', () => page.getByRole('button', { name: 'Play' }).isEnabled());
     assert.ok((await page.locator('.row canvas').count()) >= 1, 'the evidence is plotted');
     assert.ok((await page.locator('.firing').count()) >= 1, 'a firing is marked');
 
@@ -351,8 +350,11 @@ test('the timeline seeks, shows the evidence, and the address keeps the place', 
 const picture = (route) =>
   route.fulfill({ contentType: 'image/svg+xml', body: '<svg xmlns="http://www.w3.org/2000/svg" width="3" height="2"/>' });
 
-/** ListClips answered by `answer` to its request, and files of clips by `media`. */
+/** ListClips answered by `answer` to its request, and files of clips by `media`; news of clips come all the time. */
 async function madeUp(page, answer, media = picture) {
+  await page.route('**/events*', (route) =>
+    route.fulfill({ contentType: 'text/event-stream', body: 'retry: 100\nevent: clips\ndata: {}\n\n' }),
+  );
   await page.route('**/gleaner.v1.CatalogService/ListClips', (route) => route.fulfill({ json: answer(route.request().postDataJSON()) }));
   await page.route('**/media/**', media);
 }
@@ -430,7 +432,7 @@ test('a preview that could not be had is tried again with the next news of the c
   );
 });
 
-test('ten thousand clips page in, and only those in view exist', { timeout: 120_000 }, async () => {
+test('ten thousand clips page in, and only those in view exist', async () => {
   const all = 10_000;
   const pageSize = 500;
   await visit('/nowhere', async (page) => {
@@ -452,7 +454,6 @@ test('ten thousand clips page in, and only those in view exist', { timeout: 120_
         most = Math.max(most, await cards(page).count());
         return page.getByText('That is all of them.').isVisible();
       },
-      90_000,
     );
     const last = (all - 1).toString(16).padStart(20, '0');
     await eventually('the oldest clip', async () => (await cardIds(page)).includes(last));
@@ -475,8 +476,8 @@ test('when the server goes away the page says so, keeps what it has, and goes on
       await page.getByRole('link', { name: 'Fleet' }).click();
       await page.getByRole('button', { name: 'Try again' }).waitFor();
       await page.unroute(api);
-      await page.locator('[data-device]').first().waitFor({ timeout: 30_000 });
-      await banner.waitFor({ state: 'detached', timeout: 30_000 });
+      await page.locator('[data-device]').first().waitFor();
+      await banner.waitFor({ state: 'detached' });
     },
     { expected: /ERR_CONNECTION_REFUSED/ },
   );
@@ -496,14 +497,55 @@ test('another filter while the server is waited for leaves the list live', async
       await page.getByRole('link', { name: 'All clips', exact: true }).click();
       await page.getByRole('button', { name: 'Try again' }).waitFor();
       mode = 'wait';
-      await eventually('the list is asked for once more', () => seen.length > 0, 30_000);
+      await eventually('the list is asked for once more', () => seen.length > 0);
       mode = 'answer';
       await page.getByLabel('Filter', { exact: true }).fill('after:7d');
       await page.keyboard.press('Enter');
       await cards(page).first().waitFor();
-      await eventually('arrivals are asked for', () => seen.some(({ filter, arrivedAfter }) => filter === 'after:7d' && arrivedAfter), 30_000);
+      await eventually('arrivals are asked for', () => seen.some(({ filter, arrivedAfter }) => filter === 'after:7d' && arrivedAfter));
     },
     { expected: /ERR_CONNECTION_REFUSED/ },
+  );
+});
+
+test('an arriving clip is told as an event', async () => {
+  await visit('/nowhere', async (page) => {
+    const { id } = await page.evaluate(
+      () =>
+        new Promise((resolve) => {
+          const source = new EventSource('/events?topics=clips');
+          source.addEventListener('clips', ({ data }) => {
+            source.close();
+            resolve(JSON.parse(data));
+          });
+        }),
+    );
+    const { clips } = await ask('ListClips', { filter: `id:${id}` });
+    assert.equal(clips.length, 1, 'it is in the catalogue by then');
+  });
+});
+
+test('the page listens to events, and where it can not it asks again and again', async () => {
+  await visit('/clips', async (page) => {
+    const events = page.waitForResponse(/\/events\?/);
+    await page.reload();
+    const response = await events;
+    assert.equal(response.status(), 200);
+    assert.equal(response.headers()['content-type'], 'text/event-stream');
+  });
+  await visit(
+    '/nowhere',
+    async (page) => {
+      let asked = 0;
+      await page.route('**/events*', (route) => route.fulfill({ status: 503, body: '' }));
+      await page.route('**/gleaner.v1.CatalogService/ListDevices', (route) =>
+        route.fulfill({ json: { devices: [{ name: `cart-${++asked}`, ledger: {} }] } }),
+      );
+      await page.reload();
+      await page.getByRole('link', { name: 'Fleet', exact: true }).click();
+      await page.locator('[data-device="cart-3"]').waitFor();
+    },
+    { expected: /503/ },
   );
 });
 
@@ -660,7 +702,7 @@ test('jobs are seen with what came of them, narrowed by a click, and cancelled a
   });
 });
 
-test('every view is named for screen readers, readable, and fits 360 px', { timeout: ARRIVAL_MS + 120_000 }, async () => {
+test('every view is named for screen readers, readable, and fits 360 px', async () => {
   const [clip] = await checkedClips();
   const views = [
     ['clips', '/clips', '[data-clip]'],

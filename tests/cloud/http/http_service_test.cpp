@@ -116,6 +116,34 @@ TEST_F(HttpServiceTest, NobodyWaitsForTheBodyOfAStranger) {
   EXPECT_THAT(answer_to("/login", "Transfer-Encoding: chunked\r\n"), HasSubstr("HTTP/1.1 413 "));
 }
 
+TEST_F(HttpServiceTest, EventsWantTheTokenAndKnownTopics) {
+  EventHub hub;
+  const EventTopic clips = hub.Topic("clips");
+  HttpService::Options options;
+  options.token = kToken;
+  options.events = &hub;
+  StartWith(options);
+  const auto open = [&](const std::string& path, const std::string& fields) {
+    auto client = std::make_unique<RawClient>(http_->port());
+    client->Send("GET " + path + " HTTP/1.1\r\nHost: x\r\n" + fields + "\r\n");
+    return client;
+  };
+  const std::string right = fmt::format("Authorization: Bearer {}\r\n", kToken);
+  EXPECT_THAT(open("/events", "")->ReadUntil("\r\n\r\n"), HasSubstr("HTTP/1.1 401 "));
+  EXPECT_THAT(open("/events?topics=clips,weather", right)->ReadUntil("between"),
+              AllOf(HasSubstr("HTTP/1.1 400 "), HasSubstr("some of clips,")));
+  auto client = open("/events?topics=clips", right);
+  EXPECT_THAT(client->ReadUntil("\nid: "),
+              AllOf(HasSubstr("HTTP/1.1 200 "), HasSubstr("X-Accel-Buffering: no\r\n"),
+                    HasSubstr("Cache-Control: no-store\r\n"),
+                    HasSubstr("X-Content-Type-Options: nosniff\r\n")));
+  hub.Publish(clips, R"({"id":"a"})");
+  EXPECT_THAT(client->ReadUntil("\"a\"}\n\n"), HasSubstr("event: clips\n"));
+  EXPECT_THAT(open("/metrics", right)->ReadUntil("route=\"/events\",status=\"200\"} 1"),
+              HasSubstr("route=\"/events\",status=\"200\"} 1"));
+  http_.reset();  // before the hub
+}
+
 TEST_F(HttpServiceTest, TakesNothingThatAnotherSitesFormCanSend) {
   Start(kToken);
   const std::string right = fmt::format("{{\"token\":\"{}\"}}", kToken);

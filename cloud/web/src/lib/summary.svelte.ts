@@ -8,7 +8,7 @@ class Summary {
   value = $state.raw<GetSummaryResponse | null>(null);
   readonly poll = new Poll(async (signal) => {
     this.value = await catalog.getSummary({}, { signal });
-  }, 2000);
+  }, 2000, ['clips', 'devices']);
 }
 
 export const summary = new Summary();
