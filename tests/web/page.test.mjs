@@ -527,7 +527,7 @@ test('an arriving clip is told as an event', async () => {
 
 test('the page listens to events, and where it can not it asks again and again', async () => {
   await visit('/clips', async (page) => {
-    const events = page.waitForResponse(/\/events\?/);
+    const events = page.waitForResponse(/\/events$/);
     await page.reload();
     const response = await events;
     assert.equal(response.status(), 200);

@@ -39,7 +39,7 @@ export class Live {
 
   #open() {
     if (this.#source) return;
-    const source = new EventSource(`/events?topics=${TOPICS.join(',')}`);
+    const source = new EventSource('/events');
     this.#source = source;
     source.onopen = () => {
       this.up = true;
