@@ -146,10 +146,10 @@ TEST_F(EventStreamTest, AReaderWhoDoesNotKeepUpIsDropped) {
   auto slow = Open();
   slow->ReadUntil("\nid: ");
   const std::string json = fmt::format("{{\"id\":\"{}\"}}", std::string(1000, 'x'));
-  // More and more, which it does not read.
+  // More and more, which it does not read; with time for the server to look at it in between.
   while (open_ > 0) {
-    hub_.Publish(clips_, json);
-    std::this_thread::yield();
+    for (int i = 0; i < 3000; ++i) hub_.Publish(clips_, json);
+    for (int i = 0; i < 10'000 && open_ > 0; ++i) std::this_thread::yield();
   }
   slow->ReadToEnd();
   EXPECT_TRUE(slow->ended());
