@@ -148,10 +148,11 @@ int KeptCommand(const std::string& data_dir, const KeptOptions& options, Clock& 
   return kExitOk;
 }
 
-int RecoverCommand(const std::string& data_dir, const StoreConfig& store, Clock& clock) {
+int RecoverCommand(const std::string& data_dir, const StoreConfig& store,
+                   const std::string& database, Clock& clock) {
   if (const absl::Status owner = CheckOwner(data_dir); !owner.ok()) return Failed(owner);
   const auto recovered =
-      Recover(data_dir, store, clock,
+      Recover(data_dir, store, database, clock,
               [&clock, said_ns = clock.MonotonicNs()](const RecoverProgress& progress) mutable {
                 const int64_t now = clock.MonotonicNs();
                 if (now - said_ns < kSayEveryNs) return;

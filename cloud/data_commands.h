@@ -26,6 +26,7 @@ struct KeptOptions {
 int KeptCommand(const std::string& data_dir, const KeptOptions& options, Clock& clock);
 
 // See recover.h.
-int RecoverCommand(const std::string& data_dir, const StoreConfig& store, Clock& clock);
+int RecoverCommand(const std::string& data_dir, const StoreConfig& store,
+                   const std::string& database, Clock& clock);
 
 }  // namespace gleaner::cloud

@@ -68,8 +68,11 @@ std::string ProgramDirectory() {
 
 absl::Status CheckStores(const gleaner::cloud::ServerConfig& config) {
   using namespace gleaner::cloud;
-  if (!config.store.in_bucket) return CheckDataFolder(config.data_dir, AllRooms());
-  return s3::CheckBucketFolder(config.data_dir, AllRooms(), gleaner::RealClock(), config.store);
+  if (!config.store.in_bucket) {
+    return CheckDataFolder(config.data_dir, AllRooms(), config.database);
+  }
+  return s3::CheckBucketFolder(config.data_dir, AllRooms(), gleaner::RealClock(), config.store,
+                               config.database);
 }
 
 }  // namespace
@@ -93,6 +96,10 @@ int main(int argc, char** argv) {
   app.add_flag("--check-config", check_only,
                "Read the configuration and what it names, look at the data folder without changing "
                "anything, say what is wrong, and exit; what works but looks wrong is a warning");
+  std::string role;
+  app.add_option("--role", role,
+                 "all, ingest, api or worker, in the place of server.role: what this server does "
+                 "of all that there is to do, where several share a database");
   app.fallthrough();  // options of the whole after a command, too
   std::string directory;
   CLI::App* backup =
@@ -117,7 +124,13 @@ int main(int argc, char** argv) {
   app.require_subcommand(0, 1);
   if (const auto end = gleaner::ParseCommandLine(app, argc, argv)) return *end;
 
-  const auto config = gleaner::cloud::LoadServerConfig(path, ProgramDirectory());
+  auto config = gleaner::cloud::LoadServerConfig(path, ProgramDirectory());
+  if (config.ok() && !role.empty()) {
+    const auto roles = gleaner::cloud::ParseRoles(role);
+    if (roles.ok()) config->roles = *roles;
+    absl::Status fits = roles.ok() ? gleaner::cloud::CheckRoles(*config) : roles.status();
+    if (!fits.ok()) config = gleaner::Annotate(fits, "--role");
+  }
   if (!config.ok()) {
     fmt::print(stderr, "{}\n", gleaner::Message(config.status()));
     return gleaner::kExitUsage;
@@ -156,7 +169,15 @@ int main(int argc, char** argv) {
   if (!serves) {
     return gleaner::WithOutput("gleaner-cloud", kExitFailed, [&] {
       if (recover->parsed()) {
-        return gleaner::cloud::RecoverCommand(data_dir, config->store, clock);
+        return gleaner::cloud::RecoverCommand(data_dir, config->store, config->database, clock);
+      }
+      if (!config->database.empty()) {
+        fmt::print(
+            stderr,
+            "gleaner-cloud: the catalogue is in PostgreSQL: back it up and restore it with "
+            "pg_dump and pg_restore; where objects are files, together with server.data_dir, "
+            "while the server is stopped\n");
+        return kExitFailed;
       }
       if (config->store.in_bucket && backup->parsed()) {
         return gleaner::cloud::BackupCatalogCommand(data_dir, directory);

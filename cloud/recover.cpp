@@ -306,8 +306,25 @@ absl::StatusOr<RecoverResult> FromBucket(Database& database, s3::S3ObjectStore& 
   return result;
 }
 
+// A PostgreSQL gets the clips that it doesn't know; all of them, if it is new.
+absl::StatusOr<RecoverResult> RecoverInto(const std::string& name, s3::S3ObjectStore& objects,
+                                          const std::string& bucket, const std::string& id,
+                                          const Progress& progress) {
+  ASSIGN_OR_RETURN(const auto database, Database::Open(name, AllRooms().tables));
+  BlobNames names(*database, AllRooms().naming);
+  ASSIGN_OR_RETURN(const StoreIdentity identity, names.GetIdentity());
+  if (!identity.id.empty() && identity.id != id) {
+    return Refused(fmt::format("{} is the catalogue of store {}, and {} is that of store {}.",
+                               database->name(), identity.id, bucket, id));
+  }
+  ASSIGN_OR_RETURN(RecoverResult result, FromBucket(*database, objects, id, progress));
+  RETURN_IF_ERROR(names.Adopt(id).status());
+  return result;
+}
+
 absl::StatusOr<RecoverResult> RecoverBucket(const std::string& data_dir, const StoreConfig& store,
-                                            Clock& clock, const Progress& progress) {
+                                            const std::string& database_name, Clock& clock,
+                                            const Progress& progress) {
   const std::string catalog = CatalogPath(data_dir);
   RETURN_IF_ERROR(MakeDirectories(data_dir));
   ASSIGN_OR_RETURN(const Fd lock, LockDataFolder(data_dir));
@@ -319,6 +336,9 @@ absl::StatusOr<RecoverResult> RecoverBucket(const std::string& data_dir, const S
         fmt::format("{} doesn't say which store it is: it isn't one that this server "
                     "has worked with, or has another prefix.",
                     client.name()));
+  }
+  if (!database_name.empty()) {
+    return RecoverInto(database_name, objects, client.name(), *id, progress);
   }
   const auto state = InspectFolder(data_dir, AllRooms());
   if (!CheckLost(state, catalog).ok()) {
@@ -340,9 +360,15 @@ absl::StatusOr<RecoverResult> RecoverBucket(const std::string& data_dir, const S
 }  // namespace
 
 absl::StatusOr<RecoverResult> Recover(const std::string& data_dir, const StoreConfig& store,
-                                      Clock& clock, const Progress& progress) {
-  return store.in_bucket ? RecoverBucket(data_dir, store, clock, progress)
-                         : RecoverFolder(data_dir, clock, progress);
+                                      const std::string& database, Clock& clock,
+                                      const Progress& progress) {
+  if (store.in_bucket) return RecoverBucket(data_dir, store, database, clock, progress);
+  if (!database.empty()) {
+    return absl::FailedPreconditionError(
+        "a catalogue of files is recovered into a file: leave database.url out, recover, and keep "
+        "that catalogue, or bring the database back from its own backup");
+  }
+  return RecoverFolder(data_dir, clock, progress);
 }
 
 }  // namespace gleaner::cloud

@@ -43,8 +43,10 @@ struct RecoverResult {
 // No server works there. FAILED_PRECONDITION with a sentence if there is nothing to make a
 // catalogue of; or, with files, a catalogue that is good for something. Beside a bucket such a one
 // gets the clips that it doesn't know: nothing in a bucket was removed for want of a name.
+// `database`: a PostgreSQL in the place of catalog.db; empty for the file. It gets what it doesn't
+// know; beside files that can't be done.
 absl::StatusOr<RecoverResult> Recover(const std::string& data_dir, const StoreConfig& store,
-                                      Clock& clock,
+                                      const std::string& database, Clock& clock,
                                       const std::function<void(const RecoverProgress&)>& progress);
 
 }  // namespace gleaner::cloud

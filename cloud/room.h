@@ -62,7 +62,7 @@ class Room {
   // Why this server can't do its work, in a sentence. May take seconds.
   virtual absl::Status Ready() { return absl::OkStatus(); }
 
-  // Every room is open: what it does by itself begins.
+  // Every room is open, and nothing calls yet: what it does by itself begins.
   virtual void Begin() {}
   // It begins nothing more, and what it does by itself ends. Calls may still come, and end.
   virtual void Stop() {}

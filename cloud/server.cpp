@@ -31,6 +31,7 @@ constexpr std::chrono::seconds kInsideGrace{1};
 // In the order of their making; they go in the reverse order.
 struct Server::Parts {
   Clock& clock;
+  const ServerConfig config;
   EventHub events{};
   std::unique_ptr<Stores> data;
   std::unique_ptr<Jobs> jobs;
@@ -48,23 +49,23 @@ struct Server::Parts {
   std::unique_ptr<JobRunner> runner;
   bool stopped = false;
 
-  absl::Status OpenStores(const ServerConfig& config);
+  absl::Status OpenStores();
   void OpenRooms();
-  absl::Status ListenForDevices(const ServerConfig& config);
-  absl::Status ServePage(const ServerConfig& config);
+  absl::Status ListenForDevices();
+  absl::Status ServePage();
   void WorkInBackground();
   absl::Status Ready();
 };
 
-absl::Status Server::Parts::OpenStores(const ServerConfig& config) {
+absl::Status Server::Parts::OpenStores() {
   // A copy is gone soon: it may use some of what uploads may not.
   const auto copy_floor = static_cast<uint64_t>(config.ingest.free_bytes_floor / 2);
   if (config.store.in_bucket) {
-    ASSIGN_OR_RETURN(
-        data, s3::BucketFolder::Open(config.data_dir, AllRooms(), clock, config.store, copy_floor));
+    ASSIGN_OR_RETURN(data, s3::BucketFolder::Open(config.data_dir, AllRooms(), clock, config.store,
+                                                  copy_floor, config.database));
   } else {
     ASSIGN_OR_RETURN(data, DataFolder::Open(config.data_dir, AllRooms(), clock,
-                                            {.copy_floor_bytes = copy_floor}));
+                                            {.copy_floor_bytes = copy_floor}, config.database));
   }
   jobs = std::make_unique<Jobs>(data->database(), clock);
   context = std::make_unique<RoomContext>(RoomContext{config, clock, data->database(),
@@ -77,9 +78,10 @@ void Server::Parts::OpenRooms() {
   for (const RoomEntry& entry : Rooms()) {
     if (entry.open != nullptr) rooms.push_back(entry.open(*context));
   }
+  for (const auto& room : rooms) room->Begin();
 }
 
-absl::Status Server::Parts::ListenForDevices(const ServerConfig& config) {
+absl::Status Server::Parts::ListenForDevices() {
   std::vector<grpc::Service*> services;
   for (const auto& room : rooms) {
     for (grpc::Service* service : room->ForDevices()) services.push_back(service);
@@ -90,7 +92,7 @@ absl::Status Server::Parts::ListenForDevices(const ServerConfig& config) {
   return absl::OkStatus();
 }
 
-absl::Status Server::Parts::ServePage(const ServerConfig& config) {
+absl::Status Server::Parts::ServePage() {
   HttpService::Options options;
   grpc::ServerBuilder builder;
   for (const auto& room : rooms) {
@@ -110,7 +112,9 @@ absl::Status Server::Parts::ServePage(const ServerConfig& config) {
   for (const auto& room : rooms) {
     metrics->AddSource([one = room.get()] { return one->Metrics(); });
   }
-  metrics->AddSource([server = devices.get()] { return ConnectionMetrics(server->stats()); });
+  if (devices != nullptr) {
+    metrics->AddSource([server = devices.get()] { return ConnectionMetrics(server->stats()); });
+  }
 
   // The list of a large fleet is longer than gRPC's 4 MiB, and it comes from ourselves.
   grpc::ChannelArguments channel;
@@ -131,9 +135,8 @@ absl::Status Server::Parts::ServePage(const ServerConfig& config) {
 }
 
 void Server::Parts::WorkInBackground() {
-  for (const auto& room : rooms) room->Begin();
-  runner = std::make_unique<JobRunner>(*jobs, clock,
-                                       JobRunner::Options{.worker = WorkerName(), .alone = true});
+  runner = std::make_unique<JobRunner>(
+      *jobs, clock, JobRunner::Options{.worker = WorkerName(), .alone = config.database.empty()});
   for (const auto& room : rooms) {
     for (JobKind& kind : room->JobKinds()) runner->Add(std::move(kind));
   }
@@ -141,28 +144,32 @@ void Server::Parts::WorkInBackground() {
 }
 
 absl::Status Server::Parts::Ready() {
-  RETURN_IF_ERROR(devices->Check());
+  if (devices != nullptr) RETURN_IF_ERROR(devices->Check());
   for (const auto& room : rooms) RETURN_IF_ERROR(room->Ready());
   return absl::OkStatus();
 }
 
 Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Server::~Server() { Stop(); }
-int Server::grpc_port() const { return parts_->devices->port(); }
+int Server::grpc_port() const { return parts_->devices == nullptr ? 0 : parts_->devices->port(); }
 int Server::http_port() const { return parts_->http->port(); }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config, Clock& clock) {
-  std::unique_ptr<Server> server(new Server(std::unique_ptr<Parts>(new Parts{clock})));
+  std::unique_ptr<Server> server(new Server(std::unique_ptr<Parts>(new Parts{clock, config})));
   Parts& parts = *server->parts_;
-  RETURN_IF_ERROR(parts.OpenStores(config));
+  RETURN_IF_ERROR(parts.OpenStores());
   parts.OpenRooms();
-  RETURN_IF_ERROR(parts.ListenForDevices(config));
-  RETURN_IF_ERROR(parts.ServePage(config));
-  parts.WorkInBackground();
+  if (config.roles.ingest) RETURN_IF_ERROR(parts.ListenForDevices());
+  RETURN_IF_ERROR(parts.ServePage());
+  if (config.roles.worker) parts.WorkInBackground();
   const ListenAddress page{config.http_listen.host, parts.http->port()};
-  LOG_INFO("gleaner-cloud {} is ready: page at http://{}/, devices at {}", Version(),
-           page.ToString(),
-           ListenAddress{config.devices.listen.host, parts.devices->port()}.ToString());
+  std::string ready = fmt::format("gleaner-cloud {} is ready: {} at http://{}/", Version(),
+                                  config.roles.api ? "page" : "health", page.ToString());
+  if (config.roles.ingest) {
+    ready += fmt::format(", devices at {}",
+                         ListenAddress{config.devices.listen.host, server->grpc_port()}.ToString());
+  }
+  LOG_INFO("{}", ready);
   return server;
 }
 

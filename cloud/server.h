@@ -27,6 +27,7 @@ class Server {
   // the next start.
   void Stop();
 
+  // 0 where this server takes no devices.
   int grpc_port() const;
   int http_port() const;
 

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "cloud/database/database_config.h"
 #include "cloud/http/access.h"
 #include "common/clock.h"
 #include "common/file.h"
@@ -120,6 +121,27 @@ v1::Policy ReadPolicy(ConfigReader table) {
 
 }  // namespace
 
+absl::StatusOr<Roles> ParseRoles(std::string_view word) {
+  if (word == "all") return Roles{};
+  const Roles roles{word == "ingest", word == "api", word == "worker"};
+  if (roles.ingest || roles.api || roles.worker) return roles;
+  return absl::InvalidArgumentError(
+      fmt::format("\"{}\" is none of all, ingest, api, worker", word));
+}
+
+absl::Status CheckRoles(const ServerConfig& config) {
+  if (config.roles.all()) return absl::OkStatus();
+  if (config.database.empty()) {
+    return absl::FailedPreconditionError(
+        "several servers share one catalogue: set database.url to a PostgreSQL");
+  }
+  if (!config.store.in_bucket) {
+    return absl::FailedPreconditionError(
+        "several servers share one place for objects: set store.kind to \"s3\"");
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<ServerConfig> LoadServerConfig(const std::string& path,
                                               const std::string& program_dir) {
   ASSIGN_OR_RETURN(ConfigReader root, ConfigReader::Load(path));
@@ -131,7 +153,17 @@ absl::StatusOr<ServerConfig> ReadServerConfig(ConfigReader& root, const std::str
 
   ConfigReader server = root.Table("server");
   config.data_dir = server.RequiredFolder("data_dir");
+  config.database = ReadDatabaseConfig(root.Table("database"));
   config.store = ReadStoreConfig(root.Table("store"));
+  const auto roles = ParseRoles(server.String("role", "all"));
+  if (!roles.ok()) {
+    server.Error("role", Message(roles.status()));
+  } else {
+    config.roles = *roles;
+    if (const absl::Status fits = CheckRoles(config); !fits.ok()) {
+      server.Error("role", Message(fits));
+    }
+  }
 
   ConfigReader grpc = root.Table("grpc");
   DeviceServerOptions& devices = config.devices;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -16,8 +17,25 @@
 
 namespace gleaner::cloud {
 
+// What a server does of all that there is to do; several over one database share it out.
+struct Roles {
+  bool ingest = true;  // takes clips in from devices
+  bool api = true;     // serves the page and the API
+  bool worker = true;  // runs jobs
+
+  bool all() const { return ingest && api && worker; }
+};
+
+// all, ingest, api or worker. INVALID_ARGUMENT for another word.
+absl::StatusOr<Roles> ParseRoles(std::string_view word);
+// Whether a server of these roles can be one of several: FAILED_PRECONDITION says what is missing.
+struct ServerConfig;
+absl::Status CheckRoles(const ServerConfig& config);
+
 struct ServerConfig {
+  Roles roles;
   std::string data_dir;
+  std::string database;  // the URI of a PostgreSQL; empty: a file in data_dir
   StoreConfig store;
 
   // [grpc] and [tls].

@@ -9,6 +9,7 @@
 #include <array>
 #include <vector>
 
+#include "cloud/database/postgres.h"
 #include "cloud/store/blob_place.h"
 #include "cloud/store/catalog_copy.h"
 #include "cloud/store/folder_state.h"
@@ -38,8 +39,8 @@ absl::Status CheckRoomForUpgrade(const std::string& path, const FolderState& sta
 }
 
 absl::StatusOr<Admission> Admit(const std::string& path, const StoreRooms& rooms,
-                                FolderState* state) {
-  ASSIGN_OR_RETURN(*state, InspectFolder(path, rooms));
+                                const std::string& database, FolderState* state) {
+  ASSIGN_OR_RETURN(*state, InspectFolder(path, rooms, database));
   ASSIGN_OR_RETURN(const Admission admission, Judge(*state));
   RETURN_IF_ERROR(CheckRoomForUpgrade(path, *state));
   return admission;
@@ -81,7 +82,8 @@ absl::Status Adopt(const FolderState& state, BlobNames& names, FileBlobStore& bl
 
 absl::StatusOr<std::unique_ptr<DataFolder>> DataFolder::Open(const std::string& path,
                                                              const StoreRooms& rooms, Clock& clock,
-                                                             const FileBlobOptions& blobs) {
+                                                             const FileBlobOptions& blobs,
+                                                             const std::string& database) {
   RETURN_IF_ERROR(MakeDirectories(path));
   auto folder = std::unique_ptr<DataFolder>(new DataFolder);
   ASSIGN_OR_RETURN(folder->lock_, LockDataFolder(path));
@@ -91,13 +93,13 @@ absl::StatusOr<std::unique_ptr<DataFolder>> DataFolder::Open(const std::string& 
     if (!status.ok()) LOG_WARN("others may read what the server keeps: {}", Message(status));
   }
   FolderState state;
-  ASSIGN_OR_RETURN(const Admission admission, Admit(path, rooms, &state));
+  ASSIGN_OR_RETURN(const Admission admission, Admit(path, rooms, database, &state));
   RETURN_IF_ERROR(CopyBeforeMigration(state));
   const auto on_named = [folder = folder.get()](uint64_t named) {
     if (folder->witness_ != nullptr) folder->witness_->Note(named);
   };
   ASSIGN_OR_RETURN(folder->database_,
-                   Database::Open(state.catalog_path, rooms.tables, NamedHook(on_named)));
+                   Database::Open(state.database, rooms.tables, NamedHook(on_named)));
   folder->names_ = std::make_unique<BlobNames>(*folder->database_, rooms.naming);
   ASSIGN_OR_RETURN(folder->blobs_, FileBlobStore::Open(state.blobs_path, blobs));
   if (admission != Admission::kOpen) {
@@ -117,9 +119,10 @@ absl::StatusOr<std::unique_ptr<DataFolder>> DataFolder::Open(const std::string& 
   return folder;
 }
 
-absl::Status CheckDataFolder(const std::string& path, const StoreRooms& rooms) {
+absl::Status CheckDataFolder(const std::string& path, const StoreRooms& rooms,
+                             const std::string& database) {
   FolderState state;
-  return Admit(path, rooms, &state).status();
+  return Admit(path, rooms, database, &state).status();
 }
 
 absl::StatusOr<Fd> LockDataFolder(const std::string& path) {
@@ -133,6 +136,10 @@ absl::StatusOr<Fd> LockDataFolder(const std::string& path) {
 
 absl::Status CopyBeforeMigration(const FolderState& state) {
   if (state.catalog.schema == 0 || !state.catalog.needs_migration) return absl::OkStatus();
+  if (IsPostgres(state.database)) {
+    LOG_INFO("{} is brought to this version's tables", state.catalog_path);
+    return absl::OkStatus();
+  }
   const std::string copy = fmt::format("{}.schema-{}", state.catalog_path, state.catalog.schema);
   RETURN_IF_ERROR(CopyCatalog(state.catalog_path, copy));
   GLEANER_CRASH_POINT("store.catalog_copied");

@@ -40,10 +40,11 @@ class DataFolder : public Stores {
  public:
   // Made if it isn't there. FAILED_PRECONDITION with a sentence if another server works there or
   // what lies there doesn't belong together; RESOURCE_EXHAUSTED without room for an upgrade; else
-  // as Database::Open and FileBlobStore::Open. `clock` outlives it.
+  // as Database::Open and FileBlobStore::Open. `database`: see InspectFolder. `clock` outlives it.
   static absl::StatusOr<std::unique_ptr<DataFolder>> Open(const std::string& path,
                                                           const StoreRooms& rooms, Clock& clock,
-                                                          const FileBlobOptions& blobs = {});
+                                                          const FileBlobOptions& blobs = {},
+                                                          const std::string& database = "");
 
   Database& database() override { return *database_; }
   BlobNames& names() override { return *names_; }
@@ -62,13 +63,15 @@ class DataFolder : public Stores {
 };
 
 // What Open would say, found out without changing anything, also beside a running server.
-absl::Status CheckDataFolder(const std::string& path, const StoreRooms& rooms);
+absl::Status CheckDataFolder(const std::string& path, const StoreRooms& rooms,
+                             const std::string& database = "");
 
 // Held for life by whoever works in a folder: two would each believe that the catalogue is theirs.
 // FAILED_PRECONDITION if somebody does.
 absl::StatusOr<Fd> LockDataFolder(const std::string& path);
 
-// An older catalogue that is about to be migrated gets a copy, as above (store.catalog_copied).
+// An older catalogue that is about to be migrated gets a copy, as above (store.catalog_copied);
+// one in PostgreSQL doesn't.
 absl::Status CopyBeforeMigration(const FolderState& state);
 
 // Keeps aside every run of bytes that nothing names. How many bytes.

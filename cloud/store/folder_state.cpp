@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "cloud/database/database.h"
+#include "cloud/database/postgres.h"
 #include "cloud/database/sqlite.h"
 #include "cloud/store/blob_place.h"
 #include "cloud/store/loose_blobs.h"
@@ -78,15 +79,17 @@ bool FindsAny(Sql& sql, const FolderState& state, const StoreRooms& rooms,
 absl::StatusOr<CatalogState> InspectCatalog(const FolderState& state, const StoreRooms& rooms,
                                             const std::vector<std::string>& segments) {
   const std::string& path = state.catalog_path;
+  const bool is_file = !IsPostgres(state.database);
   CatalogState catalog;
-  if (::access(path.c_str(), F_OK) != 0) {
+  if (is_file && ::access(path.c_str(), F_OK) != 0) {
     if (errno == ENOENT) return catalog;
     return ErrnoStatus(errno, path);
   }
   catalog.exists = true;
-  catalog.size_bytes = SizeOf(path) + SizeOf(path + "-wal");
+  if (is_file) catalog.size_bytes = SizeOf(path) + SizeOf(path + "-wal");
   try {
-    Sql sql = OpenSqlite(path, SqliteMode::kInspect);
+    Sql sql =
+        is_file ? OpenSqlite(path, SqliteMode::kInspect) : Sql(ConnectPostgres(state.database));
     sql.connection().BeginReading();  // one snapshot
     catalog.needs_migration = NeedsMigration(sql, rooms.tables);
     RETURN_IF_ERROR(Annotate(CheckVersions(sql, rooms.tables), path));
@@ -117,8 +120,11 @@ absl::Status Refused(std::string_view what) {
 std::string CatalogPath(const std::string& data_dir) { return data_dir + "/catalog.db"; }
 std::string BlobsPath(const std::string& data_dir) { return data_dir + "/blobs"; }
 
-absl::StatusOr<FolderState> InspectFolder(const std::string& data_dir, const StoreRooms& rooms) {
-  FolderState state{.catalog_path = CatalogPath(data_dir), .blobs_path = BlobsPath(data_dir)};
+absl::StatusOr<FolderState> InspectFolder(const std::string& data_dir, const StoreRooms& rooms,
+                                          const std::string& database) {
+  FolderState state{.database = database.empty() ? CatalogPath(data_dir) : database,
+                    .blobs_path = BlobsPath(data_dir)};
+  state.catalog_path = database.empty() ? state.database : WithoutPassword(database);
   // The mark before the catalogue, whose number a running server raises first.
   ASSIGN_OR_RETURN(state.blobs.mark, ReadStoreMark(state.blobs_path));
   ASSIGN_OR_RETURN(const std::vector<std::string> segments, SegmentsWithData(state.blobs_path));

@@ -27,7 +27,7 @@
 namespace gleaner::cloud {
 
 struct CatalogState {
-  bool exists = false;        // there is a file
+  bool exists = false;        // there is a file, or a server that answers
   uint64_t schema = 0;        // see SchemaNumber; 0: nothing is in it
   bool has_identity = false;  // of a version that says which store it is
   bool needs_migration = false;
@@ -45,7 +45,9 @@ struct BlobsState {
 };
 
 struct FolderState {
-  std::string catalog_path, blobs_path;
+  std::string database;      // what Database::Open takes
+  std::string catalog_path;  // the same for people: a file, or a URI without its password
+  std::string blobs_path;
   CatalogState catalog;
   BlobsState blobs;
 };
@@ -53,9 +55,11 @@ struct FolderState {
 std::string CatalogPath(const std::string& data_dir);
 std::string BlobsPath(const std::string& data_dir);
 
-// Works beside a running server. DATA_LOSS if one of the two can't be read for what it is,
-// FAILED_PRECONDITION if a newer program wrote it.
-absl::StatusOr<FolderState> InspectFolder(const std::string& data_dir, const StoreRooms& rooms);
+// Works beside a running server. `database`: a PostgreSQL (postgres.h) that is the catalogue in the
+// place of catalog.db; empty for the file. DATA_LOSS if one of the two can't be read for what it
+// is, FAILED_PRECONDITION if a newer program wrote it, UNAVAILABLE if PostgreSQL doesn't answer.
+absl::StatusOr<FolderState> InspectFolder(const std::string& data_dir, const StoreRooms& rooms,
+                                          const std::string& database = "");
 
 enum class Admission {
   kOpen,   // both are one store

@@ -57,10 +57,10 @@ absl::Status Judge(const CatalogState& catalog, const std::optional<std::string>
                              catalog.identity.id, bucket, *mark));
 }
 
-absl::Status Admit(const std::string& path, const StoreRooms& rooms, S3ObjectStore& objects,
-                   const std::string& bucket, FolderState* state,
+absl::Status Admit(const std::string& path, const StoreRooms& rooms, const std::string& database,
+                   S3ObjectStore& objects, const std::string& bucket, FolderState* state,
                    std::optional<std::string>* mark) {
-  ASSIGN_OR_RETURN(*state, InspectFolder(path, rooms));
+  ASSIGN_OR_RETURN(*state, InspectFolder(path, rooms, database));
   ASSIGN_OR_RETURN(*mark, ReadBucketMark(objects, bucket));
   ASSIGN_OR_RETURN(const bool has_clips, HasClips(objects));
   return Judge(state->catalog, *mark, has_clips, state->catalog_path, bucket);
@@ -87,11 +87,9 @@ absl::StatusOr<std::optional<std::string>> ReadBucketMark(S3ObjectStore& objects
                   kMark, bucket));
 }
 
-absl::StatusOr<std::unique_ptr<BucketFolder>> BucketFolder::Open(const std::string& path,
-                                                                 const StoreRooms& rooms,
-                                                                 Clock& clock,
-                                                                 const StoreConfig& store,
-                                                                 uint64_t copy_floor_bytes) {
+absl::StatusOr<std::unique_ptr<BucketFolder>> BucketFolder::Open(
+    const std::string& path, const StoreRooms& rooms, Clock& clock, const StoreConfig& store,
+    uint64_t copy_floor_bytes, const std::string& database) {
   RETURN_IF_ERROR(MakeDirectories(path));
   auto folder = std::unique_ptr<BucketFolder>(new BucketFolder);
   ASSIGN_OR_RETURN(folder->lock_, LockDataFolder(path));
@@ -107,9 +105,9 @@ absl::StatusOr<std::unique_ptr<BucketFolder>> BucketFolder::Open(const std::stri
   FolderState state;
   std::optional<std::string> mark;
   const std::string& name = folder->client_->name();
-  RETURN_IF_ERROR(Admit(path, rooms, *folder->objects_, name, &state, &mark));
+  RETURN_IF_ERROR(Admit(path, rooms, database, *folder->objects_, name, &state, &mark));
   RETURN_IF_ERROR(CopyBeforeMigration(state));
-  ASSIGN_OR_RETURN(folder->database_, Database::Open(state.catalog_path, rooms.tables));
+  ASSIGN_OR_RETURN(folder->database_, Database::Open(state.database, rooms.tables));
   folder->names_ = std::make_unique<BlobNames>(*folder->database_, rooms.naming);
   // The catalogue says it first: of servers that start at once all then put the same.
   ASSIGN_OR_RETURN(StoreIdentity identity, folder->names_->GetIdentity());
@@ -129,12 +127,12 @@ absl::StatusOr<std::unique_ptr<BucketFolder>> BucketFolder::Open(const std::stri
 }
 
 absl::Status CheckBucketFolder(const std::string& path, const StoreRooms& rooms, Clock& clock,
-                               const StoreConfig& store) {
+                               const StoreConfig& store, const std::string& database) {
   Client client(store.bucket, clock);
   FolderState state;
   std::optional<std::string> mark;
   S3ObjectStore objects(client, nullptr, {.copies = path});
-  return Admit(path, rooms, objects, client.name(), &state, &mark);
+  return Admit(path, rooms, database, objects, client.name(), &state, &mark);
 }
 
 }  // namespace gleaner::cloud::s3

@@ -36,11 +36,14 @@ class BucketFolder : public Stores {
  public:
   // `path` is made if it isn't there. FAILED_PRECONDITION with a sentence if another server works
   // there, or catalogue and bucket don't belong together; else as Database::Open and Client.
+  // `database`: see InspectFolder (folder_state.h); with one, any number of servers share it and
+  // the bucket, each with a folder of its own.
   // `clock` outlives it.
   static absl::StatusOr<std::unique_ptr<BucketFolder>> Open(const std::string& path,
                                                             const StoreRooms& rooms, Clock& clock,
                                                             const StoreConfig& store,
-                                                            uint64_t copy_floor_bytes = 0);
+                                                            uint64_t copy_floor_bytes = 0,
+                                                            const std::string& database = "");
   Database& database() override { return *database_; }
   BlobNames& names() override { return *names_; }
   UploadStaging& staging() override { return *staging_; }
@@ -63,6 +66,6 @@ absl::StatusOr<std::optional<std::string>> ReadBucketMark(S3ObjectStore& objects
 
 // What Open would say, found out without changing anything, also beside a running server.
 absl::Status CheckBucketFolder(const std::string& path, const StoreRooms& rooms, Clock& clock,
-                               const StoreConfig& store);
+                               const StoreConfig& store, const std::string& database = "");
 
 }  // namespace gleaner::cloud::s3
