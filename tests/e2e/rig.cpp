@@ -16,6 +16,7 @@
 #include "gleaner/v1/clip.pb.h"
 #include "tests/data/paths.h"
 #include "tests/data/test_bucket.h"
+#include "tests/data/test_database.h"
 #include "tests/data/test_objects.h"
 
 namespace gleaner::e2e {
@@ -56,6 +57,7 @@ Rig::~Rig() {
 
 Process& Rig::StartServer(const Process::Environment& extra, bool wait) {
   const std::string config = directory_ + "/cloud.toml";
+  server_store_.clear();
   if (InBucket()) {
     const cloud::s3::BucketOptions bucket = TestBucket(directory_);
     server_store_ = fmt::format(
@@ -63,6 +65,9 @@ Process& Rig::StartServer(const Process::Environment& extra, bool wait) {
         "access_key = \"{}\"\nsecret_key = \"{}\"\n",
         bucket.endpoint, bucket.bucket, bucket.prefix, bucket.credentials.access_key,
         bucket.credentials.secret_key);
+  }
+  if (OnPostgres()) {
+    server_store_ += fmt::format("[database]\nurl = \"{}\"\n", TestDatabase(directory_));
   }
   Write(config, fmt::format(R"([server]
 data_dir = "{0}/cloud"

@@ -61,23 +61,25 @@ function(gleaner_test name)
   endif()
 endfunction()
 
-# gleaner_test_on_postgres(NAME [EXCLUDE PATTERN …]): the tests of NAME once more, on a PostgreSQL server that they start for themselves
-# (tests/data/test_database.h); without those that match a PATTERN of GoogleTest's: what is about SQLite's file, or long.
-function(gleaner_test_on_postgres name)
-  cmake_parse_arguments(ARG "" "" "EXCLUDE" ${ARGN})
-  list(JOIN ARG_EXCLUDE ":" excluded)
-  add_test(NAME ${name}.on_postgres COMMAND ${name} "--gtest_filter=-${excluded}")
-  set_tests_properties(${name}.on_postgres PROPERTIES TIMEOUT 600 ENVIRONMENT GLEANER_TEST_DATABASE=postgres)
-endfunction()
-
-# gleaner_test_on_bucket(NAME [ONLY PATTERN] [EXCLUDE PATTERN …] [LABELS …]): the same with objects in a bucket of a radosgw
-# (tests/data/test_bucket.h). Where that isn't installed, such tests are skipped.
-function(gleaner_test_on_bucket name)
+# The tests of NAME once more, with their data elsewhere; where ONLY and EXCLUDE (patterns of GoogleTest's) say so, a part of them:
+#   gleaner_test_on_postgres(NAME …)   the catalogue in a PostgreSQL that they start for themselves (tests/data/test_database.h)
+#   gleaner_test_on_bucket(NAME …)     objects in a bucket of a radosgw (tests/data/test_bucket.h); skipped where that isn't installed
+#   gleaner_test_on_both(NAME …)
+function(gleaner_test_elsewhere name suffix environment)
   cmake_parse_arguments(ARG "" "ONLY" "EXCLUDE;LABELS" ${ARGN})
   list(JOIN ARG_EXCLUDE ":" excluded)
-  add_test(NAME ${name}.on_bucket COMMAND ${name} "--gtest_filter=${ARG_ONLY}-${excluded}")
-  set_tests_properties(${name}.on_bucket PROPERTIES TIMEOUT 1200 ENVIRONMENT GLEANER_TEST_OBJECTS=bucket
+  add_test(NAME ${name}.${suffix} COMMAND ${name} "--gtest_filter=${ARG_ONLY}-${excluded}")
+  set_tests_properties(${name}.${suffix} PROPERTIES TIMEOUT 1200 ENVIRONMENT "${environment}"
                        SKIP_REGULAR_EXPRESSION "needs the packages radosgw" LABELS "${ARG_LABELS}")
+endfunction()
+function(gleaner_test_on_postgres name)
+  gleaner_test_elsewhere(${name} on_postgres GLEANER_TEST_DATABASE=postgres ${ARGN})
+endfunction()
+function(gleaner_test_on_bucket name)
+  gleaner_test_elsewhere(${name} on_bucket GLEANER_TEST_OBJECTS=bucket ${ARGN})
+endfunction()
+function(gleaner_test_on_both name)
+  gleaner_test_elsewhere(${name} on_both "GLEANER_TEST_DATABASE=postgres;GLEANER_TEST_OBJECTS=bucket" ${ARGN})
 endfunction()
 
 # gleaner_fuzz(NAME [FIELD] DEPS …): the fuzz target NAME.cpp as bin/fuzz_NAME. With GLEANER_FUZZ libFuzzer drives it, else it is
