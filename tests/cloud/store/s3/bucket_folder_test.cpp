@@ -11,6 +11,7 @@
 #include "common/status.h"
 #include "tests/cloud/ingest/take_clip.h"
 #include "tests/data/test_bucket.h"
+#include "tests/data/test_database.h"
 
 namespace gleaner::cloud::s3 {
 namespace {
@@ -30,7 +31,7 @@ class BucketFolderTest : public testing::Test {
     store_ = {.in_bucket = true, .bucket = TestBucket(folder_.path())};
   }
   absl::StatusOr<std::unique_ptr<BucketFolder>> Open(const std::string& name = "data") {
-    return BucketFolder::Open(folder_ / name, AllRooms(), RealClock(), store_);
+    return BucketFolder::Open(folder_ / name, AllRooms(), RealClock(), store_, 0, database_);
   }
   void ExpectRefused(const absl::Status& status, const std::string& why) {
     EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
@@ -49,6 +50,17 @@ class BucketFolderTest : public testing::Test {
 
   TemporaryFolder folder_;
   StoreConfig store_;
+  std::string database_;  // empty: in the folder
+};
+
+// Servers over one PostgreSQL and one bucket, each with a folder of its own.
+class ManyServersTest : public BucketFolderTest {
+ protected:
+  void SetUp() override {
+    if (!OnPostgres()) GTEST_SKIP() << "on PostgreSQL only";
+    BucketFolderTest::SetUp();
+    database_ = TestDatabase(folder_.path());
+  }
 };
 
 TEST_F(BucketFolderTest, AClipIsInTheBucketUnderNamesThatPeopleReadAndStagedNoMore) {
@@ -147,6 +159,53 @@ TEST_F(BucketFolderTest, AVideoIsARedirectToWhereItLiesIfThatIsWanted) {
   HttpResponse preview;
   media.Serve(cloud::HttpRequest{.method = "GET", .path = "/media/" + id + "/preview"}, preview);
   EXPECT_EQ(preview.status, 200);
+}
+
+TEST_F(ManyServersTest, OneIsMadeByWhicheverComesFirstAndTheOthersJoin) {
+  const auto a = *Open("a"), b = *Open("b");
+  EXPECT_EQ(a->names().GetIdentity()->id, b->names().GetIdentity()->id);
+  EXPECT_FALSE(a->names().GetIdentity()->id.empty());
+  EXPECT_TRUE(absl::IsFailedPrecondition(Open("a").status())) << "a folder has one server";
+}
+
+TEST_F(ManyServersTest, AClipThatOneTookInIsKnownToTheOther) {
+  const auto a = *Open("a"), b = *Open("b");
+  const SentClip clip = MakeClip("cart-1", 1);
+  TakeClip(*a, clip, 1);
+  EXPECT_TRUE((*Uploads(b->database()).FindCommitted("cart-1", clip.key())).has_value());
+  Clips clips(b->database());
+  const auto video = clips.FindObject(ClipId("cart-1", clip.key()), v1::ClipObject::KIND_VIDEO, 0);
+  ASSERT_TRUE(video.ok()) << video.status();
+  std::string bytes;
+  ASSERT_TRUE(b->objects().Read(video->key, 0, clip.objects[1].size(), &bytes).ok());
+  EXPECT_EQ(bytes, clip.objects[1]);
+}
+
+// The device was sending to one, and goes on with the other.
+TEST_F(ManyServersTest, AnUploadThatMovesBeginsAnewAndTheOldOneCanCommitNoMore) {
+  const auto a = *Open("a"), b = *Open("b");
+  const SentClip clip = MakeClip("cart-1", 1);
+  TakeClip(*a, clip, 1, UpTo::kDescribed);
+  Uploads of_a(a->database()), of_b(b->database());
+  const UploadRow old = **of_a.Find("cart-1", clip.key());
+  auto moved = ClipUpload::Resume(b->staging(), b->objects(), old, clip.manifest);
+  ASSERT_TRUE(moved.ok()) << moved.status();
+  EXPECT_THAT((*moved)->durable_offsets(), testing::Each(0)) << "its bytes are on another disk";
+  moved->reset();
+  TakeClip(*b, clip, 2);
+  EXPECT_TRUE(absl::IsFailedPrecondition(of_a.Commit(old, clip.manifest, 3)) ||
+              (*of_a.FindCommitted("cart-1", clip.key()))->committed_unix_ns == 2);
+  // What either cleans up is the clip's no more.
+  for (const auto& one : {a.get(), b.get()}) {
+    Uploads uploads(one->database());
+    Janitor janitor(uploads, one->names(), one->staging(), one->objects(), RealClock());
+    EXPECT_TRUE(janitor.Clean().ok());
+  }
+  Clips clips(a->database());
+  const auto video = *clips.FindObject(ClipId("cart-1", clip.key()), v1::ClipObject::KIND_VIDEO, 0);
+  std::string bytes;
+  ASSERT_TRUE(a->objects().Read(video.key, 0, clip.objects[1].size(), &bytes).ok());
+  EXPECT_EQ(bytes, clip.objects[1]);
 }
 
 }  // namespace
