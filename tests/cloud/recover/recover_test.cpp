@@ -97,7 +97,9 @@ class RecoverTest : public testing::TestWithParam<const char*> {
   void LoseCatalogue() {
     for (const char* suffix : {"", "-wal", "-shm"}) fs::remove(data_ + "/catalog.db" + suffix);
   }
-  absl::StatusOr<RecoverResult> Recover() { return cloud::Recover(data_, store_, "", clock_, nullptr); }
+  absl::StatusOr<RecoverResult> Recover() {
+    return cloud::Recover(data_, store_, "", clock_, nullptr);
+  }
   // Changes a byte of a clip's video, where it lies.
   void Damage(Stores& stores, const std::string& id) {
     const auto video = *Clips(stores.database()).FindObject(id, v1::ClipObject::KIND_VIDEO, 0);
