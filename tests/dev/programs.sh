@@ -64,7 +64,7 @@ wrong() {
 
 # shellcheck disable=SC2016 # the backquotes are text
 test_what_is_typed_wrongly_is_named() {
-  wrong 'gleaner: there is no command "frob"; there is summary, devices or clips
+  wrong 'gleaner: there is no command "frob"; there is summary, devices, clips or jobs
 `gleaner --help` says how it is used.' gleaner frob
   wrong 'gleaner: say what to do: list, show or get
 `gleaner clips --help` says how it is used.' gleaner clips
@@ -132,6 +132,7 @@ test_manual_pages_name_every_option_and_command_there_is() {
     while read -r word; do
       help+=$'\n'$("$bin/$program" "$word" --help)
       [ "$program $word" != "gleaner clips" ] || for word in list show get; do help+=$'\n'$("$bin/$program" clips $word --help); done
+      [ "$program $word" != "gleaner jobs" ] || for word in list show cancel retry; do help+=$'\n'$("$bin/$program" jobs $word --help); done
     done < <(awk '/^Subcommands:/ { on = 1; next } on && /^  [a-z]/ { print $1 }' <<<"$help")
     unnamed=$(comm -3 <(grep -oE '^  (-[a-z],)?--[a-z-]+' <<<"$help" | grep -oE -- '--[a-z-]+' | sort -u) \
       <(sed 's/\\-/-/g' "$root/$page" | grep -oE -- '--[a-z-]+' | sort -u))
