@@ -113,17 +113,22 @@ TEST(Door, ADevicesBombsTakeNoMemoryOfTheServer) {
   const grpc::ByteBuffer gzip = GzipBomb(size_t{1} << 30);
   server.ForgetPeak();
   const uint64_t idle = server.MemoryBytes();
+  int told = 0;
   for (const char* method :
        {"/gleaner.v1.FleetService/Hello", "/gleaner.v1.FleetService/Heartbeat",
         "/gleaner.v1.IngestService/ReportLedger", "/gleaner.v1.IngestService/Upload"}) {
     for (int i = 0; i < 4; ++i) {
       const grpc::Status status = Throw(channel, method, gzip, /*compressed=*/true);
+      // Whoever throws many is a flood, whose connection is ended.
+      if (status.error_code() == grpc::StatusCode::UNAVAILABLE) continue;
       EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED) << method;
       EXPECT_THAT(status.error_message(), HasSubstr("gzip")) << method;
+      ++told;
     }
   }
+  EXPECT_GT(told, 0);
   ExpectLittleMemory(server, idle);
-  EXPECT_TRUE(SayHello(channel).ok());
+  EXPECT_TRUE(Eventually([&] { return SayHello(channel).ok(); })) << "the same device, well again";
 }
 
 TEST(Door, ADevicesLongListsTakeNoMemoryOfTheServer) {
