@@ -56,7 +56,7 @@ class Recovery {
         store_id_(std::move(store_id)),
         progress_(progress),
         uploads_(database) {
-    uploads_.Together(AskForMediaCheck);
+    uploads_.WriteWithClip(AskForMediaCheck);
   }
 
   absl::StatusOr<RecoverResult> Run() {

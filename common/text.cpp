@@ -72,6 +72,14 @@ std::string ValidUtf8(std::string_view text) {
   return valid;
 }
 
+std::string Shorten(std::string text, size_t max_bytes) {
+  if (text.size() <= max_bytes) return text;
+  size_t end = max_bytes;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+  text.resize(end);
+  return text;
+}
+
 std::string LocalTime(int64_t unix_ns) {
   if (unix_ns == 0) return "-";
   const std::time_t seconds = unix_ns / kNanosPerSecond;

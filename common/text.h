@@ -1,6 +1,7 @@
 // Numbers, times and what comes from outside, as text for people.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -19,5 +20,8 @@ std::string Ago(int64_t unix_ns, int64_t now_unix_ns);
 std::string LocalTime(int64_t unix_ns);
 // Each byte that is not part of a UTF-8 character becomes "?": what goes into a message's string.
 std::string ValidUtf8(std::string_view text);
+// The longest prefix of at most `max_bytes` that ends with a whole UTF-8 character: with half of
+// one, no receiver would parse the message and no database keep the text.
+std::string Shorten(std::string text, size_t max_bytes);
 
 }  // namespace gleaner

@@ -10,7 +10,6 @@
 #include "common/clip_key.h"
 #include "common/text.h"
 #include "common/version.h"
-#include "edge/shorten.h"
 
 namespace gleaner::edge {
 namespace {

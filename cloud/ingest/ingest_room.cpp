@@ -20,7 +20,7 @@ class Ingest : public Room {
     return IngestMetrics(service_.stats());
   }
   void Begin() override {
-    for (const Uploads::WithClip& write : context_.with_clip) uploads_.Together(write);
+    for (const Uploads::WithClip& write : context_.with_clip) uploads_.WriteWithClip(write);
     if (!context_.config.roles.ingest) return;
     janitor_ = std::make_unique<Janitor>(uploads_, context_.names, context_.staging,
                                          context_.objects, context_.clock);

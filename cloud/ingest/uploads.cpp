@@ -154,7 +154,7 @@ absl::Status Uploads::Begin(const UploadRow& upload) {
 
 absl::Status Uploads::Commit(const UploadRow& upload, const v1::ClipManifest& manifest,
                              int64_t committed_unix_ns) {
-  RETURN_IF_ERROR(database_.Write([&](Sql& sql) -> absl::Status {
+  return database_.Write([&](Sql& sql) -> absl::Status {
     const auto held = FindManifest(sql, upload.device, upload.key);
     if (held && held->committed && held->sha256 == upload.manifest_sha256) {
       return absl::OkStatus();
@@ -163,10 +163,7 @@ absl::Status Uploads::Commit(const UploadRow& upload, const v1::ClipManifest& ma
     if (!upload.keys.empty()) NameObjects(sql, number);
     AddClip(sql, number, upload, manifest, committed_unix_ns);
     return absl::OkStatus();
-  }));
-  std::lock_guard lock(callbacks_mutex_);
-  for (const auto& callback : callbacks_) callback(upload.device);
-  return absl::OkStatus();
+  });
 }
 
 absl::Status Uploads::Adopt(const std::vector<const FoundClip*>& clips) {
@@ -244,11 +241,6 @@ absl::Status Uploads::ReportLedger(std::string_view device, const v1::ReportLedg
         sql, device, report, [&](const JudgedBoot& boot) { ForgetGivenUp(sql, device, boot); },
         response);
   });
-}
-
-void Uploads::OnClip(std::function<void(const std::string& device)> callback) {
-  std::lock_guard lock(callbacks_mutex_);
-  callbacks_.push_back(std::move(callback));
 }
 
 }  // namespace gleaner::cloud

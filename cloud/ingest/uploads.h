@@ -98,11 +98,7 @@ class Uploads {
   // serving.
   using WithClip = std::function<void(Sql& sql, std::string_view device, std::string_view clip_id,
                                       int64_t committed_unix_ns)>;
-  void Together(WithClip write) { with_clip_.push_back(std::move(write)); }
-
-  // `callback` is called with the device (on any thread, must not block) after each committed clip,
-  // for the life of this. Every callback that was given is called.
-  void OnClip(std::function<void(const std::string& device)> callback);
+  void WriteWithClip(WithClip write) { with_clip_.push_back(std::move(write)); }
 
  private:
   void AddClip(Sql& sql, uint64_t number, const UploadRow& upload, const v1::ClipManifest& manifest,
@@ -114,9 +110,6 @@ class Uploads {
   uint64_t lease_end_ = 1;  // leases below are reserved durably
 
   std::vector<WithClip> with_clip_;
-
-  std::mutex callbacks_mutex_;
-  std::vector<std::function<void(const std::string& device)>> callbacks_;
 };
 
 }  // namespace gleaner::cloud

@@ -214,21 +214,22 @@ void JobRunner::TakeBack(Lane& lane, bool all) {
 
 void JobRunner::Tick() {
   const int tick = ++ticks_;
-  Extend(tick % kTicksToExtend == 0);
+  const bool extended = Extend(tick % kTicksToExtend == 0);
   for (auto& [name, lane] : board_->lanes) {
     std::unique_lock lock(board_->mutex);
     const bool busy = lane.turns.ready();
     const bool claiming = board_->claiming > 0;  // what isn't in `running` yet
     lock.unlock();
     if (!busy || tick % kTicksToLook == 0) Look(lane);
-    if (!claiming && tick % kTicksToExtend == 0) TakeBack(lane, false);
+    // Where our own leases couldn't be extended, they would be the first to be taken back.
+    if (extended && !claiming && tick % kTicksToExtend == 0) TakeBack(lane, false);
   }
   if (tick % kTicksToForget != 0) return;
   const auto forgotten = jobs_.Forget();
   if (!forgotten.ok()) LOG_ERROR("jobs: {}", Message(forgotten.status()));
 }
 
-void JobRunner::Extend(bool all) {
+bool JobRunner::Extend(bool all) {
   std::vector<JobProgress> progress;
   {
     std::lock_guard lock(board_->mutex);
@@ -238,14 +239,15 @@ void JobRunner::Extend(bool all) {
       progress.push_back({run->claimed_.claim, run->progress_, run->doing_});
     }
   }
-  if (progress.empty()) return;
+  if (progress.empty()) return true;
   const auto to_end = jobs_.Extend(progress);
   if (!to_end.ok()) {
     LOG_ERROR("jobs under way: {}", Message(to_end.status()));
-    return;
+    return false;
   }
   std::lock_guard lock(board_->mutex);
   for (const uint64_t number : *to_end) AskToEnd(*board_, number);
+  return true;
 }
 
 std::string WorkerName() {

@@ -123,7 +123,8 @@ class JobRunner {
   int64_t After(Lane& lane, JobRun& run, const absl::Status& status);
   void Look(Lane& lane);
   void TakeBack(Lane& lane, bool all);
-  void Extend(bool all);
+  // Tells the queue of those that run: of all, or of those with news. False if it couldn't be told.
+  bool Extend(bool all);
 
   Jobs& jobs_;
   Clock& clock_;

@@ -5,7 +5,6 @@
 #include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -32,7 +31,6 @@ constexpr int kTickMs = 1'000;
 constexpr int kLookMs = 10;
 constexpr int kSuspiciousLookMs = 2;
 constexpr int kPauseMs = 100;
-constexpr int kProbeMs = 2'000;
 // What a flood took is free again when gRPC has closed the connection, and malloc would keep it.
 constexpr int kTicksToTrim = 2;
 // As gRPC would set it from its keepalive: what is sent and not acknowledged for so long is lost.
@@ -198,11 +196,8 @@ void Acceptor::Pause(int error) {
 }
 
 void Acceptor::Welcome(Fd socket, const PeerAddress& peer) {
+  if (probe_.Meets(peer)) return Reset(std::move(socket));
   std::unique_lock lock(mutex_);
-  if (probe_ == peer) {
-    probe_met_ = true;
-    return Reset(std::move(socket));
-  }
   ++stats_.accepted;
   const int64_t now = clock_.MonotonicNs();
   ConnectionTable::Decision decision = table_.Decide(peer, now);
@@ -413,42 +408,8 @@ void Acceptor::NoteCallEnd(ConnectionTable::Id connection) {
 }
 
 absl::Status Acceptor::Check() {
-  std::lock_guard one_at_a_time(probing_);
   if (!serving_) return absl::UnavailableError("the devices' port is closed");
-  absl::Status status;
-  for (const ListenAddress& target : address_.Reachable()) {
-    status = Annotate(CheckFrom(target), fmt::format("devices' port {}", target.ToString()));
-    if (status.ok()) break;
-  }
-  return status;
-}
-
-absl::Status Acceptor::CheckFrom(const ListenAddress& target) {
-  sockaddr_storage to, from;
-  const socklen_t to_size = target.Fill(&to);
-  socklen_t from_size = ListenAddress{target.host, 0}.Fill(&from);
-  const Fd socket(::socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!socket.valid()) return ErrnoStatus(errno, "socket");
-  // From a port that is known beforehand, so that the acceptor knows whom it meets.
-  if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&from), from_size) != 0 ||
-      ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&from), &from_size) != 0) {
-    return ErrnoStatus(errno, "bind");
-  }
-  {
-    std::lock_guard lock(mutex_);
-    probe_ = PeerAddress::Of(from);
-    probe_met_ = false;
-  }
-  const int connected = ::connect(socket.get(), reinterpret_cast<sockaddr*>(&to), to_size);
-  const int error = connected == 0 ? 0 : errno;
-  pollfd closed{.fd = socket.get(), .events = POLLIN, .revents = 0};
-  if (error == 0 || error == EINPROGRESS) ::poll(&closed, 1, kProbeMs);
-  std::lock_guard lock(mutex_);
-  probe_.reset();
-  if (probe_met_) return absl::OkStatus();
-  if (error != 0 && error != EINPROGRESS) return ErrnoStatus(error, "connect");
-  return absl::DeadlineExceededError(
-      fmt::format("a connection was not accepted within {} s", kProbeMs / 1000));
+  return probe_.Check(address_);
 }
 
 AcceptorStats Acceptor::stats() {

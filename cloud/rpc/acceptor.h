@@ -36,6 +36,7 @@
 #include "cloud/net/listen_address.h"
 #include "cloud/rpc/connection_table.h"
 #include "cloud/rpc/flood_watch.h"
+#include "cloud/rpc/port_probe.h"
 #include "common/clock.h"
 #include "common/file.h"
 #include "common/log_throttle.h"
@@ -124,8 +125,6 @@ class Acceptor {
   void LookAtMoving();
   void Tick();
 
-  absl::Status CheckFrom(const ListenAddress& target);
-
   // --- with mutex_ held
   bool IsSilent(ConnectionTable::Id id) const;
   void End(ConnectionTable::Id id, Farewell why);
@@ -156,9 +155,7 @@ class Acceptor {
   ConnectionTable table_;
   AcceptorStats stats_;
   int64_t struck_off_ns_ = 0;
-  std::optional<PeerAddress> probe_;  // Check() comes from there
-  bool probe_met_ = false;
-  std::mutex probing_;  // one Check() at a time
+  PortProbe probe_;
 
   std::jthread thread_;
 };

@@ -17,7 +17,6 @@
 #include "common/text.h"
 #include "common/version.h"
 #include "edge/health/process_usage.h"
-#include "edge/shorten.h"
 #include "edge/upload/trouble.h"
 #include "edge/upload/unary.h"
 #include "edge/upload/waker.h"

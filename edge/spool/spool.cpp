@@ -8,7 +8,7 @@
 #include "common/crash_point.h"
 #include "common/log.h"
 #include "common/status.h"
-#include "edge/shorten.h"
+#include "common/text.h"
 #include "edge/spool/spool_impl.h"
 
 namespace gleaner::edge {

@@ -9,7 +9,7 @@
 #include "common/limits.h"
 #include "common/log.h"
 #include "common/status.h"
-#include "edge/shorten.h"
+#include "common/text.h"
 
 namespace gleaner::edge {
 namespace {

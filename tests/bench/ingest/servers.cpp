@@ -85,7 +85,7 @@ int Serve(const std::string& kind, const std::string& folder) {
   auto blobs = cloud::FileBlobStore::Open(folder + "/blobs");
   if (!database.ok() || !blobs.ok()) return 3;
   cloud::Uploads uploads(**database);
-  uploads.Together(cloud::AskForMediaCheck);  // as gleaner-cloud does
+  uploads.WriteWithClip(cloud::AskForMediaCheck);  // as gleaner-cloud does
   cloud::BlobNames names(**database, cloud::AllRooms().naming);
   cloud::IngestService service(uploads, names, **blobs, **blobs, RealClock(),
                                cloud::IngestOptions());

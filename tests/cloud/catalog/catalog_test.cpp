@@ -242,16 +242,6 @@ TEST_F(CatalogTest, MediaIsPendingUntilItIsRecordedAndMayBeRecordedAgain) {
   EXPECT_TRUE(absl::IsNotFound(RecordTestCheck(catalog_->database(), "0123", check, {})));
 }
 
-TEST_F(CatalogTest, TellsEveryListenerOfEachClip) {
-  std::vector<std::string> first, second;
-  catalog_->uploads.OnClip([&](const std::string& device) { first.push_back(device); });
-  catalog_->uploads.OnClip([&](const std::string& device) { second.push_back(device); });
-  Commit({.sequence = 1});
-  Commit({.device = "cart-2", .sequence = 2});
-  EXPECT_THAT(first, ElementsAre("cart-1", "cart-2"));
-  EXPECT_EQ(second, first);
-}
-
 TEST_F(CatalogTest, AClipIsCommittedWithTheJobThatLooksAtIt) {
   FakeClock clock;
   Jobs jobs(catalog_->database(), clock);

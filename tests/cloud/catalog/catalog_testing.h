@@ -28,7 +28,7 @@ struct Catalog {
         checks(database),
         devices(database, offline_after_ns),
         damage(database) {
-    uploads.Together(AskForMediaCheck);
+    uploads.WriteWithClip(AskForMediaCheck);
   }
 
   Uploads uploads;

@@ -282,12 +282,19 @@ TEST_F(JobsTest, ListsInPagesNewestFirstByKindStateAndSubject) {
 }
 
 TEST_F(JobsTest, TextsThatAreTooLongOrNoTextAreKeptWithinBounds) {
-  Add("a");
+  auto kept = [&, number = uint64_t{0}](const std::string& text) mutable {
+    Add(fmt::format("{}", ++number));
+    EXPECT_TRUE(jobs_->Fail(Claim()->claim, text, true, 0, {}).ok());
+    return Get(number).error();
+  };
   std::string text(5'000, 'x');
   text[10] = '\0';
-  ASSERT_TRUE(jobs_->Fail(Claim()->claim, text, true, 0, {}).ok());
-  EXPECT_EQ(Get(1).error().size(), 2'000u);
-  EXPECT_EQ(Get(1).error()[10], ' ');
+  EXPECT_EQ(kept(text).size(), 2'000u);
+  EXPECT_EQ(kept(text)[10], ' ');
+  std::string umlauts = "x";  // so that the bound lies within a character
+  while (umlauts.size() < 3'000) umlauts += "\u00e4";
+  EXPECT_EQ(kept(umlauts), umlauts.substr(0, 1'999));
+  EXPECT_EQ(kept("a\xff\xc3"), "a??");
 }
 
 TEST_F(JobsTest, WhoListensHearsOfWorkOnceItIsCommitted) {
