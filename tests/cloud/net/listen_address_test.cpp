@@ -25,7 +25,8 @@ TEST(ListenAddress, KnowsWhatOtherMachinesCanReach) {
 
 TEST(ListenAddress, RefusesWhatIsNone) {
   for (const char* text : {"", "127.0.0.1", "8080", "::1:80", "example.com:80", "127.0.0.1:65536",
-                           "127.0.0.1:-1", "127.0.0.1:", "127.0.0.1:80x", ":80"}) {
+                           "127.0.0.1:-1", "127.0.0.1:", "127.0.0.1:80x", ":80", "[]:80", "[::1:80",
+                           "::1]:80", "[127.0.0.1:80", "127.0.0.1]:80"}) {
     EXPECT_TRUE(absl::IsInvalidArgument(ParseListenAddress(text).status())) << text;
   }
 }

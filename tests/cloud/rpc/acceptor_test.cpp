@@ -137,6 +137,19 @@ TEST_F(AcceptorTest, ClosesWhatMakesNoCallInTime) {
   EXPECT_TRUE(calls.IsOpen());
 }
 
+// gRPC closes without a word, and the next file that anybody opens has the number.
+TEST_F(AcceptorTest, NeverEndsAnotherConnectionThatHasTheNumberByNow) {
+  Start();
+  Client client = Connect(), other = Connect();
+  client.Say();
+  const int number = Taken(1);
+  other.Say();
+  ASSERT_EQ(::dup2(Taken(2), number), number);
+  for (int64_t i = 0; i <= limits_.calls_in_a_row; ++i) acceptor_->NoteCall(client.Name());
+  EXPECT_EQ(acceptor_->stats().calls, 1u);
+  EXPECT_TRUE(other.IsOpen());
+}
+
 TEST_F(AcceptorTest, WhoHoldsManyConnectionsOpenKeepsNobodyOut) {
   Start();
   Client device = Connect();

@@ -44,6 +44,9 @@ TEST_F(CameraProbeTest, SaysWhatARtspCameraIsAndHowToConfigureIt) {
   EXPECT_TRUE(probe->sets_announced());
   EXPECT_TRUE(probe->sets_at_all_keyframes());
   EXPECT_TRUE(probe->watching().cheap());
+  const double cpu_ms_a_s = probe->watching().cpu_ms_per_frame() * probe->frames_per_s();
+  EXPECT_GT(cpu_ms_a_s, 0);
+  EXPECT_DOUBLE_EQ(probe->watching().core_percent(), cpu_ms_a_s / 10);
   EXPECT_EQ(probe->description().codec(), "h264");
   EXPECT_EQ(probe->description().width(), 320u);
   EXPECT_EQ(probe->longest_gop(), 25u);

@@ -141,6 +141,17 @@ TEST_F(UploadStreamTest, EndsWhenItIsSentWhatItCanNotRead) {
   EXPECT_TRUE(absl::IsResourceExhausted(stream_.status())) << stream_.status();
 }
 
+TEST_F(UploadStreamTest, EndsWhenItIsSentWhatIsNoMessage) {
+  cloud_.unasked = [] {
+    v1::UploadResponse response;
+    response.mutable_refusal()->set_message("\xff");  // no UTF-8: it is sent, but can't be read
+    return std::vector<v1::UploadResponse>{response};
+  };
+  Open();
+  EXPECT_EQ(stream_.Wait(kLongNs), Event::kEnded);
+  EXPECT_TRUE(absl::IsInvalidArgument(stream_.status())) << stream_.status();
+}
+
 TEST_F(UploadStreamTest, IsPokedOnceHoweverOftenAndAgainLater) {
   for (int i = 0; i < 3; ++i) {
     for (int poke = 0; poke < 10; ++poke) stream_.Poke();
