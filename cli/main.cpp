@@ -1,4 +1,5 @@
-// gleaner: what operators type. It speaks to gleaner-cloud with the same API as the page.
+// gleaner: what operators type. It speaks to gleaner-cloud with the same API as the page; releases
+// it signs by itself.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@
 
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/release/command.h"
 #include "common/command_line.h"
 #include "common/message_json.h"
 #include "common/status.h"
@@ -33,7 +35,7 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a server that hangs up is told of, and ends nothing
 
   CLI::App app{
-      "gleaner: devices, clips and jobs of a Gleaner server.\n\n"
+      "gleaner: devices, clips and jobs of a Gleaner server; signed releases for its devices.\n\n"
       "  gleaner devices\n"
       "  gleaner clips list --filter 'device:cart-1 after:2h'\n"
       "  gleaner clips get 0f3a 17c9 --out /tmp/clips\n",
@@ -121,6 +123,8 @@ int main(int argc, char** argv) {
       with_number("cancel", "At once if it waits; when it has ended if it runs");
   CLI::App* jobs_retry = with_number("retry", "Run again what failed or was cancelled");
 
+  gleaner::cli::ReleaseCommand release(app, json, server.ca);
+
   // The flag itself may be what couldn't be read.
   const bool wants_json = std::find(argv, argv + argc, std::string_view("--json")) != argv + argc;
   const auto complain = [&](const std::string& mistake) {
@@ -133,6 +137,7 @@ int main(int argc, char** argv) {
     if (get->parsed() && get_options.ids.empty() && filter->empty()) {
       return absl::InvalidArgumentError("clips get wants ids, or --filter");
     }
+    if (release.parsed()) return release.Run();
     auto client = Client::Connect(server);
     if (!client.ok()) return client.status();
     if (summary->parsed()) return gleaner::cli::ShowSummary(*client, json);
