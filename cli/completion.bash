@@ -8,7 +8,7 @@ _gleaner() {
     case ${COMP_WORDS[i]} in -*) ;; *) [[ ${COMP_WORDS[i - 1]} == --* ]] || so_far+=("${COMP_WORDS[i]}") ;; esac
   done
   case $before in
-    --config | --ca | --export | --password-file | -o | --out | --output)
+    --config | --ca | --export | --password-file | -o | --out | --output | --key | --root | --state)
       mapfile -t COMPREPLY < <(compgen -f -- "$word")
       return
       ;;
@@ -17,8 +17,14 @@ _gleaner() {
     /^[A-Z][A-Za-z]*:/ { part = $1; next }
     word !~ /^-/ && part == "Subcommands:" && /^  [a-z]/ { print $1 }
     word !~ /^-/ && part == "Positionals:" && /^  DIR / { print "\001" }
+    word !~ /^-/ && part == "Positionals:" && /^  FILE/ { print "\002" }
     word ~ /^-/ && part == "Options:" && /^  -/ { gsub(",", " "); for (i = 1; i <= NF && $i ~ /^-/; i++) print $i }')
-  # A folder is what it takes.
+  # Files, or a folder, are what it takes.
+  case $words in *$'\002'*)
+    mapfile -t COMPREPLY < <(compgen -f -- "$word")
+    return
+    ;;
+  esac
   if [ "$words" = $'\001' ]; then
     mapfile -t COMPREPLY < <(compgen -d -- "$word")
     return

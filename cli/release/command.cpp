@@ -13,12 +13,12 @@ ReleaseCommand::ReleaseCommand(CLI::App& app, bool& json, const std::string& ca)
   };
   const auto in_repository = [&](const char* name, const char* help) {
     CLI::App* sub = command(name, help);
-    sub->add_option("repository", repository_, "The repository's folder")->required();
+    sub->add_option("DIR", repository_, "The repository's folder")->required();
     return sub;
   };
 
   keygen_ = command("keygen", "Make key pairs: FILE for its owner alone, FILE.pub for everyone");
-  keygen_->add_option("file", files_, "The private key's file; several may be given")->required();
+  keygen_->add_option("FILE", files_, "The private key's file; several may be given")->required();
 
   const auto root_options = [&](CLI::App* sub, const char* key_help) {
     sub->add_option("--key", draft_.keys, key_help);
@@ -36,13 +36,13 @@ ReleaseCommand::ReleaseCommand(CLI::App& app, bool& json, const std::string& ca)
                       "repeated");
 
   add_ = in_repository("add", "Draft targets that have these files, or only expire later");
-  add_->add_option("file", targets_.files, "What is released; several may be given");
+  add_->add_option("FILE", targets_.files, "What is released; several may be given");
   add_->add_option("--as", targets_.path, "The path that clients know a single file by");
   add_->add_option("--custom", targets_.custom, "What it says of itself: a JSON object");
   add_->add_option("--days", targets_.days, "When the targets expire")->capture_default_str();
 
   remove_ = in_repository("remove", "Draft targets that don't have these paths");
-  remove_->add_option("path", files_, "What is released no longer; several may be given")
+  remove_->add_option("PATH", files_, "What is released no longer; several may be given")
       ->required();
 
   sign_ = in_repository("sign", "Sign the drafts that have a use for these keys");
@@ -58,7 +58,7 @@ ReleaseCommand::ReleaseCommand(CLI::App& app, bool& json, const std::string& ca)
 
   verify_ =
       command("verify", "Take a repository as a device does, with every byte of every target");
-  verify_->add_option("repository", repository_, "Its folder, or the address it is served at")
+  verify_->add_option("REPOSITORY", repository_, "Its folder, or the address it is served at")
       ->required();
   verify_->add_option("--root", check_.root, "The root to trust, instead of the folder's first");
   verify_->add_option("--state", check_.state,

@@ -65,6 +65,13 @@ test_every_library_of_the_page_has_its_licence_named() {
   expect "npm packages without a licence in third_party/LICENSES.md" '' "$unnamed"
 }
 
+test_every_npm_package_of_the_tests_has_its_licence_named() {
+  local unnamed
+  unnamed=$(jq -r '.devDependencies | keys[]' third_party/npm/package.json |
+    while read -r name; do grep -qF -- "\`$name\`" third_party/LICENSES.md || echo "$name"; done)
+  expect "npm packages without a licence in third_party/LICENSES.md" '' "$unnamed"
+}
+
 test_alerts_wake_when_they_should() {
   promtool check rules docker/prometheus/rules.yml
   promtool check config --syntax-only docker/prometheus/prometheus.yml

@@ -64,7 +64,7 @@ wrong() {
 
 # shellcheck disable=SC2016 # the backquotes are text
 test_what_is_typed_wrongly_is_named() {
-  wrong 'gleaner: there is no command "frob"; there is summary, devices, clips or jobs
+  wrong 'gleaner: there is no command "frob"; there is summary, devices, clips, jobs or release
 `gleaner --help` says how it is used.' gleaner frob
   wrong 'gleaner: say what to do: list, show or get
 `gleaner clips --help` says how it is used.' gleaner clips
@@ -76,6 +76,8 @@ test_what_is_typed_wrongly_is_named() {
 `gleaner devices --help` says how it is used.' gleaner devices cart-1 cart-2
   wrong 'gleaner: id is missing
 `gleaner clips show --help` says how it is used.' gleaner clips show
+  wrong 'gleaner: FILE is missing
+`gleaner release keygen --help` says how it is used.' gleaner release keygen
   wrong 'gleaner-cloud: DIR is missing
 `gleaner-cloud backup --help` says how it is used.' gleaner-cloud backup
   wrong 'gleaner-edge: there is no option --conf
@@ -132,6 +134,7 @@ test_manual_pages_name_every_option_and_command_there_is() {
     while read -r word; do
       help+=$'\n'$("$bin/$program" "$word" --help)
       [ "$program $word" != "gleaner clips" ] || for word in list show get; do help+=$'\n'$("$bin/$program" clips $word --help); done
+      [ "$program $word" != "gleaner release" ] || for word in keygen init rotate add remove sign refresh verify show; do help+=$'\n'$("$bin/$program" release $word --help); done
       [ "$program $word" != "gleaner jobs" ] || for word in list show cancel retry; do help+=$'\n'$("$bin/$program" jobs $word --help); done
     done < <(awk '/^Subcommands:/ { on = 1; next } on && /^  [a-z]/ { print $1 }' <<<"$help")
     unnamed=$(comm -3 <(grep -oE '^  (-[a-z],)?--[a-z-]+' <<<"$help" | grep -oE -- '--[a-z-]+' | sort -u) \
@@ -165,6 +168,9 @@ test_completion_knows_what_the_program_knows() {
   expect "options of gleaner-edge" '--check-config --config' "$(completed gleaner-edge --c | tr ' ' '\n' | sort | xargs)"
   mkdir "$scratch/backups"
   expect "the folder of a backup" "$scratch/backups" "$(completed gleaner-cloud backup "$scratch/b")"
+  expect "the folder of a repository" "$scratch/backups" "$(completed gleaner release show "$scratch/b")"
+  : >"$scratch/model.onnx"
+  expect "a file that is released" "$scratch/model.onnx" "$(completed gleaner release add "$scratch/backups" "$scratch/m")"
   expect "the folder of an export" "$scratch/backups" "$(completed gleaner-cloud kept --export "$scratch/b")"
   expect "what a look at a camera can be told" '--show-path' "$(completed gleaner-edge probe --sh)"
   expect "options behind an option's value" '--repair' "$(completed gleaner-edge --config /etc/edge.toml fsck --r)"

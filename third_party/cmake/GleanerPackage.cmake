@@ -87,11 +87,11 @@ through them.")
   set(CPACK_DEBIAN_CLOUD_PACKAGE_RECOMMENDS gleaner-cli)
 endif()
 if(GLEANER_CLI)
-  gleaner_package(cli PROGRAMS gleaner MANUALS cli/gleaner.1 cli/gleaner-pki.1
+  gleaner_package(cli PROGRAMS gleaner MANUALS cli/gleaner.1 cli/gleaner-pki.1 DOCS common/tuf/README.md
                   DESCRIPTION "command line of Gleaner: devices, clips, certificates
 gleaner asks a Gleaner server for its devices and clips, and fetches clips with
-their digests checked. gleaner-pki makes the certificates that servers and
-devices know each other by.")
+their digests checked, and signs what devices run. gleaner-pki makes the
+certificates that servers and devices know each other by.")
   install(PROGRAMS ${CMAKE_SOURCE_DIR}/cli/gleaner-pki DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT cli)
   set(CPACK_DEBIAN_CLI_PACKAGE_DEPENDS openssl)
   # It was part of the server's package.

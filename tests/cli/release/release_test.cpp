@@ -96,7 +96,8 @@ TEST_F(ReleaseTest, RotatesAKeyOutWithTheKeysBefore) {
 }
 
 TEST_F(ReleaseTest, ShowsNoPrivateKeyAndKeepsItForItsOwner) {
-  const std::string said = Good("keygen key") + Run("keygen key").err;
+  std::string said = Good("keygen key");
+  said += Run("keygen key").err;
   struct stat info {};
   ASSERT_EQ(stat((folder_ / "key").c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
@@ -120,7 +121,7 @@ TEST_F(ReleaseTest, NamesTheRefusalOfWhatItVerifies) {
   const Ended rollback = Run("verify old --state state");
   EXPECT_EQ(rollback.status, 1);
   EXPECT_THAT(rollback.err, HasSubstr("gleaner: rollback: timestamp.json is version 1"));
-  Shell("echo x >" + folder_ / "repo/targets/*.model");
+  Shell(fmt::format("for file in {}; do echo x >$file; done", folder_ / "repo/targets/*.model"));
   EXPECT_THAT(Run("verify repo").err, HasSubstr("endless_data: model is longer"));
 }
 

@@ -35,6 +35,6 @@ async function run({ client, root, repository, target }) {
 }
 
 const results = [];
-for (const step of JSON.parse(fs.readFileSync(process.argv[2], 'utf8'))) results.push(await run(step));
+for (const step of JSON.parse(fs.readFileSync(process.argv[2], 'utf8'))) { if (process.env.TUF_DEBUG) console.error(new Date().toISOString(), step.repository); results.push(await run(step)); }
 console.log(JSON.stringify(results));
 process.exit(0);

@@ -37,6 +37,10 @@ class WebServer {
             return sink.write((more + blanks).data(), more.size() + blanks.size());
           });
     });
+    // A reader that has enough may keep its connection and read no more, and the server has a
+    // thread a connection.
+    server_.set_keep_alive_max_count(1);
+    server_.new_task_queue = [] { return new httplib::ThreadPool(64); };
     port_ = server_.bind_to_any_port("127.0.0.1");
     thread_ = std::thread([this] { server_.listen_after_bind(); });
     while (!server_.is_running()) std::this_thread::yield();

@@ -13,6 +13,7 @@
 
 #include "common/clock.h"
 #include "common/file.h"
+#include "common/status.h"
 #include "common/tuf/bounds.h"
 #include "common/tuf/client.h"
 #include "common/tuf/refusal.h"
