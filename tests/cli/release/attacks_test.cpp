@@ -89,10 +89,14 @@ std::vector<Attack> Attacks() {
          lab.PutTimestamp(at, 3, Bare(3));
          Replace(at + "/2.snapshot.json", at + "/3.snapshot.json");
        }});
-  add({"mix: another snapshot of the same version", "mix_and_match", "Expected",
+  add({"mix: another snapshot of the same version", "mix_and_match", "Expected hash",
        [](Lab& lab, const std::string& at) {
          lab.PutSnapshot(at, 3, Bare(2));
-         Replace(at + "/2.snapshot.json", at + "/3.snapshot.json");
+         lab.Put(at + "/3.snapshot.json",
+                 Snapshot{.version = 3,
+                          .expires_unix_s = lab.now() + 6 * kDay,
+                          .meta = {{"targets.json", Bare(2)}}},
+                 {"snapshot"});
        }});
   add({"mix: older targets under the new name", "mix_and_match",
        "does not match snapshot version 3", [](Lab& lab, const std::string& at) {

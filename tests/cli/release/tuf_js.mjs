@@ -30,11 +30,11 @@ async function run({ client, root, repository, target }) {
     const file = await updater.downloadTarget(info, path.join(client, 'targets', 'file'));
     return { ok: true, bytes: fs.statSync(file).size, custom: info.custom };
   } catch (error) {
-    return { ok: false, error: `${error.name || error.constructor.name}: ${error.message}` };
+    return { ok: false, error: `${error.constructor.name}: ${error.message}` };
   }
 }
 
 const results = [];
-for (const step of JSON.parse(fs.readFileSync(process.argv[2], 'utf8'))) { if (process.env.TUF_DEBUG) console.error(new Date().toISOString(), step.repository); results.push(await run(step)); }
+for (const step of JSON.parse(fs.readFileSync(process.argv[2], 'utf8'))) results.push(await run(step));
 console.log(JSON.stringify(results));
 process.exit(0);

@@ -1,4 +1,4 @@
-// A web server of a folder that can be made to go on for ever.
+// A web server of a folder whose files can be made to go on and on.
 #pragma once
 
 #include <fmt/format.h>
@@ -13,7 +13,8 @@
 namespace gleaner {
 
 // Serves the files of `folder`. Where FILE.endless is beside FILE, what comes after FILE's own
-// bytes doesn't end: blanks, which JSON allows anywhere, until the reader hangs up.
+// bytes goes on far beyond any bound, without a length said beforehand: blanks, which JSON allows
+// anywhere. It ends at last because tuf-js goes on reading, behind what it has refused.
 class WebServer {
  public:
   explicit WebServer(std::string folder) : folder_(std::move(folder)) {
@@ -32,9 +33,12 @@ class WebServer {
       }
       response.set_chunked_content_provider(
           "application/octet-stream", [begin](size_t offset, httplib::DataSink& sink) {
-            const std::string more = offset == 0 ? begin : "";
-            const std::string blanks(64 * 1024, ' ');
-            return sink.write((more + blanks).data(), more.size() + blanks.size());
+            if (offset >= kFarBeyond) {
+              sink.done();
+              return true;
+            }
+            const std::string more = (offset == 0 ? begin : "") + std::string(64 * 1024, ' ');
+            return sink.write(more.data(), more.size());
           });
     });
     // A reader that has enough may keep its connection and read no more, and the server has a
@@ -54,6 +58,8 @@ class WebServer {
   }
 
  private:
+  static constexpr size_t kFarBeyond = 8 << 20;
+
   std::string folder_;
   httplib::Server server_;
   int port_ = 0;
