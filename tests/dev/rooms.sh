@@ -7,7 +7,7 @@ cd "$root"
 # "FOLDER LIBRARY DEPENDENCIES…" of every room: a folder whose CMakeLists.txt has a gleaner_library.
 rooms() {
   local file
-  for file in common/CMakeLists.txt edge/*/CMakeLists.txt cloud/*/CMakeLists.txt cloud/*/*/CMakeLists.txt; do
+  for file in common/CMakeLists.txt common/*/CMakeLists.txt edge/*/CMakeLists.txt cloud/*/CMakeLists.txt cloud/*/*/CMakeLists.txt; do
     [ -f "$file" ] || continue
     tr '\n' ' ' <"$file" | grep -oE 'gleaner_library\([^)]*\)' |
       sed -E "s|gleaner_library\(([a-z_0-9]+)|${file%/CMakeLists.txt} \1|; s/EXCLUDE \"[^\"]*\"//; s/DEPS//; s/\)//"

@@ -64,6 +64,15 @@ TEST_F(TufCrash, OfAClientAfterItsTimestampStillRefusesARollback) {
   EXPECT_EQ(Refresh(state, b_), "ok");
 }
 
+// Negative control: where nothing is kept before it is used, the same cut lets a rollback through.
+TEST_F(TufCrash, OfAClientThatKeepsNothingWouldBeSeen) {
+  const std::string state = lab_ / "state";
+  EXPECT_EQ(Run("tuf.timestamp_kept GLEANER_FAULT=tuf.keep_nothing",
+                fmt::format("client {} {}/1.root.json {} {}", b_, a_, state, kNow)),
+            kKilled);
+  EXPECT_EQ(Refresh(state, a_), "ok");
+}
+
 TEST_F(TufCrash, OfAKeeperAtAnyStepIsMendedByTheNextRefresh) {
   for (const char* name : {"snapshot2", "timestamp2"}) {
     ASSERT_TRUE(WriteFileDurably(lab_ / name, lab_.key(name).ToPem()).ok());
