@@ -33,6 +33,7 @@ constexpr long kListenMicros = 200'000;
 
 // Appendix A of PostgreSQL's manual: the classes of error codes.
 SqlError::Kind KindOf(std::string_view state) {
+  if (state.empty()) return SqlError::Kind::kLost;  // libpq says it, not the server
   if (state == "40001" || state == "40P01") return SqlError::Kind::kConflict;
   if (state == "55P03" || state == "57014") return SqlError::Kind::kBusy;
   if (state == "53100") return SqlError::Kind::kFull;

@@ -326,9 +326,10 @@ absl::Status ClipUpload::Tell(const std::function<absl::Status()>& write) {
   const bool before = std::exchange(told_, true);
   const absl::Status status = write();
   if (status.ok()) hold_.GiveBack();
-  // What an I/O error broke off may be found committed after a restart; all else was refused.
+  // What an I/O error broke off, or the loss of the connection, may be found committed later; all
+  // else was refused.
   if (!status.ok() && !absl::IsInternal(status) && !absl::IsDataLoss(status) &&
-      !absl::IsUnknown(status)) {
+      !absl::IsUnknown(status) && !absl::IsUnavailable(status)) {
     told_ = before;
   }
   return status;

@@ -65,6 +65,7 @@ IngestService::IngestService(Uploads& uploads, BlobNames& names, UploadStaging& 
             .store_id = StoreIdOf(names),
             .pool = WorkerPool(static_cast<size_t>(options.workers), kMaxWaitingCalls)} {
   for (auto& strand : ledgers_) strand = std::make_shared<Strand>(core_.pool);
+  freeing_ = std::make_shared<Strand>(core_.pool);
 }
 
 IngestService::~IngestService() = default;
@@ -126,6 +127,17 @@ grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* IngestService::Uplo
   return stream.get();
 }
 
+absl::Status IngestService::FreeGivenUp() {
+  if (!freeing_soon_.exchange(true)) {
+    freeing_->Post([this] {
+      freeing_soon_ = false;  // what is given up from here on is another's
+      // Whatever it is, the janitor says so, too, and tries again.
+      (void)FreeRubbish(core_.names, core_.staging, core_.objects);
+    });
+  }
+  return FreeStagedRubbish(core_.names, core_.staging);
+}
+
 void IngestService::OnStreamDone(const std::string& device, const UploadStream* stream) {
   std::lock_guard lock(mutex_);
   const auto found = streams_.find(device);
@@ -168,7 +180,7 @@ absl::Status IngestService::TakeLedger(const std::string& device, const grpc::By
   v1::ReportLedgerResponse answer;
   RETURN_IF_ERROR(core_.uploads.ReportLedger(device, report, &answer));
   // While a backup is made, what the device gave up counts on: the next report frees it.
-  const absl::Status freed = FreeRubbish(core_.names, core_.staging, core_.objects);
+  const absl::Status freed = FreeGivenUp();
   if (!freed.ok() && !absl::IsUnavailable(freed)) {
     if (const auto more = core_.log_throttle.Admit("what devices gave up is not freed")) {
       LOG_WARN("what device {} gave up is not freed yet: {}{}", device, Message(freed), *more);

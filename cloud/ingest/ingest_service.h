@@ -144,6 +144,9 @@ class IngestService final
   friend class UploadStream;
   absl::Status TakeLedger(const std::string& device, const grpc::ByteBuffer& request,
                           grpc::ByteBuffer* response);
+  // Frees what the catalogue has given up: what is staged here at once, and what is elsewhere soon,
+  // so that no device waits for a bucket that is away.
+  absl::Status FreeGivenUp();
   // A stream is over and none of its tasks runs: forgets it if it still is its device's.
   void OnStreamDone(const std::string& device, const UploadStream* stream);
 
@@ -151,10 +154,12 @@ class IngestService final
   bool stopped_ = false;
   std::map<std::string, std::shared_ptr<UploadStream>> streams_;  // by device
   std::atomic<size_t> ledgers_waiting_{0};
+  std::atomic<bool> freeing_soon_{false};
   IngestCore
       core_;  // last but for what runs on its pool, whose tasks use the above until it is gone
   // Reports are long, and longer in memory: so many are looked at side by side, of one device one.
   std::array<std::shared_ptr<Strand>, 4> ledgers_;
+  std::shared_ptr<Strand> freeing_;
 };
 
 }  // namespace gleaner::cloud

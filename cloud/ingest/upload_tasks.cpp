@@ -3,7 +3,6 @@
 
 #include "cloud/ingest/manifest_check.h"
 #include "cloud/ingest/upload_stream.h"
-#include "cloud/store/rubbish.h"
 #include "common/crash_point.h"
 #include "common/limits.h"
 #include "common/log.h"
@@ -135,7 +134,7 @@ absl::Status UploadStream::BeginOrResume(const LanePtr& lane, UploadRow row,
 
 absl::Status UploadStream::DropUpload(const ClipKey& key) {
   RETURN_IF_ERROR(core_.uploads.Drop(device_, key));
-  const absl::Status freed = FreeRubbish(core_.names, core_.staging, core_.objects);
+  const absl::Status freed = service_.FreeGivenUp();
   if (!freed.ok() && !absl::IsUnavailable(freed)) {
     LOG_WARN("clip {} is not freed yet: {}", ToString(key), Message(freed));
   }

@@ -10,9 +10,8 @@ namespace {
 
 constexpr size_t kAtOnce = 256;
 
-}  // namespace
-
-absl::Status FreeRubbish(BlobNames& names, UploadStaging& staging, ObjectStore& objects) {
+// `objects`: null to leave what is elsewhere.
+absl::Status Free(BlobNames& names, UploadStaging& staging, ObjectStore* objects) {
   BlobId after;
   for (;;) {
     ASSIGN_OR_RETURN(const std::vector<BlobId> rubbish, names.FindRubbish(after, kAtOnce));
@@ -22,13 +21,25 @@ absl::Status FreeRubbish(BlobNames& names, UploadStaging& staging, ObjectStore& 
     std::vector<BlobId> blobs, elsewhere;
     for (const BlobId& one : rubbish) (IsBlobId(one) ? blobs : elsewhere).push_back(one);
     ASSIGN_OR_RETURN(std::vector<BlobId> removed, staging.Retire(blobs));
-    for (const ObjectKey& key : elsewhere) {
-      RETURN_IF_ERROR(objects.Remove(key));
-      removed.push_back(key);
+    if (objects != nullptr) {
+      for (const ObjectKey& key : elsewhere) {
+        RETURN_IF_ERROR(objects->Remove(key));
+        removed.push_back(key);
+      }
     }
     GLEANER_CRASH_POINT("store.rubbish_removed");
     if (!removed.empty()) RETURN_IF_ERROR(names.ForgetRubbish(removed));
   }
+}
+
+}  // namespace
+
+absl::Status FreeRubbish(BlobNames& names, UploadStaging& staging, ObjectStore& objects) {
+  return Free(names, staging, &objects);
+}
+
+absl::Status FreeStagedRubbish(BlobNames& names, UploadStaging& staging) {
+  return Free(names, staging, nullptr);
 }
 
 }  // namespace gleaner::cloud

@@ -21,6 +21,12 @@ class TemporaryFolder {
     }
     path_ = name;
   }
+  // In `parent`, for what does need a disk.
+  explicit TemporaryFolder(const std::string& parent) : path_(parent + "/gleaner-XXXXXX") {
+    if (::mkdtemp(path_.data()) == nullptr) throw std::runtime_error("mkdtemp " + path_);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
   ~TemporaryFolder() { std::filesystem::remove_all(path_); }
   const std::string& path() const { return path_; }
   std::string operator/(const std::string& name) const { return path_ + "/" + name; }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "tests/data/pki.h"
+#include "tests/e2e/page.h"
 #include "tests/e2e/process.h"
 
 namespace gleaner::e2e {
@@ -28,7 +29,7 @@ struct DeviceSetup {
   std::string more;  // appended to the file as it is
 };
 
-class Rig {
+class Rig : public Page {
  public:
   // Makes the folder, certificates for the server and configuration for nothing yet. Objects are
   // kept where the environment says: see tests/data/test_objects.h.
@@ -37,7 +38,6 @@ class Rig {
 
   const std::string& directory() const { return directory_; }
   int grpc_port() const { return grpc_port_; }
-  int http_port() const { return http_port_; }
 
   // Writes the configuration (once) and starts the server; waits until /readyz says so unless
   // `wait` is false.
@@ -59,22 +59,7 @@ class Rig {
   // What `gleaner-edge --config … status --json` says of the spool.
   nlohmann::json Status(const DeviceSetup& device);
 
-  // POST /gleaner.v1.CatalogService/`method`. Fails the test on anything but 200.
-  nlohmann::json Call(const std::string& method,
-                      const nlohmann::json& request = nlohmann::json::object());
-  // GET; nullopt when there is no answer.
-  std::optional<std::pair<int, std::string>> Get(const std::string& path);
-  // Every clip in the catalogue, through all pages.
-  std::vector<nlohmann::json> Clips();
-  // The device's entry in ListDevices; empty when it isn't there.
-  nlohmann::json Device(const std::string& name);
-  // The sum of a metric's samples whose name and labels start with `prefix`.
-  double Metric(const std::string& prefix);
-
-  // Downloads a clip and says what is wrong with it: the manifest's digest, every object's size and
-  // digest.
-  std::vector<std::string> DigestProblems(const std::string& id);
-  // And what ffprobe finds in its videos: a keyframe first, as many frames as the manifest says,
+  // What ffprobe finds in a clip's videos: a keyframe first, as many frames as the manifest says,
   // with the manifest's PTS.
   std::vector<std::string> VideoProblems(const std::string& id);
   // After everything has drained: what is wrong between the device's ledger and the catalogue.
@@ -85,16 +70,11 @@ class Rig {
  private:
   std::string directory_;
   int grpc_port_;
-  int http_port_;
   TestPki pki_;
   std::string server_more_;
   std::string server_store_;  // [store]
   int server_files_ = 0;      // 0: as many as the machine says
   std::optional<Process> server_;
 };
-
-// The number in a JSON field of protobuf's mapping: 64-bit numbers are strings there, and a field
-// at its default is absent.
-int64_t Number(const nlohmann::json& object, const std::string& field);
 
 }  // namespace gleaner::e2e

@@ -13,6 +13,7 @@
 #include "cloud/database/sqlite.h"
 #include "cloud/database/tally.h"
 #include "common/status.h"
+#include "tests/data/postgres_proxy.h"
 #include "tests/data/temporary_folder.h"
 #include "tests/data/test_database.h"
 
@@ -73,6 +74,18 @@ TEST_F(DatabaseTest, WhatWasWrittenIsThereForTheNextWhoOpensIt) {
                   .ok());
   EXPECT_EQ(number, 1u);
   EXPECT_EQ(size, 7u);
+}
+
+TEST_F(DatabaseTest, AChangeWhoseAnswerWasLostMayBeThereAndTheNextOnePasses) {
+  if (!OnPostgres()) GTEST_SKIP() << "on PostgreSQL only";
+  auto database = Open();
+  PostgresProxy proxy(name_);
+  auto far = *Database::Open(proxy.name(), kRooms);
+  proxy.LoseNextAnswer();
+  EXPECT_TRUE(absl::IsUnavailable(far->Write(Add("a"))));
+  EXPECT_THAT(Names(*database), ElementsAre("a"));
+  EXPECT_TRUE(far->Write(Add("b")).ok());
+  EXPECT_THAT(Names(*database), ElementsAre("a", "b"));
 }
 
 TEST_F(DatabaseTest, BytesComeBackAsTheyWere) {

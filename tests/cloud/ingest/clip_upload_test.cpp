@@ -5,6 +5,7 @@
 #include "cloud/store/blob_place.h"
 #include "cloud/store/file_blob_store.h"
 #include "tests/cloud/ingest/ingest_testing.h"
+#include "tests/data/postgres_proxy.h"
 
 namespace gleaner::cloud {
 namespace {
@@ -116,6 +117,25 @@ TEST_F(ClipUploadTest, ResumesAtWhatWasWrittenAndIsNowDurable) {
   ASSERT_TRUE(again.ok());
   EXPECT_TRUE((*again)->row().begun);
   EXPECT_TRUE((*again)->verified());
+}
+
+// The device asks again and hears that its clip is committed, and forgets it: whatever becomes of
+// this attempt must leave the bytes where they are.
+TEST_F(ClipUploadTest, KeepsTheBytesOfACommitWhoseAnswerWasLost) {
+  if (!OnPostgres()) GTEST_SKIP() << "on PostgreSQL only";
+  PostgresProxy proxy(TestDatabase(folder_ / "catalog.db"));
+  TestCatalog far(*Database::Open(proxy.name(), AllRooms().tables));
+  auto upload = *ClipUpload::Create(disk_.staging(), disk_.objects(), Row(), clip_.manifest);
+  WriteAll(*upload);
+  EXPECT_THAT(upload->Hash(), IsEmpty());
+  ASSERT_TRUE(upload->Describe("", 1).ok());
+  ASSERT_TRUE(upload->Sync(nullptr).ok());
+  proxy.LoseNextAnswer();
+  const absl::Status committed = upload->Commit(far.uploads, 1);
+  EXPECT_TRUE(absl::IsUnavailable(committed)) << committed;
+  upload.reset();
+  ASSERT_TRUE((*catalog_->uploads.FindCommitted("cart-1", clip_.key())).has_value());
+  EXPECT_EQ(WhatIsWrong(*catalog_, disk_.objects(), "cart-1", clip_), "");
 }
 
 TEST_F(ClipUploadTest, BelievesNoByteAfterASyncThatFailed) {
