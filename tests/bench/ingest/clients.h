@@ -1,4 +1,4 @@
-// The three ways to send clips that bench_ingest compares. Each is run in a process of its own with
+// The ways to send clips that bench_ingest compares. Each is run in a process of its own with
 // a thread a device; a device opens one connection, keeps it, and sends its clips over it.
 #pragma once
 
@@ -14,8 +14,9 @@ namespace gleaner::bench {
 inline constexpr size_t kClipBytes = 1 << 20;
 
 struct ClientOptions {
-  std::string kind;     // "ingest", "discard", "put" or "put_durable"
-  std::string address;  // localhost:port
+  std::string kind;     // "ingest", "discard", "put_durable" or "s3_put"
+  std::string address;  // localhost:port; of a bucket, its URL
+  std::string s3_key;   // its access key and secret, KEY:SECRET
   std::string folder;   // certificates: ca.pem, dev-0.pem, dev-0.key, …
   int devices = 1;
   int clips = 1;  // a device
@@ -31,6 +32,9 @@ class Client {
   virtual void Connect() = 0;
   // Sends every clip and returns when the last one is acknowledged. Throws std::runtime_error.
   virtual void Send() = 0;
+  // What Send has cost so far, in user and system time of its thread, that isn't a client's work
+  // but stands for a server's.
+  virtual double ServersCpuSeconds() const { return 0; }
 };
 
 // The payload that every client sends, clip after clip: random, so that nothing can compress it.
@@ -41,7 +45,11 @@ const std::string& Payload();
 std::unique_ptr<Client> NewIngestClient(const ClientOptions& options, int device);
 // The same chunks on the same kind of stream, to a server that throws them away.
 std::unique_ptr<Client> NewDiscardClient(const ClientOptions& options, int device);
-// One HTTPS PUT a clip with libcurl. `durable`: each file is then verified and synced.
-std::unique_ptr<Client> NewPutClient(const ClientOptions& options, int device, bool durable);
+// One HTTPS PUT a clip with libcurl; each file is then verified and synced, which is the server's
+// work (ServersCpuSeconds).
+std::unique_ptr<Client> NewPutClient(const ClientOptions& options, int device);
+// One PUT a clip into a bucket, signed by libcurl (CURLOPT_AWS_SIGV4) with the clip's SHA-256,
+// which the store verifies.
+std::unique_ptr<Client> NewS3PutClient(const ClientOptions& options, int device);
 
 }  // namespace gleaner::bench

@@ -1,6 +1,7 @@
 #include <curl/curl.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,10 +15,15 @@
 namespace gleaner::bench {
 namespace {
 
+double ThreadCpuSeconds() {
+  timespec used;
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) / 1e9;
+}
+
 class PutClient : public Client {
  public:
-  PutClient(const ClientOptions& options, int device, bool durable)
-      : options_(options), device_(device), durable_(durable) {}
+  PutClient(const ClientOptions& options, int device) : options_(options), device_(device) {}
   ~PutClient() override {
     curl_slist_free_all(headers_);
     curl_easy_cleanup(curl_);
@@ -45,9 +51,12 @@ class PutClient : public Client {
     for (int clip = 0; clip < options_.clips; ++clip) {
       const std::string path = fmt::format("{}/{}/{}", options_.round, device_, clip);
       Put(path, kClipBytes);
-      if (durable_) VerifyAndSync(options_.folder + "/www/" + path);
+      const double before = ThreadCpuSeconds();
+      VerifyAndSync(options_.folder + "/www/" + path);
+      servers_cpu_ += ThreadCpuSeconds() - before;
     }
   }
+  double ServersCpuSeconds() const override { return servers_cpu_; }
 
  private:
   struct Body {
@@ -99,16 +108,16 @@ class PutClient : public Client {
 
   const ClientOptions options_;
   const int device_;
-  const bool durable_;
   std::string buffer_ = std::string(256 << 10, '\0');
+  double servers_cpu_ = 0;
   CURL* curl_ = nullptr;
   curl_slist* headers_ = nullptr;
 };
 
 }  // namespace
 
-std::unique_ptr<Client> NewPutClient(const ClientOptions& options, int device, bool durable) {
-  return std::make_unique<PutClient>(options, device, durable);
+std::unique_ptr<Client> NewPutClient(const ClientOptions& options, int device) {
+  return std::make_unique<PutClient>(options, device);
 }
 
 }  // namespace gleaner::bench

@@ -17,6 +17,7 @@
 #include "cloud/rooms.h"
 #include "cloud/rpc/device_server.h"
 #include "cloud/store/file_blob_store.h"
+#include "cloud/store/s3/bucket_folder.h"
 #include "common/log.h"
 
 namespace gleaner::bench {
@@ -62,6 +63,17 @@ int ServeGrpc(grpc::Service& service, const std::string& folder) {
   return 0;
 }
 
+// As gleaner-cloud does, without its page.
+int ServeIngest(cloud::Database& database, cloud::UploadStaging& staging,
+                cloud::ObjectStore& objects, const std::string& folder) {
+  cloud::Uploads uploads(database);
+  uploads.WriteWithClip(cloud::AskForMediaCheck);
+  cloud::BlobNames names(database, cloud::AllRooms().naming);
+  cloud::IngestService service(uploads, names, staging, objects, RealClock(),
+                               cloud::IngestOptions());
+  return ServeGrpc(service, folder);
+}
+
 int FreePort() {
   const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_in address{.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
@@ -74,22 +86,32 @@ int FreePort() {
 
 }  // namespace
 
-int Serve(const std::string& kind, const std::string& folder) {
+int Serve(const ServeOptions& options) {
   if (!InitLogging("bench_ingest", "error").ok()) return 2;
-  if (kind == "discard") {
+  const std::string& folder = options.folder;
+  if (options.kind == "discard") {
     DiscardService service;
     return ServeGrpc(service, folder);
   }
-  cloud::TuneAllocator();  // as gleaner-cloud does
+  cloud::TuneAllocator();
+  if (options.kind == "ingest_s3") {
+    cloud::StoreConfig store{
+        .in_bucket = true,
+        .bucket = {.endpoint = options.s3_endpoint,
+                   .bucket = options.s3_bucket,
+                   .credentials = {.access_key = "gleaner", .secret_key = "gleaner-secret"}}};
+    auto data = cloud::s3::BucketFolder::Open(folder + "/ingest-s3", cloud::AllRooms(), RealClock(),
+                                              store, 0, options.database);
+    if (!data.ok()) {
+      std::fprintf(stderr, "bench_ingest: %s\n", data.status().ToString().c_str());
+      return 3;
+    }
+    return ServeIngest((*data)->database(), (*data)->staging(), (*data)->objects(), folder);
+  }
   auto database = cloud::Database::Open(folder + "/catalog.db", cloud::AllRooms().tables);
   auto blobs = cloud::FileBlobStore::Open(folder + "/blobs");
   if (!database.ok() || !blobs.ok()) return 3;
-  cloud::Uploads uploads(**database);
-  uploads.WriteWithClip(cloud::AskForMediaCheck);  // as gleaner-cloud does
-  cloud::BlobNames names(**database, cloud::AllRooms().naming);
-  cloud::IngestService service(uploads, names, **blobs, **blobs, RealClock(),
-                               cloud::IngestOptions());
-  return ServeGrpc(service, folder);
+  return ServeIngest(**database, **blobs, **blobs, folder);
 }
 
 std::unique_ptr<Process> StartNginx(const std::string& folder, int* port) {

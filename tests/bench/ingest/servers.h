@@ -1,4 +1,4 @@
-// The three servers that bench_ingest compares, each in a process of its own.
+// The servers that bench_ingest compares, each in a process of its own.
 #pragma once
 
 #include <memory>
@@ -9,9 +9,18 @@
 
 namespace gleaner::bench {
 
-// In the child: serves until its standard input ends. Prints its port first. `kind` is "ingest"
-// (catalogue and blobs in `folder`) or "discard". Returns an exit status.
-int Serve(const std::string& kind, const std::string& folder);
+struct ServeOptions {
+  // "ingest": the catalogue is a file of `folder`, and so are the objects. "ingest_s3": they are in
+  // `database` and `bucket`. "discard": nothing is kept.
+  std::string kind;
+  std::string folder;
+  std::string database;                // a libpq URI
+  std::string s3_endpoint, s3_bucket;  // with the key of tests/data/radosgw.h
+};
+
+// In the child: serves until its standard input ends. Prints its port first. Returns an exit
+// status.
+int Serve(const ServeOptions& options);
 
 // nginx with its WebDAV module; writes under `folder`/www. `port` gets its port. Throws
 // std::runtime_error if there is no nginx with that module.
