@@ -203,6 +203,13 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "gleaner-cloud: {}\n", gleaner::Message(server.status()));
     return kExitFailed;
   }
+  if (const std::string& token = (*server)->first_token(); !token.empty()) {
+    fmt::print(
+        "The first admin's token, which is said this once:\n\n  {}\n\nWith it in GLEANER_TOKEN, "
+        "`gleaner tokens create` makes one for each person and script; then revoke this one.\n",
+        token);
+    std::fflush(stdout);
+  }
   (*server)->Run(stop);
   return 0;
 }

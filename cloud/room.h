@@ -1,7 +1,7 @@
 // What a room of the server brings, so that a new one comes in by one line in rooms.cpp: tables,
-// calls for devices and for people, jobs, metrics, a say in whether the server is ready, and its
-// way to stop. It is a class of its own in the room's folder (ingest/ingest_room.cpp); a room that
-// has tables only is a RoomEntry without `open`.
+// calls for devices and for people, routes, jobs, metrics, a say in whether the server is ready,
+// and its way to stop. It is a class of its own in the room's folder (ingest/ingest_room.cpp); a
+// room that has tables only is a RoomEntry without `open`.
 #pragma once
 
 #include <grpcpp/impl/codegen/service_type.h>
@@ -11,8 +11,10 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "cloud/access/tokens.h"
 #include "cloud/database/database.h"
 #include "cloud/events/events.h"
+#include "cloud/http/route.h"
 #include "cloud/ingest/uploads.h"
 #include "cloud/jobs/job_runner.h"
 #include "cloud/jobs/jobs.h"
@@ -34,6 +36,7 @@ struct RoomContext {
   UploadStaging& staging;
   ObjectStore& objects;
   Jobs& jobs;
+  Tokens& tokens;
   Events& events;
   // What rooms write in the transaction that commits a clip: added to while they are opened.
   std::vector<Uploads::WithClip>& with_clip;
@@ -55,6 +58,8 @@ class Room {
   // calls and may never block.
   virtual std::vector<grpc::Service*> ForDevices() { return {}; }
   virtual std::vector<PeopleService> ForPeople() { return {}; }
+  // What it answers over HTTP by itself, where a call doesn't fit: see http/route.h.
+  virtual std::vector<Route> Routes() { return {}; }
   // What it does in the background, where this server does such work: see jobs/job_runner.h.
   virtual std::vector<JobKind> JobKinds() { return {}; }
   // Gathered at each scrape of /metrics.

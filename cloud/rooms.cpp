@@ -1,5 +1,6 @@
 #include "cloud/rooms.h"
 
+#include "cloud/access/access_room.h"
 #include "cloud/clips/clip_rows.h"
 #include "cloud/database/tally.h"
 #include "cloud/fleet/fleet_room.h"
@@ -19,6 +20,7 @@ const std::vector<RoomEntry>& Rooms() {
       {.tables = LedgerTables()},
       {.tables = ClipTables(), .naming = {ObjectNames()}},
       IngestRoom(),
+      AccessRoom(),
       JobsRoom(),
       MediaRoom(),
       FleetRoom(),

@@ -35,6 +35,8 @@ struct Server::Parts {
   EventHub events{};
   std::unique_ptr<Stores> data;
   std::unique_ptr<Jobs> jobs;
+  std::unique_ptr<Tokens> tokens;
+  std::string first_token{};
   std::vector<Uploads::WithClip> with_clip;
   std::unique_ptr<RoomContext> context;
   std::vector<std::unique_ptr<Room>> rooms;
@@ -68,9 +70,10 @@ absl::Status Server::Parts::OpenStores() {
                                             {.copy_floor_bytes = copy_floor}, config.database));
   }
   jobs = std::make_unique<Jobs>(data->database(), clock);
-  context = std::make_unique<RoomContext>(RoomContext{config, clock, data->database(),
-                                                      data->names(), data->staging(),
-                                                      data->objects(), *jobs, events, with_clip});
+  tokens = std::make_unique<Tokens>(data->database(), clock, config.token);
+  context = std::make_unique<RoomContext>(
+      RoomContext{config, clock, data->database(), data->names(), data->staging(), data->objects(),
+                  *jobs, *tokens, events, with_clip});
   return absl::OkStatus();
 }
 
@@ -100,6 +103,7 @@ absl::Status Server::Parts::ServePage() {
       builder.RegisterService(one.service);
       options.services.emplace_back(one.name);
     }
+    for (Route& route : room->Routes()) options.routes.push_back(std::move(route));
   }
   inside = builder.BuildAndStart();
   if (inside == nullptr) return absl::InternalError("the in-process server does not start");
@@ -120,17 +124,20 @@ absl::Status Server::Parts::ServePage() {
   grpc::ChannelArguments channel;
   channel.SetMaxReceiveMessageSize(-1);
   options.listen = config.http_listen;
-  options.token = config.token;
   options.web_dir = config.web_dir;
   options.free_bytes_floor = free_floor;
   if (config.store.presign) options.media_origin = s3::OriginOf(config.store.bucket);
   options.events = &events;
   options.ready = [this] { return Ready(); };
-  auto started = HttpService::Start(options, data->database(), data->staging(),
+  auto started = HttpService::Start(options, data->database(), data->staging(), *tokens,
                                     MediaFiles(*clips, *checks, data->objects()), *metrics,
                                     inside->InProcessChannel(channel));
   if (!started.ok()) return Annotate(started.status(), "http.listen");
   http = *std::move(started);
+  // Once it is sure that somebody will hear of it: it is said once.
+  if (!config.http_listen.IsLoopback()) {
+    ASSIGN_OR_RETURN(first_token, tokens->CreateFirst());
+  }
   return absl::OkStatus();
 }
 
@@ -151,7 +158,9 @@ absl::Status Server::Parts::Ready() {
 
 Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Server::~Server() { Stop(); }
+const std::vector<Route>& Server::routes() const { return parts_->http->routes(); }
 int Server::grpc_port() const { return parts_->devices == nullptr ? 0 : parts_->devices->port(); }
+const std::string& Server::first_token() const { return parts_->first_token; }
 int Server::http_port() const { return parts_->http->port(); }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config, Clock& clock) {

@@ -4,8 +4,10 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
+#include "cloud/http/route.h"
 #include "cloud/server_config.h"
 #include "common/clock.h"
 
@@ -30,6 +32,11 @@ class Server {
   // 0 where this server takes no devices.
   int grpc_port() const;
   int http_port() const;
+  // What it answers by itself over HTTP, without the gateway.
+  const std::vector<Route>& routes() const;
+  // Of the admin whose token this start had to make, since others can reach the page and there was
+  // none: to be told to whoever started it, never to a log. Else empty.
+  const std::string& first_token() const;
 
  private:
   struct Parts;

@@ -198,11 +198,6 @@ absl::StatusOr<ServerConfig> ReadServerConfig(ConfigReader& root, const std::str
   ConfigReader http = root.Table("http");
   config.http_listen = ReadAddress(http, "listen", config.http_listen);
   config.token = ReadToken(http);
-  if (config.token.empty() && !config.http_listen.IsLoopback()) {
-    http.Error("listen", fmt::format("{} can be reached from other machines: set token or "
-                                     "token_file, or listen on 127.0.0.1",
-                                     config.http_listen.ToString()));
-  }
   config.web_dir = http.Path("web_dir", BesideProgram("../share/gleaner/web", program_dir));
   std::error_code error;
   if (!std::filesystem::exists(config.web_dir + "/index.html", error)) {

@@ -22,11 +22,36 @@ constexpr Words kPostgresWords = {
      {"BYTES", "BYTEA"},
      {"TEXT", "TEXT COLLATE \"C\""}}};
 
+// APPEND_ONLY, with the table for {0}. SQLite removes what INSERT OR REPLACE replaces without
+// asking the trigger of DELETE.
+constexpr std::string_view kSqliteAppendOnly =
+    "CREATE TRIGGER {0}_is_not_changed BEFORE UPDATE ON {0} "
+    "BEGIN SELECT RAISE(ABORT, 'rows of {0} stay as they are'); END;"
+    "CREATE TRIGGER {0}_is_not_removed BEFORE DELETE ON {0} "
+    "BEGIN SELECT RAISE(ABORT, 'rows of {0} stay as they are'); END;"
+    "CREATE TRIGGER {0}_is_not_replaced BEFORE INSERT ON {0} "
+    "WHEN EXISTS (SELECT 1 FROM {0} WHERE number = NEW.number) "
+    "BEGIN SELECT RAISE(ABORT, 'rows of {0} stay as they are'); END";
+constexpr std::string_view kPostgresAppendOnly =
+    "CREATE FUNCTION {0}_stays() RETURNS trigger LANGUAGE plpgsql AS "
+    "'BEGIN RAISE EXCEPTION ''rows of {0} stay as they are''; END';"
+    "CREATE TRIGGER {0}_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON {0} "
+    "FOR EACH STATEMENT EXECUTE FUNCTION {0}_stays()";
+
 // Above all versions of the one list of before.
 constexpr uint64_t kFirstNumber = 100;
 
 bool IsLetter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+// The word at the beginning of `script`, taken off; one character where there is none.
+std::string_view TakeWord(std::string_view* script) {
+  size_t length = 0;
+  while (length < script->size() && IsLetter((*script)[length])) ++length;
+  const std::string_view word = script->substr(0, std::max<size_t>(length, 1));
+  script->remove_prefix(word.size());
+  return word;
 }
 
 // In one migration after another, so that two servers that start at once don't meet in one.
@@ -59,10 +84,14 @@ std::string InDialect(std::string_view script, Dialect dialect) {
       script.remove_prefix(std::min(script.size(), script.find('\n')));
       continue;
     }
-    size_t length = 0;
-    while (length < script.size() && IsLetter(script[length])) ++length;
-    std::string_view token = script.substr(0, std::max<size_t>(length, 1));
-    script.remove_prefix(token.size());
+    std::string_view token = TakeWord(&script);
+    if (token == "APPEND_ONLY") {
+      TakeWord(&script);  // the space
+      const std::string_view triggers =
+          dialect == Dialect::kSqlite ? kSqliteAppendOnly : kPostgresAppendOnly;
+      out += fmt::format(fmt::runtime(triggers), TakeWord(&script));
+      continue;
+    }
     for (const auto& [word, meaning] : words) {
       if (token == word) {
         token = meaning;

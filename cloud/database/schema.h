@@ -1,12 +1,14 @@
 // Tables: which a room has, and how they came to be.
 //
 // A room's migrations are scripts, entry n takes its tables from version n to version n + 1. They
-// are SQL that both databases understand but for four words:
+// are SQL that both databases understand but for five words:
 //
-//   NUMBERED   a key that the database counts up from 1 and never uses twice
-//   BYTES      binary data
-//   TEXT       text, compared byte by byte
-//   BIGINT     the only kind of number; truths are 0 and 1
+//   NUMBERED      a key that the database counts up from 1 and never uses twice
+//   BYTES         binary data
+//   TEXT          text, compared byte by byte
+//   BIGINT        the only kind of number; truths are 0 and 1
+//   APPEND_ONLY t;  rows of the table t, whose key is `number NUMBERED`, are never changed, removed
+//                 or replaced from here on: the database itself refuses it
 //
 // Never change a migration that was released: add one.
 #pragma once

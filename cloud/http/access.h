@@ -1,47 +1,54 @@
-// Who may use the page and the gateway.
+// Who asks for something over HTTP.
 //
-//  - With a token: `Authorization: Bearer TOKEN`, or the cookie that POST /login gives for it. The
-//  cookie is not the token but an HMAC keyed with it, so that a stolen cookie jar
-//    doesn't hold what scripts use; it is HttpOnly and SameSite=Strict, which also keeps other
-//    sites from sending requests with it.
-//  - Without one the server listens on loopback only, and the Host header must name loopback or the
-//  address that it listens on: a web site that points its own name at 127.0.0.1 (DNS rebinding) is
-//  refused.
+//  - `Authorization: Bearer TOKEN`, or the cookie of a session, which POST /login gives for a token
+//    (access/sessions.h); it is HttpOnly and SameSite=Strict, which also keeps other sites from
+//    sending requests with it.
+//  - On a server that listens on loopback only and has no token at all, whoever asks is "local", an
+//    admin. The Host header must name loopback or the address that it listens on then: a web site
+//    that points its own name at 127.0.0.1 (DNS rebinding) is refused.
 #pragma once
 
 #include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "cloud/access/authenticator.h"
+#include "cloud/access/sessions.h"
+#include "cloud/access/tokens.h"
 #include "cloud/http/http_message.h"
+#include "cloud/net/listen_address.h"
 
 namespace gleaner::cloud {
 
+// Of a token in the configuration.
 inline constexpr size_t kMinTokenBytes = 16;
 
-// Thread-safe.
+// Thread-safe; blocks.
 class Access {
  public:
-  // `token`: empty for none. `host`: the literal address that the server listens on.
-  Access(std::string token, std::string host);
+  // Both must outlive it. `listen`: where the server does.
+  Access(Tokens& tokens, Sessions& sessions, const ListenAddress& listen)
+      : tokens_(tokens), authenticator_(tokens), sessions_(sessions), listen_(listen) {}
 
-  bool has_token() const { return !token_.empty(); }
+  // Whoever asks is local: there is nothing to sign in with.
+  bool IsOpen() { return listen_.IsLoopback() && !tokens_.any(); }
+  // UNAUTHENTICATED for a secret that is nobody's, and without any; PERMISSION_DENIED for a Host
+  // that this server doesn't answer to; other errors where it can't be found out.
+  absl::StatusOr<Principal> WhoAsks(const HttpRequest& request);
 
-  // The Host header is one that this server answers to.
-  bool HostIsRight(const HttpRequest& request) const;
-  // The request carries the token or the cookie; always true where there is no token.
-  bool IsAllowed(const HttpRequest& request) const;
-  // In constant time.
-  bool IsToken(std::string_view text) const;
-  // The Set-Cookie value for someone who showed the token; over HTTPS (a proxy in front says so)
-  // also Secure.
-  std::string Cookie(bool secure) const;
+  // What the session's cookie holds; empty without one.
+  static std::string CookieOf(const HttpRequest& request);
+  // The Set-Cookie value of a session; over HTTPS (a proxy in front says so) also Secure.
+  static std::string SetCookie(std::string_view cookie, bool secure);
   static std::string ForgetCookie();
 
  private:
-  const std::string token_;
-  const std::string host_;
-  const std::string session_;
+  bool HostIsRight(const HttpRequest& request) const;
+
+  Tokens& tokens_;
+  Authenticator& authenticator_;  // who shows a Bearer's secret
+  Sessions& sessions_;
+  const ListenAddress listen_;
 };
 
 }  // namespace gleaner::cloud

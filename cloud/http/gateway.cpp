@@ -67,13 +67,25 @@ ConnectCode ConnectCodeOf(grpc::StatusCode code) {
 
 std::string_view AsView(pb::StringPiece text) { return {text.data(), text.size()}; }
 
+v1::Role LeastRole(const pb::MethodDescriptor& method) {
+  return method.options().GetExtension(v1::least_role);
+}
+
 }  // namespace
 
 absl::Status Gateway::CheckServices(const std::vector<std::string>& services) {
   for (const std::string& name : services) {
-    if (pb::DescriptorPool::generated_pool()->FindServiceByName(name) == nullptr) {
+    const pb::ServiceDescriptor* service =
+        pb::DescriptorPool::generated_pool()->FindServiceByName(name);
+    if (service == nullptr) {
       return absl::InvalidArgumentError(fmt::format(
           "no service is called {}: a room registers Service::service_full_name()", name));
+    }
+    for (int i = 0; i < service->method_count(); ++i) {
+      if (LeastRole(*service->method(i)) != v1::ROLE_UNSPECIFIED) continue;
+      return absl::InvalidArgumentError(
+          fmt::format("{} doesn't say which role it wants: see gleaner/v1/role.proto",
+                      service->method(i)->full_name()));
     }
   }
   return absl::OkStatus();
@@ -93,6 +105,7 @@ Gateway::Gateway(std::shared_ptr<grpc::Channel> channel, const std::vector<std::
           {fmt::format("/{}/{}", name, method->name()),
            fmt::format("{}/{}", kTypePrefix, method->input_type()->full_name()),
            fmt::format("{}/{}", kTypePrefix, method->output_type()->full_name()),
+           LeastRole(*method),
            pb::MessageFactory::generated_factory()->GetPrototype(method->input_type())});
     }
   }
@@ -111,7 +124,13 @@ std::string_view Gateway::MethodOf(std::string_view path) const {
   return method == nullptr ? std::string_view() : method->path;
 }
 
-void Gateway::Serve(const HttpRequest& request, HttpResponse& response) {
+std::optional<v1::Role> Gateway::LeastRoleOf(std::string_view path) const {
+  const Method* method = Find(path);
+  if (method == nullptr) return std::nullopt;
+  return method->least;
+}
+
+void Gateway::Serve(const HttpRequest& request, const Principal& who, HttpResponse& response) {
   const auto refuse = [&](grpc::StatusCode code, std::string_view message) {
     const ConnectCode connect = ConnectCodeOf(code);
     RespondError(request, response, connect.http_status, connect.name, message);
@@ -169,7 +188,7 @@ void Gateway::Serve(const HttpRequest& request, HttpResponse& response) {
                               method->input_url.substr(sizeof(kTypePrefix))));
   }
   std::string answer;
-  const grpc::Status status = Call(*method, message, timeout_ms, &answer);
+  const grpc::Status status = Call(*method, who, message, timeout_ms, &answer);
   if (!status.ok()) return refuse(status.error_code(), status.error_message());
   if (!is_json) return Respond(request, response, 200, std::move(answer), type);
   std::string json;
@@ -182,9 +201,10 @@ void Gateway::Serve(const HttpRequest& request, HttpResponse& response) {
   Respond(request, response, 200, std::move(json), type);
 }
 
-grpc::Status Gateway::Call(const Method& method, const std::string& request, int64_t timeout_ms,
-                           std::string* response) {
+grpc::Status Gateway::Call(const Method& method, const Principal& who, const std::string& request,
+                           int64_t timeout_ms, std::string* response) {
   grpc::ClientContext context;
+  CallAs(who, &context);
   context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(timeout_ms));
   const grpc::Slice slice(request);
   const grpc::ByteBuffer buffer(&slice, 1);

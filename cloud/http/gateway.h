@@ -5,18 +5,21 @@
 //
 // Generic over descriptors: a method that a public service gains is served without a line here.
 // Requests with unknown fields are taken, as the protocol says. application/proto works too.
-// Streaming methods are not served. What is wrong with a request is told with a status of 4xx, as
+// Streaming methods are not served. Who may call a method is declared in its .proto.
+// A call goes out in the name of whoever asked (rpc/principal.h), and no header goes with it.
+// What is wrong with a request is told with a status of 4xx, as
 // {"code": …, "message": …}; 5xx are the server's own.
 #pragma once
 
 #include <memory>
-#include <set>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "cloud/http/http_message.h"
+#include "cloud/rpc/principal.h"
 #include "google/protobuf/message.h"
 #include "google/protobuf/util/type_resolver.h"
 #include "grpcpp/channel.h"
@@ -27,7 +30,8 @@ namespace gleaner::cloud {
 // Thread-safe.
 class Gateway {
  public:
-  // INVALID_ARGUMENT with the name that is none of a service's whose descriptor is compiled in.
+  // INVALID_ARGUMENT with the name that is none of a service's whose descriptor is compiled in, or
+  // with a method that doesn't say who may call it.
   static absl::Status CheckServices(const std::vector<std::string>& services);
 
   // `services`: full names of the services to serve, none else; CheckServices was OK.
@@ -38,19 +42,24 @@ class Gateway {
   // label of a metric.
   std::string_view MethodOf(std::string_view path) const;
 
-  void Serve(const HttpRequest& request, HttpResponse& response);
+  // Of such a path; nothing for any other.
+  std::optional<v1::Role> LeastRoleOf(std::string_view path) const;
+
+  // `who` may call it.
+  void Serve(const HttpRequest& request, const Principal& who, HttpResponse& response);
 
  private:
   struct Method {
     std::string path;
     std::string input_url;
     std::string output_url;
+    v1::Role least = v1::ROLE_UNSPECIFIED;
     const google::protobuf::Message* input = nullptr;  // its type's prototype
     bool operator<(const Method& other) const { return path < other.path; }
   };
   const Method* Find(std::string_view path) const;
-  grpc::Status Call(const Method& method, const std::string& request, int64_t timeout_ms,
-                    std::string* response);
+  grpc::Status Call(const Method& method, const Principal& who, const std::string& request,
+                    int64_t timeout_ms, std::string* response);
 
   std::vector<Method> methods_;  // ascending by path
   std::unique_ptr<google::protobuf::util::TypeResolver> types_;

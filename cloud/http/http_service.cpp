@@ -40,8 +40,8 @@ HttpHeaders SecurityHeaders(const std::string& media_origin) {
 }  // namespace
 
 HttpService::HttpService(const Options& options, Database& database, UploadStaging& staging,
-                         MediaFiles media, Metrics& metrics, std::shared_ptr<grpc::Channel> channel,
-                         Page page)
+                         Tokens& tokens, MediaFiles media, Metrics& metrics,
+                         std::shared_ptr<grpc::Channel> channel, Page page)
     : database_(database),
       staging_(staging),
       metrics_(metrics),
@@ -49,26 +49,72 @@ HttpService::HttpService(const Options& options, Database& database, UploadStagi
       clock_(*options.clock),
       min_free_bytes_(std::max(kMinFreeBytes, options.free_bytes_floor)),
       rest_is_ready_(options.ready),
-      access_(options.token, options.listen.host),
+      tokens_(tokens),
+      sessions_(database, clock_, tokens),
+      access_(tokens, sessions_, options.listen),
       gateway_(std::move(channel), options.services),
       media_(std::move(media)),
-      page_(std::move(page)) {}
+      page_(std::move(page)) {
+  AddRoutes(options.routes);
+}
+
+void HttpService::AddRoutes(const std::vector<Route>& of_rooms) {
+  const auto add = [this](const char* method, const char* path, v1::Role least, auto handler) {
+    routes_.emplace_back(method, path, least, std::move(handler));
+  };
+  add("GET", "/healthz", kAnybody, [](const auto& request, const auto&, auto& response) {
+    Respond(request, response, 200, "ok\n", "text/plain");
+  });
+  add("GET", "/readyz", kAnybody,
+      [this](const auto& request, const auto&, auto& response) { Ready(request, response); });
+  add("GET", "/metrics", v1::ROLE_VIEWER, [this](const auto& request, const auto&, auto& response) {
+    Respond(request, response, 200, metrics_.Render(), "text/plain; version=0.0.4");
+  });
+  add("GET", "/media/", v1::ROLE_VIEWER, [this](const auto& request, const auto&, auto& response) {
+    media_.Serve(request, response);
+  });
+  if (events_ != nullptr) {
+    add("GET", "/events", v1::ROLE_VIEWER,
+        [this](const auto& request, const auto&, auto& response) { Events(request, response); });
+  }
+  add("POST", "/login", kAnybody,
+      [this](const auto& request, const auto&, auto& response) { Login(request, response); });
+  add("POST", "/logout", v1::ROLE_VIEWER,
+      [this](const auto& request, const auto& who, auto& response) {
+        Logout(request, who, response);
+      });
+  routes_.insert(routes_.end(), of_rooms.begin(), of_rooms.end());
+}
+
+absl::Status HttpService::CheckRoutes() const {
+  for (const Route& route : routes_) {
+    const bool known = route.method() == "GET" || route.method() == "POST";
+    if (!known || !route.path().starts_with('/') || route.path() == "/") {
+      return absl::InvalidArgumentError(
+          fmt::format("{} {} is no route: GET or POST, and a path that begins with a slash",
+                      route.method(), route.path()));
+    }
+    if (Find(route.method(), route.path()) != &route) {
+      return absl::InvalidArgumentError(
+          fmt::format("{} {} leads to another route already", route.method(), route.path()));
+    }
+  }
+  return absl::OkStatus();
+}
 
 absl::StatusOr<std::unique_ptr<HttpService>> HttpService::Start(
-    const Options& options, Database& database, UploadStaging& staging, MediaFiles media,
-    Metrics& metrics, std::shared_ptr<grpc::Channel> channel) {
-  if (options.token.empty() && !options.listen.IsLoopback()) {
-    return absl::InvalidArgumentError(
-        fmt::format("{} is not loopback, so a token is needed", options.listen.ToString()));
-  }
+    const Options& options, Database& database, UploadStaging& staging, Tokens& tokens,
+    MediaFiles media, Metrics& metrics, std::shared_ptr<grpc::Channel> channel) {
   RETURN_IF_ERROR(Gateway::CheckServices(options.services));
   auto page = Page::Load(options.web_dir);
   if (!page.ok()) {
     LOG_WARN("the page is not served: {}", Message(page.status()));
     page = Page::Missing(options.web_dir);
   }
-  std::unique_ptr<HttpService> service(new HttpService(
-      options, database, staging, std::move(media), metrics, std::move(channel), *std::move(page)));
+  std::unique_ptr<HttpService> service(new HttpService(options, database, staging, tokens,
+                                                       std::move(media), metrics,
+                                                       std::move(channel), *std::move(page)));
+  RETURN_IF_ERROR(service->CheckRoutes());
   HttpService* self = service.get();
   HttpServer::Handlers handlers;
   handlers.headers = SecurityHeaders(options.media_origin);
@@ -95,45 +141,63 @@ HttpService::~HttpService() {
   if (events_ != nullptr) events_->OnEvent({});
 }
 
+const Route* HttpService::Find(std::string_view method, std::string_view path) const {
+  for (const Route& route : routes_) {
+    if (route.method() == method && route.LeadsTo(path)) return &route;
+  }
+  return nullptr;
+}
+
 std::string_view HttpService::RouteOf(const std::string& path) const {
   if (path.empty()) return "malformed";
   if (const std::string_view method = gateway_.MethodOf(path); !method.empty()) return method;
-  for (const std::string_view route :
-       {"/metrics", "/events", "/healthz", "/readyz", "/login", "/logout"}) {
-    if (path == route) return route;
+  for (const Route& route : routes_) {
+    if (route.LeadsTo(path)) return route.label();
   }
-  if (path.starts_with("/media/")) return "/media";
   return "page";
 }
 
-bool HttpService::Admit(const HttpRequest& request, HttpResponse& response) {
-  if (!access_.HostIsRight(request)) {
-    RespondError(
-        request, response, 403, "permission_denied",
-        "without a token this server answers to localhost, 127.0.0.1, [::1] and the address it "
-        "listens on only");
-    return false;
+std::optional<Principal> HttpService::Admit(const HttpRequest& request, v1::Role least,
+                                            HttpResponse& response) {
+  if (least == kAnybody) return Principal();
+  auto who = access_.WhoAsks(request);
+  switch (who.status().code()) {
+    case absl::StatusCode::kOk:
+      if (who->May(least)) return *std::move(who);
+      RespondError(request, response, 403, "permission_denied",
+                   fmt::format("this wants the role {} at least, and {} is {}", RoleWord(least),
+                               who->name, RoleWord(who->role)));
+      break;
+    case absl::StatusCode::kUnauthenticated:
+      response.headers.Set("WWW-Authenticate", "Bearer");
+      RespondError(request, response, 401, "unauthenticated",
+                   "this server wants a token, as Authorization: Bearer or as the cookie that "
+                   "POST /login gives");
+      break;
+    case absl::StatusCode::kPermissionDenied:
+      RespondError(request, response, 403, "permission_denied", Message(who.status()));
+      break;
+    default:
+      Away(request, response, who.status());
   }
-  if (access_.IsAllowed(request)) return true;
-  response.headers.Set("WWW-Authenticate", "Bearer");
-  RespondError(request, response, 401, "unauthenticated",
-               "this server wants its token, as Authorization: Bearer or as the cookie that "
-               "POST /login gives");
-  return false;
+  return std::nullopt;
+}
+
+void HttpService::Away(const HttpRequest& request, HttpResponse& response,
+                       const absl::Status& why) {
+  if (const auto more = trouble_.Admit("who asks")) {
+    LOG_ERROR("who asks can't be found out or written down: {}{}", Message(why), *more);
+  }
+  RespondError(request, response, 503, "unavailable",
+               "the catalogue is in trouble; the server's log says what");
 }
 
 void HttpService::Get(const HttpRequest& request, HttpResponse& response) {
-  const std::string& path = request.path;
-  if (path == "/healthz") return Respond(request, response, 200, "ok\n", "text/plain");
-  if (path == "/readyz") return Ready(request, response);
-  if (path.starts_with("/media/")) {
-    if (Admit(request, response)) media_.Serve(request, response);
-  } else if (path == "/metrics") {
-    if (!Admit(request, response)) return;
-    Respond(request, response, 200, metrics_.Render(), "text/plain; version=0.0.4");
-  } else if (path == "/events" && events_ != nullptr) {
-    if (Admit(request, response)) Events(request, response);
-  } else if (!gateway_.MethodOf(path).empty()) {
+  if (const Route* route = Find("GET", request.path)) {
+    if (const auto who = Admit(request, route->least(), response)) {
+      route->Serve(request, *who, response);
+    }
+  } else if (!gateway_.MethodOf(request.path).empty()) {
     response.headers.Set("Allow", "POST");
     RespondError(request, response, 405, "unimplemented", "call this with POST");
   } else {
@@ -141,13 +205,22 @@ void HttpService::Get(const HttpRequest& request, HttpResponse& response) {
   }
 }
 
+v1::Role HttpService::LeastRoleToPost(const std::string& path) const {
+  if (const Route* route = Find("POST", path)) return route->least();
+  // That there is no such method is for those to hear who could call one.
+  return gateway_.LeastRoleOf(path).value_or(v1::ROLE_VIEWER);
+}
+
 bool HttpService::MaySend(const HttpRequest& request, HttpResponse& response) {
-  if (request.path != "/login" || !access_.has_token()) return Admit(request, response);
+  const v1::Role least = LeastRoleToPost(request.path);
+  if (least != kAnybody) return Admit(request, least, response).has_value();
   // Anybody may send this one, so it is short.
   const std::string& length = request.headers.Get("Content-Length");
   if (!length.empty() && length.size() <= kMaxLoginDigits) return true;
   RespondError(request, response, 413, "resource_exhausted",
-               "the body of POST /login is at most 999 bytes, and says in Content-Length how many");
+               fmt::format("the body of POST {} is at most 999 bytes, and says in Content-Length "
+                           "how many",
+                           request.path));
   return false;
 }
 
@@ -157,18 +230,20 @@ void HttpService::Post(const HttpRequest& request, HttpResponse& response) {
     return RespondError(request, response, 415, "unimplemented",
                         "Content-Encoding is one that this server can't undo");
   }
-  if (request.path == "/login" && access_.has_token()) return Login(request, response);
-  if (!Admit(request, response)) return;
-  if (request.path == "/logout") {
-    if (MediaTypeOf(request) != kJson) return RespondWrongType(request, response, kJson);
-    response.headers.Set("Set-Cookie", Access::ForgetCookie());
-    response.status = 204;
-    return;
+  const auto who = Admit(request, LeastRoleToPost(request.path), response);
+  if (!who) return;
+  if (const Route* route = Find("POST", request.path)) {
+    route->Serve(request, *who, response);
+  } else {
+    gateway_.Serve(request, *who, response);
   }
-  gateway_.Serve(request, response);
 }
 
 void HttpService::Events(const HttpRequest& request, HttpResponse& response) {
+  // A token that was revoked after it was looked at has changed the number by then, or does so
+  // later, which the stream notices.
+  const uint64_t changes = tokens_.changes();
+  if (!Admit(request, v1::ROLE_VIEWER, response)) return;
   const auto topics = request.query.find("topics");
   const auto reader = events_->Read(topics == request.query.end() ? "" : topics->second,
                                     request.headers.Get("Last-Event-ID"));
@@ -180,23 +255,41 @@ void HttpService::Events(const HttpRequest& request, HttpResponse& response) {
   response.headers.Set("Content-Type", "text/event-stream");
   response.headers.Set("Cache-Control", "no-store");
   response.headers.Set("X-Accel-Buffering", "no");  // else nginx keeps events until there are many
-  response.stream = std::make_unique<EventStream>(*reader, clock_);
+  response.stream = std::make_unique<EventStream>(
+      *reader, clock_, [this, changes] { return tokens_.changes() == changes; });
 }
 
 void HttpService::Login(const HttpRequest& request, HttpResponse& response) {
   response.headers.Set("Cache-Control", "no-store");
+  if (access_.IsOpen()) {
+    return RespondError(request, response, 404, "unimplemented",
+                        "there is nothing to sign in with here: this server has no token");
+  }
   if (MediaTypeOf(request) != kJson) return RespondWrongType(request, response, kJson);
   const auto parsed = nlohmann::json::parse(request.body, nullptr, false);
   const bool shaped = parsed.is_object() && parsed.contains("token") && parsed["token"].is_string();
-  if (!shaped || !access_.IsToken(parsed["token"].get<std::string>())) {
+  const absl::StatusOr<std::string> cookie =
+      shaped ? sessions_.Begin(parsed["token"].get<std::string>())
+             : absl::UnauthenticatedError("no token");
+  if (absl::IsUnauthenticated(cookie.status())) {
     const std::string& from = request.remote_address;
     if (const auto more = wrong_tokens_.Admit(fmt::format("wrong tokens from {}", from))) {
       LOG_WARN("sign-in with a wrong token from {}{}", from, *more);
     }
-    return RespondError(request, response, 401, "unauthenticated", "that is not the token");
+    return RespondError(request, response, 401, "unauthenticated", "that is not a token of here");
   }
-  response.headers.Set("Set-Cookie",
-                       access_.Cookie(request.headers.Get("X-Forwarded-Proto") == "https"));
+  if (!cookie.ok()) return Away(request, response, cookie.status());
+  response.headers.Set(
+      "Set-Cookie",
+      Access::SetCookie(*cookie, request.headers.Get("X-Forwarded-Proto") == "https"));
+  response.status = 204;
+}
+
+void HttpService::Logout(const HttpRequest& request, const Principal& who, HttpResponse& response) {
+  if (MediaTypeOf(request) != kJson) return RespondWrongType(request, response, kJson);
+  const absl::Status ended = sessions_.End(who, Access::CookieOf(request));
+  if (!ended.ok()) return Away(request, response, ended);
+  response.headers.Set("Set-Cookie", Access::ForgetCookie());
   response.status = 204;
 }
 
@@ -235,7 +328,7 @@ void HttpService::Ready(const HttpRequest& request, HttpResponse& response) {
   response.headers.Set("Cache-Control", "no-store");
   if (status.ok()) return Respond(request, response, 200, "ready\n", "text/plain");
   // Without a token to show, no details.
-  const bool details = access_.HostIsRight(request) && access_.IsAllowed(request);
+  const bool details = access_.WhoAsks(request).ok();
   Respond(request, response, 503,
           details ? fmt::format("not ready: {}\n", Message(status)) : "not ready\n", "text/plain");
 }

@@ -91,6 +91,7 @@ class Jobs {
   Jobs(Database& database, Clock& clock) : database_(database), clock_(clock) {}
 
   Database& database() { return database_; }
+  Clock& clock() { return clock_; }
 
   absl::StatusOr<uint64_t> Add(const NewJob& job);
 

@@ -16,6 +16,8 @@ grpc::Status ToCaller(const absl::Status& status) {
     case absl::StatusCode::kNotFound:
     case absl::StatusCode::kAlreadyExists:
     case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kUnauthenticated:
+    case absl::StatusCode::kPermissionDenied:
       return {code, std::string(Message(status))};
     default:
       LOG_ERROR("catalogue: {}", Message(status));

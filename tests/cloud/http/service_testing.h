@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "cloud/access/access_service.h"
 #include "cloud/http/catalog_service.h"
 #include "cloud/http/http_service.h"
 #include "cloud/jobs/jobs_service.h"
@@ -41,36 +42,42 @@ class ServiceTest : public testing::Test {
                                                 catalog_->devices, clock_);
     jobs_ = std::make_unique<Jobs>(catalog_->database(), clock_);
     jobs_service_ = std::make_unique<JobsService>(*jobs_);
-    grpc::ServerBuilder builder;
-    builder.RegisterService(service_.get());
-    builder.RegisterService(jobs_service_.get());
-    grpc_ = builder.BuildAndStart();
   }
-  ~ServiceTest() override {
-    http_.reset();
-    grpc_->Shutdown();
-  }
+  ~ServiceTest() override { Stop(); }
 
   void Start(const std::string& token = "", const std::string& host = "127.0.0.1") {
     HttpService::Options options;
     options.listen = {host, 0};
-    options.token = token;
-    StartWith(options);
+    StartWith(options, token);
   }
-  void StartWith(HttpService::Options options) {
+  // `token`: the one in the configuration; empty for none.
+  void StartWith(HttpService::Options options, const std::string& token = "") {
+    Stop();
+    tokens_ = std::make_unique<Tokens>(catalog_->database(), clock_, token);
+    access_service_ = std::make_unique<AccessService>(catalog_->database(), *tokens_);
+    grpc::ServerBuilder builder;
+    builder.RegisterService(service_.get());
+    builder.RegisterService(jobs_service_.get());
+    builder.RegisterService(access_service_.get());
+    grpc_ = builder.BuildAndStart();
     options.listen.port = 0;
     options.web_dir = folder_ / "web";
     options.threads = 4;
     options.services = {v1::CatalogService::service_full_name(),
-                        v1::JobsService::service_full_name()};
+                        v1::JobsService::service_full_name(),
+                        v1::AccessService::service_full_name()};
     options.free_bytes_floor = floor_;
-    auto http = HttpService::Start(options, catalog_->database(), *blobs_,
+    auto http = HttpService::Start(options, catalog_->database(), *blobs_, *tokens_,
                                    MediaFiles(catalog_->clips, catalog_->checks, *blobs_),
                                    *metrics_, grpc_->InProcessChannel(grpc::ChannelArguments()));
     ASSERT_TRUE(http.ok()) << http.status();
     http_ = *std::move(http);
     client_ = std::make_unique<httplib::Client>(options.listen.host, http_->port());
     client_->set_follow_location(false);
+  }
+  void Stop() {
+    http_.reset();
+    if (grpc_ != nullptr) grpc_->Shutdown();
   }
 
   BlobId Put(const std::string& bytes) {
@@ -122,6 +129,8 @@ class ServiceTest : public testing::Test {
   std::unique_ptr<CatalogService> service_;
   std::unique_ptr<Jobs> jobs_;
   std::unique_ptr<JobsService> jobs_service_;
+  std::unique_ptr<Tokens> tokens_;
+  std::unique_ptr<AccessService> access_service_;
   std::unique_ptr<grpc::Server> grpc_;
   std::unique_ptr<HttpService> http_;
   std::unique_ptr<httplib::Client> client_;

@@ -27,7 +27,7 @@ TEST(RoomsTest, EveryRoomsTablesAreThereOnce) {
   EXPECT_THAT(names, Contains("notes"));
 }
 
-TEST(RoomsTest, AMadeUpRoomComesInByOneLineWithItsTableCallJobAndMetric) {
+TEST(RoomsTest, AMadeUpRoomComesInByOneLineWithItsTableCallRouteJobAndMetric) {
   TemporaryFolder folder;
   std::ofstream(folder / "cloud.toml")
       << "[server]\ndata_dir = \"data\"\n[grpc]\nlisten = \"127.0.0.1:0\"\nplaintext = true\n"
@@ -48,6 +48,7 @@ TEST(RoomsTest, AMadeUpRoomComesInByOneLineWithItsTableCallJobAndMetric) {
     notes = call("ListNotes", "{}");
     ASSERT_THAT(notes, AllOf(HasSubstr("0123"), HasSubstr("a cup of tea")));
   } while (notes.find("\"words\":4") == std::string::npos);  // its job is done
+  EXPECT_EQ(client.Get("/notes.txt")->body, "a cup of tea\n");
   EXPECT_THAT(client.Get("/metrics")->body, HasSubstr("\ngleaner_notes 1\n"));
 }
 

@@ -3,6 +3,8 @@
 #include <array>
 #include <sstream>
 
+#include "cloud/access/audit.h"
+#include "cloud/http/respond.h"
 #include "cloud/rpc/answer.h"
 #include "common/status.h"
 #include "notes/notes.grpc.pb.h"
@@ -23,6 +25,16 @@ class Notes : public Room, public test::NotesService::Service {
   std::vector<PeopleService> ForPeople() override {
     return {{test::NotesService::service_full_name(), this}};
   }
+  std::vector<Route> Routes() override {
+    return {Route("GET", "/notes.txt", v1::ROLE_VIEWER,
+                  [this](const HttpRequest& request, const Principal&, HttpResponse& response) {
+                    std::string text;
+                    for (const auto& note : Read().value_or(test::ListNotesResponse()).notes()) {
+                      text += note.text() + "\n";
+                    }
+                    Respond(request, response, 200, text, "text/plain");
+                  })};
+  }
   std::vector<JobKind> JobKinds() override {
     return {{.name = "count-words", .run = [this](JobRun& run) { return CountWords(run); }}};
   }
@@ -33,9 +45,11 @@ class Notes : public Room, public test::NotesService::Service {
     return {{"gleaner_notes", "Notes on clips.", prometheus::MetricType::Gauge, {metric}}};
   }
 
-  grpc::Status AddNote(grpc::ServerContext*, const test::AddNoteRequest* request,
+  grpc::Status AddNote(grpc::ServerContext* context, const test::AddNoteRequest* request,
                        test::AddNoteResponse*) override {
-    return ToCaller(database_.Write([&](Sql& sql) {
+    const auto audit = Audited(*context, "NotesService/AddNote", request->clip(), clock_);
+    return ToCaller(database_.Write([&](Sql& sql) -> absl::Status {
+      RETURN_IF_ERROR(audit(sql));
       uint64_t number = 0;
       sql.Query("INSERT INTO note (clip, text, words) VALUES (:clip, :text, 0) RETURNING number",
                 In(request->clip(), request->text()), Out(number), [] {});

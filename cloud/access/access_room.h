@@ -1,0 +1,10 @@
+// Who may do what, as a room of the server: room.h.
+#pragma once
+
+#include "cloud/room.h"
+
+namespace gleaner::cloud {
+
+RoomEntry AccessRoom();
+
+}  // namespace gleaner::cloud
