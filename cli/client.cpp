@@ -127,9 +127,9 @@ absl::Status Client::Refused(int http_status, const std::string& body,
   const std::string& url = options_.url;
   if (http_status == 401) {
     return absl::UnauthenticatedError(fmt::format(
-        "{} {}: give with --token or GLEANER_TOKEN what [http] token or token_file says in the "
-        "server's configuration",
-        url, options_.token.empty() ? "wants its token" : "does not know this token"));
+        "{} {}: give with --token or GLEANER_TOKEN one that `gleaner tokens create` made, or what "
+        "[http] token or token_file says in the server's configuration",
+        url, options_.token.empty() ? "wants a token" : "does not know this token"));
   }
   const auto error = nlohmann::json::parse(body, nullptr, false);
   if (error.is_object() && error.contains("code") && error["code"].is_string()) {

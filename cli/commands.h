@@ -58,4 +58,14 @@ absl::Status CancelJob(Client& client, uint64_t number, bool json);
 // What failed or was cancelled waits again.
 absl::Status RetryJob(Client& client, uint64_t number, bool json);
 
+// Every token, newest first, also those that were revoked.
+absl::Status ListTokens(Client& client, bool json);
+// Makes one and prints its secret, alone on its line. `role`: viewer, annotator, operator or admin.
+absl::Status CreateToken(Client& client, const std::string& name, const std::string& role,
+                         bool json);
+absl::Status RevokeToken(Client& client, const std::string& name, bool json);
+
+// Who changed what, newest first; `limit`: how many at most, 0 for all.
+absl::Status ShowAudit(Client& client, uint32_t limit, bool json);
+
 }  // namespace gleaner::cli

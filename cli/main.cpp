@@ -35,7 +35,8 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a server that hangs up is told of, and ends nothing
 
   CLI::App app{
-      "gleaner: devices, clips and jobs of a Gleaner server; signed releases for its devices.\n\n"
+      "gleaner: devices, clips, jobs and tokens of a Gleaner server; signed releases for its "
+      "devices.\n\n"
       "  gleaner devices\n"
       "  gleaner clips list --filter 'device:cart-1 after:2h'\n"
       "  gleaner clips get 0f3a 17c9 --out /tmp/clips\n",
@@ -123,6 +124,29 @@ int main(int argc, char** argv) {
       with_number("cancel", "At once if it waits; when it has ended if it runs");
   CLI::App* jobs_retry = with_number("retry", "Run again what failed or was cancelled");
 
+  CLI::App* tokens = app.add_subcommand("tokens", "Who is let in, and as what");
+  tokens->require_subcommand(1);
+  std::string token_name, token_role;
+  CLI::App* tokens_create =
+      with_json(tokens->add_subcommand("create", "Make a token; its secret is printed, this once"));
+  tokens_create
+      ->add_option("name", token_name, "Whose it is: a person, a script; the audit says it")
+      ->required();
+  tokens_create
+      ->add_option("--role", token_role,
+                   "viewer sees everything; annotator labels, too; operator runs the fleet and "
+                   "jobs, too; admin also makes tokens and reads the audit")
+      ->required();
+  CLI::App* tokens_list =
+      with_json(tokens->add_subcommand("list", "Every token, also those that were revoked"));
+  CLI::App* tokens_revoke = with_json(
+      tokens->add_subcommand("revoke", "It opens nothing any more, from now on and everywhere"));
+  tokens_revoke->add_option("name", token_name, "The token's name")->required();
+
+  uint32_t audit_limit = 20;
+  CLI::App* audit = with_json(app.add_subcommand("audit", "Who changed what, newest first"));
+  audit->add_option("--limit", audit_limit, "How many at most; 0 for all")->capture_default_str();
+
   gleaner::cli::ReleaseCommand release(app, json, server.ca);
 
   // The flag itself may be what couldn't be read.
@@ -157,6 +181,12 @@ int main(int argc, char** argv) {
     if (jobs_show->parsed()) return gleaner::cli::ShowJob(*client, job, json);
     if (jobs_cancel->parsed()) return gleaner::cli::CancelJob(*client, job, json);
     if (jobs_retry->parsed()) return gleaner::cli::RetryJob(*client, job, json);
+    if (tokens_create->parsed()) {
+      return gleaner::cli::CreateToken(*client, token_name, token_role, json);
+    }
+    if (tokens_list->parsed()) return gleaner::cli::ListTokens(*client, json);
+    if (tokens_revoke->parsed()) return gleaner::cli::RevokeToken(*client, token_name, json);
+    if (audit->parsed()) return gleaner::cli::ShowAudit(*client, audit_limit, json);
     get_options.json = json;
     get_options.progress = !json && ::isatty(STDERR_FILENO) != 0;
     return gleaner::cli::GetClips(*client, get_options);

@@ -199,7 +199,7 @@ TEST_F(TokenTest, AMissingTokenAndAWrongOneAreToldApart) {
   const absl::Status missing = Ask({.url = url});
   EXPECT_TRUE(absl::IsUnauthenticated(missing));
   EXPECT_THAT(std::string(Message(missing)),
-              AllOf(HasSubstr("wants its token"), HasSubstr("--token or GLEANER_TOKEN")));
+              AllOf(HasSubstr("wants a token"), HasSubstr("--token or GLEANER_TOKEN")));
   EXPECT_THAT(Said({.url = url, .token = "another-token-of-such-length"}),
               AllOf(HasSubstr("does not know this token"), HasSubstr("GLEANER_TOKEN")));
   EXPECT_EQ(Said({.url = url, .token = "a-token-of-enough-length"}), "");

@@ -64,7 +64,7 @@ wrong() {
 
 # shellcheck disable=SC2016 # the backquotes are text
 test_what_is_typed_wrongly_is_named() {
-  wrong 'gleaner: there is no command "frob"; there is summary, devices, clips, jobs or release
+  wrong 'gleaner: there is no command "frob"; there is summary, devices, clips, jobs, tokens, audit or release
 `gleaner --help` says how it is used.' gleaner frob
   wrong 'gleaner: say what to do: list, show or get
 `gleaner clips --help` says how it is used.' gleaner clips
@@ -135,6 +135,7 @@ test_manual_pages_name_every_option_and_command_there_is() {
       help+=$'\n'$("$bin/$program" "$word" --help)
       [ "$program $word" != "gleaner clips" ] || for word in list show get; do help+=$'\n'$("$bin/$program" clips $word --help); done
       [ "$program $word" != "gleaner release" ] || for word in keygen init rotate add remove sign refresh verify show; do help+=$'\n'$("$bin/$program" release $word --help); done
+      [ "$program $word" != "gleaner tokens" ] || for word in create list revoke; do help+=$'\n'$("$bin/$program" tokens $word --help); done
       [ "$program $word" != "gleaner jobs" ] || for word in list show cancel retry; do help+=$'\n'$("$bin/$program" jobs $word --help); done
     done < <(awk '/^Subcommands:/ { on = 1; next } on && /^  [a-z]/ { print $1 }' <<<"$help")
     unnamed=$(comm -3 <(grep -oE '^  (-[a-z],)?--[a-z-]+' <<<"$help" | grep -oE -- '--[a-z-]+' | sort -u) \
@@ -164,6 +165,8 @@ completed() { # completed WORD…: what the last one is completed to
 test_completion_knows_what_the_program_knows() {
   expect "commands of gleaner" 'clips' "$(completed gleaner cl)"
   expect "commands of gleaner clips" 'list show get' "$(completed gleaner clips '')"
+  expect "commands of gleaner tokens" 'create list revoke' "$(completed gleaner tokens '')"
+  expect "what a token can be told" '--role' "$(completed gleaner tokens create --r)"
   expect "options of a command" '--filter' "$(completed gleaner clips list --fi)"
   expect "options of gleaner-edge" '--check-config --config' "$(completed gleaner-edge --c | tr ' ' '\n' | sort | xargs)"
   mkdir "$scratch/backups"
