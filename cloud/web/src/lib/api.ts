@@ -2,6 +2,7 @@
 
 import { Code, ConnectError, createClient, type Interceptor } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-web';
+import { AccessService } from '../gen/gleaner/v1/access_pb.js';
 import { CatalogService } from '../gen/gleaner/v1/catalog_pb.js';
 import { JobsService } from '../gen/gleaner/v1/jobs_pb.js';
 import { session } from './session.svelte';
@@ -28,6 +29,7 @@ const transport = createConnectTransport({
 
 export const catalog = createClient(CatalogService, transport);
 export const jobs = createClient(JobsService, transport);
+const access = createClient(AccessService, transport);
 
 export interface Problem {
   kind: 'invalid' | 'missing' | 'login' | 'other';
@@ -45,6 +47,8 @@ export function describe(error: unknown): Problem {
       return { kind: 'missing', what: 'There is no such thing here', detail };
     case Code.Unauthenticated:
       return { kind: 'login', what: 'The server wants a token', detail };
+    case Code.PermissionDenied:
+      return { kind: 'other', what: 'This is not for you to do', detail };
     case Code.DeadlineExceeded:
       return { kind: 'other', what: 'The server is too slow', detail: `No answer within ${TIMEOUT_MS / 1000} s.` };
   }
@@ -76,6 +80,25 @@ export async function login(token: string): Promise<string | null> {
   if (response.ok) return null;
   if (response.status === 401 || response.status === 403) return 'This is not the server’s token.';
   return `The server answered ${response.status}. Try again in a moment.`;
+}
+
+/** Asks who we are. Where that can't be had, whatever wants a role is not offered. */
+export async function whoAmI(signal: AbortSignal): Promise<void> {
+  try {
+    const { name, role } = await access.whoAmI({}, { signal });
+    session.who = { name, role };
+  } catch {
+    session.who = null;
+  }
+}
+
+export async function logout(): Promise<void> {
+  try {
+    await fetch('/logout', { method: 'POST', headers: { 'content-type': 'application/json' }, signal: AbortSignal.timeout(TIMEOUT_MS) });
+  } finally {
+    session.who = null;
+    session.needed = true;
+  }
 }
 
 export const media = {
