@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_split.h"
-#include "cloud/http/byte_range.h"
+#include "cloud/http/file_response.h"
 #include "cloud/http/respond.h"
 #include "common/log.h"
 #include "common/status.h"
@@ -81,35 +83,25 @@ bool ParseTarget(std::string_view path, Target* target) {
   return true;
 }
 
-// Where the bytes are: in hand, or in the store.
+// What is to be sent, and under which key it lies where it isn't in hand.
 struct Source {
-  std::optional<std::string> bytes;
+  FileToSend file;
   ObjectKey key;
-  uint64_t size = 0;
-  Sha256Digest sha256{};
 };
-
-Source InHand(std::string bytes) {
-  Source source;
-  source.size = bytes.size();
-  source.sha256 = Sha256::Of(bytes);
-  source.bytes = std::move(bytes);
-  return source;
-}
 
 absl::StatusOr<Source> Find(Clips& clips, MediaChecks& checks, ObjectStore& objects,
                             const Target& target) {
   switch (target.what) {
     case Target::What::kManifest: {
       ASSIGN_OR_RETURN(ManifestRow row, clips.FindManifest(target.clip_id));
-      return InHand(std::move(row.bytes));
+      return Source{.file = InHand(std::move(row.bytes)), .key = {}};
     }
     case Target::What::kThumbnail: {
       ASSIGN_OR_RETURN(const ObjectKey key, checks.FindThumbnail(target.clip_id, target.index));
       ASSIGN_OR_RETURN(const uint64_t size, objects.SizeOf(key));
       std::string bytes;
       RETURN_IF_ERROR(objects.Read(key, 0, std::min(size, kMaxThumbnailBytes), &bytes));
-      return InHand(std::move(bytes));
+      return Source{.file = InHand(std::move(bytes)), .key = {}};
     }
     case Target::What::kObject:
       break;
@@ -117,20 +109,9 @@ absl::StatusOr<Source> Find(Clips& clips, MediaChecks& checks, ObjectStore& obje
   ASSIGN_OR_RETURN(ObjectRow row, clips.FindObject(target.clip_id, target.kind, target.index));
   Source source;
   source.key = std::move(row.key);
-  source.size = row.size_bytes;
-  source.sha256 = row.sha256;
+  source.file.size = row.size_bytes;
+  source.file.sha256 = row.sha256;
   return source;
-}
-
-// `etag` is in an If-None-Match header's list.
-bool Matches(const std::string& header, const std::string& etag) {
-  for (const auto& item : absl::StrSplit(header, ',')) {
-    std::string one(item.data(), item.size());
-    std::erase(one, ' ');
-    if (one.starts_with("W/")) one.erase(0, 2);
-    if (one == etag || one == "*") return true;
-  }
-  return false;
 }
 
 void RespondStatus(const HttpRequest& request, HttpResponse& response, const absl::Status& status) {
@@ -152,24 +133,13 @@ void MediaFiles::Serve(const HttpRequest& request, HttpResponse& response) {
                         "a file of a clip is /media/{clip id}/manifest, preview, samples, "
                         "video/{n} or thumbnails/{n}");
   }
-  const auto source = Find(clips_, checks_, objects_, target);
+  auto source = Find(clips_, checks_, objects_, target);
   if (!source.ok()) return RespondStatus(request, response, source.status());
 
-  const std::string etag = fmt::format("\"{}\"", Hex(AsBytes(source->sha256)));
-  response.headers.Set("ETag", etag);
-  // `private`: a shared cache must not hand it to someone without the token.
-  response.headers.Set("Cache-Control", "private, max-age=31536000, immutable");
-  response.headers.Set("Accept-Ranges", "bytes");
-  // Should a browser ever open it as a document, it may do nothing.
-  response.headers.Set("Content-Security-Policy", "default-src 'none'; sandbox");
-  if (request.HasQuery("download")) {
-    response.headers.Set("Content-Disposition",
-                         fmt::format("attachment; filename=\"{}\"", target.file_name));
-  }
-  if (request.headers.Has("If-None-Match") && Matches(request.headers.Get("If-None-Match"), etag)) {
-    response.status = 304;
-    return;
-  }
+  FileToSend& file = source->file;
+  file.content_type = target.content_type;
+  file.file_name = target.file_name;
+  if (IsUnchanged(request, response, file)) return;
   // The bulk of what is played, straight from where it is kept. The URL is signed for GET.
   if (target.kind == v1::ClipObject::KIND_VIDEO && request.method == "GET") {
     const auto url = objects_.UrlOf(source->key, target.content_type,
@@ -181,34 +151,12 @@ void MediaFiles::Serve(const HttpRequest& request, HttpResponse& response) {
       return;
     }
   }
-  const bool range_holds =
-      !request.headers.Has("If-Range") || request.headers.Get("If-Range") == etag;
-  const ByteRange range = ParseRange(range_holds ? request.headers.Get("Range") : "", source->size);
-  if (range.kind == ByteRange::Kind::kUnsatisfiable) {
-    response.headers.Remove("Cache-Control");
-    response.headers.Set("Content-Range", fmt::format("bytes */{}", source->size));
-    return RespondError(request, response, 416, "out_of_range",
-                        fmt::format("the file has {} bytes", source->size));
+  if (!file.bytes) {
+    file.read = [this, key = source->key](uint64_t offset, size_t size, std::string* piece) {
+      return Annotate(objects_.Read(key, offset, size, piece), fmt::format("object {}", key));
+    };
   }
-  response.status = 200;
-  if (range.kind == ByteRange::Kind::kPart) {
-    response.status = 206;
-    response.headers.Set(
-        "Content-Range",
-        fmt::format("bytes {}-{}/{}", range.offset, range.offset + range.length - 1, source->size));
-  }
-  response.headers.Set("Content-Type", target.content_type);
-  if (source->bytes) {
-    response.body = source->bytes->substr(range.offset, range.length);
-    return;
-  }
-  response.source =
-      HttpBodySource{range.length,
-                     [this, key = source->key, start = range.offset](
-                         uint64_t offset, size_t size, std::string* piece) -> absl::Status {
-                       return Annotate(objects_.Read(key, start + offset, size, piece),
-                                       fmt::format("object {}", key));
-                     }};
+  RespondFile(request, response, std::move(file));
 }
 
 }  // namespace gleaner::cloud
