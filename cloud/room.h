@@ -18,6 +18,7 @@
 #include "cloud/ingest/uploads.h"
 #include "cloud/jobs/job_runner.h"
 #include "cloud/jobs/jobs.h"
+#include "cloud/media/checked_frames.h"
 #include "cloud/server_config.h"
 #include "cloud/store/blob_names.h"
 #include "cloud/store/object_store.h"
@@ -40,6 +41,8 @@ struct RoomContext {
   Events& events;
   // What rooms write in the transaction that commits a clip: added to while they are opened.
   std::vector<Uploads::WithClip>& with_clip;
+  // The same for the transaction that records what a look at a clip's media found.
+  std::vector<WithCheck>& with_check;
 };
 
 // A service for people, through the gateway: see http/gateway.h.

@@ -38,6 +38,7 @@ struct Server::Parts {
   std::unique_ptr<Tokens> tokens;
   std::string first_token{};
   std::vector<Uploads::WithClip> with_clip;
+  std::vector<WithCheck> with_check;
   std::unique_ptr<RoomContext> context;
   std::vector<std::unique_ptr<Room>> rooms;
   std::unique_ptr<DeviceServer> devices;
@@ -73,7 +74,7 @@ absl::Status Server::Parts::OpenStores() {
   tokens = std::make_unique<Tokens>(data->database(), clock, config.token);
   context = std::make_unique<RoomContext>(
       RoomContext{config, clock, data->database(), data->names(), data->staging(), data->objects(),
-                  *jobs, *tokens, events, with_clip});
+                  *jobs, *tokens, events, with_clip, with_check});
   return absl::OkStatus();
 }
 

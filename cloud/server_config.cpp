@@ -56,6 +56,19 @@ std::string ReadWorker(ConfigReader& media, const std::string& program_dir) {
   return path;
 }
 
+media::FrameChoice ReadFrameChoice(ConfigReader& table) {
+  media::FrameChoice choice;
+  const auto read = [&table](const char* key, uint32_t fallback) {
+    return static_cast<uint32_t>(table.Int(key, fallback, {0, media::FrameChoice::kMaxOfAKind}));
+  };
+  choice.firings = read("firings", choice.firings);
+  choice.peaks = read("peaks", choice.peaks);
+  choice.keyframes = read("keyframes", choice.keyframes);
+  choice.evenly = read("evenly", choice.evenly);
+  choice.gap_ns = table.DurationNs("gap", choice.gap_ns, {0, 60 * kSecond});
+  return choice;
+}
+
 std::string ReadToken(ConfigReader& http) {
   std::string token = http.String("token", "");
   std::string_view key = "token";
@@ -209,6 +222,13 @@ absl::StatusOr<ServerConfig> ReadServerConfig(ConfigReader& root, const std::str
   config.media_workers = static_cast<size_t>(media.Int("workers", 1, {1, 64}));
   config.media_cpu_ns = media.DurationNs("timeout", 120 * kSecond, {1 * kSecond, 3600 * kSecond});
   config.media_worker = ReadWorker(media, program_dir);
+
+  ConfigReader frames = root.Table("frames");
+  config.frames = ReadFrameChoice(frames);
+  config.pictures_at_once = static_cast<size_t>(
+      frames.Int("pictures_at_once", static_cast<int64_t>(config.pictures_at_once), {1, 16}));
+  config.picture_cache_bytes = static_cast<uint64_t>(
+      frames.Bytes("picture_cache", static_cast<int64_t>(config.picture_cache_bytes)));
 
   config.fleet.policy = ReadPolicy(root.Table("policy"));
   config.fleet.trust_metadata = devices.plaintext;

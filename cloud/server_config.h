@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "cloud/fleet/fleet_service.h"
 #include "cloud/ingest/ingest_service.h"
+#include "cloud/media/frame_choice.h"
 #include "cloud/net/listen_address.h"
 #include "cloud/rpc/device_server.h"
 #include "cloud/store/s3/store_config.h"
@@ -49,6 +50,10 @@ struct ServerConfig {
   size_t media_workers = 1;
   int64_t media_cpu_ns = 0;
   std::string media_worker;  // the program
+  // [frames]
+  media::FrameChoice frames;
+  size_t pictures_at_once = 2;
+  uint64_t picture_cache_bytes = 256 << 20;
 
   // [policy]; its version is a digest of the rest.
   FleetOptions fleet;

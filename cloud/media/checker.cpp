@@ -38,21 +38,29 @@ absl::Status MediaChecker::Check(JobRun& run) {
   const auto clip = checks_.Find(clip_id);
   if (absl::IsNotFound(clip.status())) return run.Finish("the clip is gone");
   if (!clip.ok()) return clip.status();
-  auto answer = Judge(*clip, run.stop());
-  if (!answer.ok()) {
+  auto found = Judge(*clip, run.stop());
+  if (!found.ok()) {
     // All but a worker that was killed is trouble of the machine, whatever it is.
-    return absl::IsAborted(answer.status()) ? answer.status()
-                                            : absl::UnavailableError(answer.status().message());
+    return absl::IsAborted(found.status()) ? found.status()
+                                           : absl::UnavailableError(found.status().message());
   }
-  const auto thumbnails = Store(*clip, answer->thumbnails);
-  if (!thumbnails.ok()) return absl::UnavailableError(thumbnails.status().message());
-  MediaCheck& verdict = answer->verdict;
-  verdict.set_thumbnails(static_cast<uint32_t>(thumbnails->size()));
-  const absl::Status recorded = run.Finish(verdict.problem(), [&](Sql& sql) {
-    return RecordMediaCheck(sql, clip_id, verdict, *thumbnails);
-  });
+  MediaCheck& verdict = found->verdict;
+  verdict.set_thumbnails(static_cast<uint32_t>(found->thumbnails.size()));
+  std::vector<ObjectKey> made;
+  const absl::Status stored = Store(*clip, *found, &made);
+  const auto forget = [&] {
+    for (const ObjectKey& key : made) (void)objects_.Remove(key);
+  };
+  if (!stored.ok()) {
+    forget();
+    return absl::UnavailableError(stored.message());
+  }
+  const std::vector<ObjectKey> thumbnails(
+      made.begin(), made.begin() + static_cast<ptrdiff_t>(found->thumbnails.size()));
+  const absl::Status recorded = run.Finish(
+      verdict.problem(), [&](Sql& sql) { return Record(sql, clip_id, *found, thumbnails); });
   if (!recorded.ok()) {
-    for (const ObjectKey& key : *thumbnails) (void)objects_.Remove(key);
+    forget();
     return absl::IsNotFound(recorded) ? run.Finish("the clip is gone") : recorded;
   }
   const double seconds = static_cast<double>(clock_.MonotonicNs() - begun_ns) / kNanosPerSecond;
@@ -75,32 +83,40 @@ absl::Status MediaChecker::GiveUp(Sql& sql, const v1::Job& job) {
              fmt::format("{}, {} times: it may need more memory than there is", job.error(),
                          job.attempts()))
           .verdict;
-  const absl::Status recorded = RecordMediaCheck(sql, job.subject(), verdict, {});
+  const absl::Status recorded = Record(sql, job.subject(), {.verdict = verdict}, {});
   if (absl::IsNotFound(recorded)) return absl::OkStatus();
   if (recorded.ok() && options_.on_checked) options_.on_checked(verdict, 0);
   return recorded;
 }
 
-absl::StatusOr<media::WorkerAnswer> MediaChecker::Judge(const ClipMedia& clip,
-                                                        const std::stop_token& stop) {
-  v1::ClipManifest manifest;
+absl::StatusOr<MediaChecker::Findings> MediaChecker::Judge(const ClipMedia& clip,
+                                                           const std::stop_token& stop) {
+  Findings whole;
+  v1::ClipManifest& manifest = whole.manifest;
   if (!manifest.ParseFromString(clip.manifest)) {
-    return Failed(MediaCheck::REASON_MISMATCH, "the manifest can't be parsed");
+    whole.verdict = Failed(MediaCheck::REASON_MISMATCH, "the manifest can't be parsed").verdict;
+    return whole;
   }
   if (manifest.video_size() != static_cast<int>(clip.videos.size())) {
-    return Failed(MediaCheck::REASON_MISMATCH, "the manifest does not describe every video");
+    whole.verdict =
+        Failed(MediaCheck::REASON_MISMATCH, "the manifest does not describe every video").verdict;
+    return whole;
   }
-  media::WorkerAnswer whole;
   MediaCheck& verdict = whole.verdict;
   verdict.set_state(MediaCheck::STATE_OK);
   for (size_t i = 0; i < clip.videos.size(); ++i) {
     const v1::VideoTrack& track = manifest.video(static_cast<int>(i));
-    ASSIGN_OR_RETURN(media::WorkerAnswer answer,
-                     JudgeVideo(clip.videos[i], track, i == 0 ? options_.thumbnails : 0, stop));
+    media::Question question{.track = track, .thumbnails = i == 0 ? options_.thumbnails : 0};
+    if (KeepsFrames()) question.frames = media::PlanFrames(manifest, i, options_.frames);
+    ASSIGN_OR_RETURN(media::WorkerAnswer answer, JudgeVideo(clip.videos[i], question, stop));
     verdict.set_decoded_frames(verdict.decoded_frames() + answer.verdict.decoded_frames());
     verdict.set_damaged_frames(verdict.damaged_frames() + answer.verdict.damaged_frames());
     if (i == 0) whole.thumbnails = std::move(answer.thumbnails);
-    TellOfDamage(manifest.device(), track, answer.verdict);
+    if (!answer.frames.empty()) {
+      whole.videos.push_back({.position = i, .frames = std::move(answer.frames), .thumbnails = {}});
+    }
+    // What came damaged long ago says nothing of the camera now.
+    if (!clip.checked) TellOfDamage(manifest.device(), track, answer.verdict);
     if (Badness(answer.verdict) > Badness(verdict)) {
       verdict.set_state(answer.verdict.state());
       verdict.set_reason(answer.verdict.reason());
@@ -113,15 +129,14 @@ absl::StatusOr<media::WorkerAnswer> MediaChecker::Judge(const ClipMedia& clip,
 }
 
 absl::StatusOr<media::WorkerAnswer> MediaChecker::JudgeVideo(const ObjectKey& key,
-                                                             const v1::VideoTrack& track,
-                                                             size_t thumbnails,
+                                                             const media::Question& question,
                                                              const std::stop_token& stop) {
   const auto video = objects_.OpenCopy(key);
   if (absl::IsNotFound(video.status())) {
     return Failed(MediaCheck::REASON_UNREADABLE, "the video is missing from the store");
   }
   if (!video.ok()) return video.status();
-  return media::RunWorker(options_.program, video->get(), track, thumbnails, options_.cpu_ns, stop);
+  return media::RunWorker(options_.program, video->get(), question, options_.cpu_ns, stop);
 }
 
 void MediaChecker::TellOfDamage(const std::string& device, const v1::VideoTrack& track,
@@ -135,23 +150,37 @@ void MediaChecker::TellOfDamage(const std::string& device, const v1::VideoTrack&
   if (!told.ok()) LOG_WARN("device {} isn't told of damage: {}", device, Message(told));
 }
 
-absl::StatusOr<std::vector<ObjectKey>> MediaChecker::Store(
-    const ClipMedia& clip, const std::vector<std::string>& thumbnails) {
-  std::vector<ObjectKey> keys;
-  absl::Status status;
-  for (const std::string& jpeg : thumbnails) {
-    auto key = objects_.Put({.device = clip.device,
-                             .clip = clip.key,
-                             .part = fmt::format("thumbnail-{}", keys.size()),
-                             .content_type = "image/jpeg"},
-                            jpeg);
-    status = key.status();
-    if (!status.ok()) break;
-    keys.push_back(*std::move(key));
+absl::Status MediaChecker::Store(const ClipMedia& clip, Findings& found,
+                                 std::vector<ObjectKey>* made) {
+  const auto put = [&](std::string part, std::string_view type,
+                       std::string_view bytes) -> absl::Status {
+    auto key = objects_.Put(
+        {.device = clip.device, .clip = clip.key, .part = std::move(part), .content_type = type},
+        bytes);
+    if (!key.ok()) return Annotate(key.status(), "store thumbnails");
+    made->push_back(*std::move(key));
+    return absl::OkStatus();
+  };
+  for (const std::string& jpeg : found.thumbnails) {
+    RETURN_IF_ERROR(put(fmt::format("thumbnail-{}", made->size()), "image/jpeg", jpeg));
   }
-  if (status.ok()) return keys;
-  for (const ObjectKey& key : keys) (void)objects_.Remove(key);
-  return Annotate(status, "store thumbnails");
+  for (CheckedVideo& video : found.videos) {
+    // Dozens that are made, read and removed together: one object, one sync.
+    std::string all;
+    for (const media::ChosenFrame& frame : video.frames) all += frame.thumbnail;
+    RETURN_IF_ERROR(put(fmt::format("frames-{}", video.position), "application/octet-stream", all));
+    video.thumbnails = made->back();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status MediaChecker::Record(Sql& sql, std::string_view clip_id, const Findings& found,
+                                  const std::vector<ObjectKey>& thumbnails) {
+  RETURN_IF_ERROR(RecordMediaCheck(sql, clip_id, found.verdict, thumbnails));
+  if (!KeepsFrames()) return absl::OkStatus();
+  const CheckedClip checked{.id = clip_id, .manifest = found.manifest, .videos = found.videos};
+  for (const WithCheck& write : *options_.with_check) write(sql, checked);
+  return absl::OkStatus();
 }
 
 }  // namespace gleaner::cloud

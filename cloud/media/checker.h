@@ -1,5 +1,6 @@
 // Looks at every clip that arrives: does its video decode, and is it what the manifest says? Makes
-// the thumbnails on the way.
+// the thumbnails on the way, and takes out the frames that are worth a look (frame_choice.h), for
+// rooms that keep them (checked_frames.h).
 //
 // This is the only road on which uploaded media is parsed, and the parsing happens in a process of
 // its own that can do nothing else (worker/sandbox.h). Here, its answer is checked like any other
@@ -16,9 +17,12 @@
 #include <functional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "cloud/jobs/job_runner.h"
+#include "cloud/media/checked_frames.h"
+#include "cloud/media/frame_choice.h"
 #include "cloud/media/media_checks.h"
 #include "cloud/media/worker_answer.h"
 #include "cloud/store/object_store.h"
@@ -38,6 +42,10 @@ class MediaChecker {
     int64_t cpu_ns = 120 * kNanosPerSecond;
     // 0 to 12 a clip, from its first camera.
     size_t thumbnails = 12;
+    // Of each video, where a room keeps frames.
+    media::FrameChoice frames;
+    // Outlives it; read when a check ends. May be null.
+    const std::vector<WithCheck>* with_check = nullptr;
     // After each clip; on any thread. May be empty.
     std::function<void(const v1::MediaCheck& verdict, double seconds)> on_checked;
     // A clip of a device's camera came with so many damaged frames (all of them, where none
@@ -56,15 +64,27 @@ class MediaChecker {
  private:
   absl::Status Check(JobRun& run);
   absl::Status GiveUp(Sql& sql, const v1::Job& job);
-  // The verdict on all of a clip's videos together.
-  absl::StatusOr<media::WorkerAnswer> Judge(const ClipMedia& clip, const std::stop_token& stop);
-  absl::StatusOr<media::WorkerAnswer> JudgeVideo(const ObjectKey& key, const v1::VideoTrack& track,
-                                                 size_t thumbnails, const std::stop_token& stop);
+  // The verdict on all of a clip's videos together, and what was taken out of them.
+  struct Findings {
+    v1::ClipManifest manifest;
+    v1::MediaCheck verdict;
+    std::vector<std::string> thumbnails;
+    std::vector<CheckedVideo> videos;
+  };
+  bool KeepsFrames() const {
+    return options_.with_check != nullptr && !options_.with_check->empty();
+  }
+  absl::StatusOr<Findings> Judge(const ClipMedia& clip, const std::stop_token& stop);
+  absl::StatusOr<media::WorkerAnswer> JudgeVideo(const ObjectKey& key,
+                                                 const media::Question& question,
+                                                 const std::stop_token& stop);
   // Where a camera's pictures came damaged, its device hears of it.
   void TellOfDamage(const std::string& device, const v1::VideoTrack& track,
                     const v1::MediaCheck& verdict);
-  absl::StatusOr<std::vector<ObjectKey>> Store(const ClipMedia& clip,
-                                               const std::vector<std::string>& thumbnails);
+  // Adds the key of each object that it makes to `made`, also where it fails.
+  absl::Status Store(const ClipMedia& clip, Findings& found, std::vector<ObjectKey>* made);
+  absl::Status Record(Sql& sql, std::string_view clip_id, const Findings& found,
+                      const std::vector<ObjectKey>& thumbnails);
 
   MediaChecks& checks_;
   ObjectStore& objects_;

@@ -84,6 +84,9 @@ absl::StatusOr<ClipMedia> MediaChecks::Find(std::string_view clip_id) {
         media.videos.push_back(blobs.at(static_cast<size_t>(o)));
       }
     }
+    int state = 0;
+    sql.Query("SELECT media_state FROM clip WHERE id = :id", In(clip_id), Out(state), [] {});
+    media.checked = state != v1::MediaCheck::STATE_PENDING;
     return media;
   });
 }

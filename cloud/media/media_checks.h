@@ -24,6 +24,7 @@ struct ClipMedia {
   ClipKey key;
   std::string manifest;
   std::vector<ObjectKey> videos;  // in the manifest's order
+  bool checked = false;           // it was looked at before
 };
 
 // The kind of job (jobs/jobs.h) that looks at a clip, which is its subject.

@@ -13,7 +13,7 @@ class Media : public Room {
       : clock_(context.clock),
         checks_(context.database),
         damage_(context.database),
-        checker_(checks_, context.objects, context.clock, OptionsOf(context.config)) {
+        checker_(checks_, context.objects, context.clock, OptionsOf(context)) {
     context.with_clip.push_back(AskForMediaCheck);
   }
 
@@ -21,8 +21,11 @@ class Media : public Room {
   std::vector<prometheus::MetricFamily> Metrics() override { return metrics_.Collect(); }
 
  private:
-  MediaChecker::Options OptionsOf(const ServerConfig& config) {
+  MediaChecker::Options OptionsOf(const RoomContext& context) {
+    const ServerConfig& config = context.config;
     MediaChecker::Options options;
+    options.frames = config.frames;
+    options.with_check = &context.with_check;
     options.program = config.media_worker;
     options.workers = config.media_workers;
     options.cpu_ns = config.media_cpu_ns;

@@ -4,9 +4,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <utility>
 
+#include "cloud/media/frame_times.h"
 #include "cloud/media/worker_protocol.h"
+#include "common/status.h"
 
 namespace gleaner::cloud::media {
 namespace {
@@ -17,30 +20,92 @@ absl::Status Nonsense(std::string_view what) {
   return absl::InvalidArgumentError(fmt::format("the worker's answer makes no sense: {}", what));
 }
 
-// Walks the segments of a JPEG (ITU-T T.81, annex B) up to its scan: one frame header of the agreed
-// size must be among them.
-bool IsThumbnail(std::string_view jpeg) {
+struct JpegSize {
+  uint32_t width, height;
+};
+
+// Walks the segments of a JPEG (ITU-T T.81, annex B) up to its scan: one frame header must be among
+// them, and says the picture's size. Nothing for what is no such JPEG.
+std::optional<JpegSize> SizeOfJpeg(std::string_view jpeg) {
   const auto byte = [&jpeg](size_t at) { return static_cast<unsigned char>(jpeg[at]); };
   const auto word = [&](size_t at) { return byte(at) << 8 | byte(at + 1); };
-  if (jpeg.size() < 4 || word(0) != 0xffd8 || word(jpeg.size() - 2) != 0xffd9) return false;
-  bool sized = false;
+  if (jpeg.size() < 4 || word(0) != 0xffd8 || word(jpeg.size() - 2) != 0xffd9) return std::nullopt;
+  std::optional<JpegSize> size;
   size_t at = 2;
   while (at + 4 <= jpeg.size() && byte(at) == 0xff) {
     const int marker = byte(at + 1);
     const size_t length = static_cast<size_t>(word(at + 2));
-    if (length < 2 || at + 2 + length > jpeg.size()) return false;
-    if (marker == 0xda) return sized;
+    if (length < 2 || at + 2 + length > jpeg.size()) return std::nullopt;
+    if (marker == 0xda) return size;
     if (marker == 0xc0) {
-      if (sized || length < 8) return false;
-      const uint32_t height = static_cast<uint32_t>(word(at + 5));
-      const uint32_t width = static_cast<uint32_t>(word(at + 7));
-      if (width != kThumbnailWidth || height == 0 || height > kMaxThumbnailHeight) return false;
-      sized = true;
+      if (size || length < 8) return std::nullopt;
+      size = JpegSize{.width = static_cast<uint32_t>(word(at + 7)),
+                      .height = static_cast<uint32_t>(word(at + 5))};
     }
     at += 2 + length;
   }
-  return false;
+  return std::nullopt;
 }
+
+bool IsThumbnail(std::string_view jpeg) {
+  if (jpeg.size() > kMaxThumbnailBytes) return false;
+  const auto size = SizeOfJpeg(jpeg);
+  return size && size->width == kThumbnailWidth && size->height > 0 &&
+         size->height <= kMaxThumbnailHeight;
+}
+
+bool IsShare(float value) { return value >= 0 && value <= 1; }  // NaN is neither
+
+// Reads the chosen frames of one answer, one after another.
+class ChosenReader {
+ public:
+  explicit ChosenReader(const Question& question) : question_(question) {}
+
+  absl::Status Add(std::string_view payload, std::vector<ChosenFrame>* frames) {
+    ChosenHead head;
+    if (payload.size() < sizeof(head)) return Nonsense("a frame breaks off");
+    std::memcpy(&head, payload.data(), sizeof(head));
+    payload.remove_prefix(sizeof(head));
+    if (!frames->empty() && head.pts <= frames->back().pts) return Nonsense("frames out of order");
+    ChosenFrame frame{.pts = head.pts};
+    ASSIGN_OR_RETURN(frame.reasons, WhyOf(head.pts));
+    for (const float share :
+         {head.sharpness, head.exposure, head.clipped, head.blocked, head.motion}) {
+      if (!IsShare(share)) return Nonsense("a measure of a frame is no number from 0 to 1");
+    }
+    if (!IsThumbnail(payload)) return Nonsense("a frame's thumbnail is no such JPEG");
+    frame.phash = head.phash;
+    frame.sharpness = head.sharpness;
+    frame.exposure = head.exposure;
+    frame.clipped = head.clipped;
+    frame.blocked = head.blocked;
+    frame.motion = head.motion;
+    frame.grid = head.grid;
+    frame.thumbnail = payload;
+    frames->push_back(std::move(frame));
+    return absl::OkStatus();
+  }
+
+ private:
+  // One that was asked for by its time, or a keyframe, of which there may be so many.
+  absl::StatusOr<uint32_t> WhyOf(int64_t pts) {
+    const auto& planned = question_.frames.frames;
+    const auto at =
+        std::lower_bound(planned.begin(), planned.end(), pts,
+                         [](const PlannedFrame& frame, int64_t time) { return frame.pts < time; });
+    if (at != planned.end() && at->pts == pts) return at->reasons;
+    if (++keyframes_ > question_.frames.keyframes) return Nonsense("frames nobody asked for");
+    if (times_.empty()) times_ = FrameTimes(question_.track);
+    if (!std::binary_search(times_.begin(), times_.end(), pts)) {
+      return Nonsense("a frame that the video hasn't got");
+    }
+    return ReasonBit(v1::Frame::REASON_KEYFRAME);
+  }
+
+  const Question& question_;
+  uint32_t keyframes_ = 0;
+  std::vector<int64_t> times_;  // read when a keyframe comes
+};
 
 absl::Status CheckVerdict(const WorkerAnswer& answer, const v1::VideoTrack& track,
                           size_t thumbnails_wanted) {
@@ -68,6 +133,7 @@ absl::Status CheckVerdict(const WorkerAnswer& answer, const v1::VideoTrack& trac
       if (answer.thumbnails.size() != wanted) return Nonsense("thumbnails are missing");
       return absl::OkStatus();
     case v1::MediaCheck::STATE_FAILED:
+      if (!answer.frames.empty()) return Nonsense("frames of a bad video");
       // Whether a worker died is not the worker's to say.
       if (!v1::MediaCheck::Reason_IsValid(verdict.reason()) ||
           verdict.reason() == v1::MediaCheck::REASON_UNSPECIFIED ||
@@ -78,6 +144,32 @@ absl::Status CheckVerdict(const WorkerAnswer& answer, const v1::VideoTrack& trac
     default:
       return Nonsense("no verdict");
   }
+}
+
+struct Piece {
+  FrameKind kind;
+  std::string_view payload;
+};
+
+// The next frame of an answer, which is taken off `bytes`.
+absl::StatusOr<Piece> NextPiece(std::string_view& bytes) {
+  FrameHead head;
+  if (bytes.size() < sizeof(head)) return Nonsense("it breaks off");
+  std::memcpy(&head, bytes.data(), sizeof(head));
+  bytes.remove_prefix(sizeof(head));
+  if (head.bytes > bytes.size()) return Nonsense("it breaks off");
+  const Piece piece{head.kind, bytes.substr(0, head.bytes)};
+  bytes.remove_prefix(head.bytes);
+  return piece;
+}
+
+absl::StatusOr<v1::MediaCheck> ParseVerdict(std::string_view payload) {
+  v1::MediaCheck verdict;
+  if (payload.size() > kMaxVerdictBytes ||
+      !verdict.ParseFromArray(payload.data(), static_cast<int>(payload.size()))) {
+    return Nonsense("the verdict can't be parsed");
+  }
+  return verdict;
 }
 
 }  // namespace
@@ -98,32 +190,24 @@ std::string PlainText(std::string_view text) {
   return plain;
 }
 
-absl::StatusOr<WorkerAnswer> ParseAnswer(std::string_view bytes, const v1::VideoTrack& track,
-                                         size_t thumbnails_wanted) {
+absl::StatusOr<WorkerAnswer> ParseAnswer(std::string_view bytes, const Question& question) {
   WorkerAnswer answer;
+  ChosenReader chosen(question);
   while (!bytes.empty()) {
-    FrameHead head;
-    if (bytes.size() < sizeof(head)) return Nonsense("it breaks off");
-    std::memcpy(&head, bytes.data(), sizeof(head));
-    bytes.remove_prefix(sizeof(head));
-    if (head.bytes > bytes.size()) return Nonsense("it breaks off");
-    const std::string_view payload = bytes.substr(0, head.bytes);
-    bytes.remove_prefix(head.bytes);
-    switch (head.kind) {
+    ASSIGN_OR_RETURN(const Piece piece, NextPiece(bytes));
+    const std::string_view payload = piece.payload;
+    switch (piece.kind) {
       case FrameKind::kThumbnail:
-        if (answer.thumbnails.size() >= thumbnails_wanted) return Nonsense("too many thumbnails");
-        if (payload.size() > kMaxThumbnailBytes || !IsThumbnail(payload)) {
-          return Nonsense("a thumbnail is no such JPEG");
-        }
+        if (answer.thumbnails.size() >= question.thumbnails) return Nonsense("too many thumbnails");
+        if (!IsThumbnail(payload)) return Nonsense("a thumbnail is no such JPEG");
         answer.thumbnails.emplace_back(payload);
+        break;
+      case FrameKind::kChosen:
+        RETURN_IF_ERROR(chosen.Add(payload, &answer.frames));
         break;
       case FrameKind::kVerdict: {
         if (!bytes.empty()) return Nonsense("something after the verdict");
-        v1::MediaCheck verdict;
-        if (payload.size() > kMaxVerdictBytes ||
-            !verdict.ParseFromArray(payload.data(), static_cast<int>(payload.size()))) {
-          return Nonsense("the verdict can't be parsed");
-        }
+        ASSIGN_OR_RETURN(const v1::MediaCheck verdict, ParseVerdict(payload));
         // Field by field: nothing else that it may carry goes on.
         answer.verdict.set_state(verdict.state());
         answer.verdict.set_problem(PlainText(verdict.problem()));
@@ -131,7 +215,8 @@ absl::StatusOr<WorkerAnswer> ParseAnswer(std::string_view bytes, const v1::Video
         answer.verdict.set_decoded_frames(verdict.decoded_frames());
         answer.verdict.set_damaged_frames(verdict.damaged_frames());
         answer.verdict.set_thumbnails(verdict.thumbnails());
-        if (absl::Status status = CheckVerdict(answer, track, thumbnails_wanted); !status.ok()) {
+        if (absl::Status status = CheckVerdict(answer, question.track, question.thumbnails);
+            !status.ok()) {
           return status;
         }
         return answer;
@@ -143,6 +228,39 @@ absl::StatusOr<WorkerAnswer> ParseAnswer(std::string_view bytes, const v1::Video
     }
   }
   return Nonsense("no verdict");
+}
+
+absl::StatusOr<std::string> ParsePicture(std::string_view bytes, const v1::VideoTrack& track) {
+  ASSIGN_OR_RETURN(const Piece piece, NextPiece(bytes));
+  if (!bytes.empty()) return Nonsense("something after the picture");
+  switch (piece.kind) {
+    case FrameKind::kPicture: {
+      const bool sideways = track.rotation_degrees() % 180 != 0;
+      const auto size =
+          piece.payload.size() <= kMaxPictureBytes ? SizeOfJpeg(piece.payload) : std::nullopt;
+      if (!size || size->width != (sideways ? track.height() : track.width()) ||
+          size->height != (sideways ? track.width() : track.height())) {
+        return Nonsense("the picture is no such JPEG");
+      }
+      return std::string(piece.payload);
+    }
+    case FrameKind::kVerdict: {
+      ASSIGN_OR_RETURN(const v1::MediaCheck verdict, ParseVerdict(piece.payload));
+      if (verdict.problem().empty()) return Nonsense("no picture, and no reason");
+      return absl::FailedPreconditionError(PlainText(verdict.problem()));
+    }
+    case FrameKind::kTrouble:
+      return absl::UnavailableError(PlainText(piece.payload));
+    default:
+      return Nonsense("an unknown frame");
+  }
+}
+
+size_t MaxAnswerBytes(const Question& question) {
+  const size_t frames = question.frames.frames.size() + question.frames.keyframes;
+  return question.thumbnails * (sizeof(FrameHead) + kMaxThumbnailBytes) +
+         frames * (sizeof(FrameHead) + sizeof(ChosenHead) + kMaxThumbnailBytes) +
+         sizeof(FrameHead) + kMaxVerdictBytes;
 }
 
 }  // namespace gleaner::cloud::media

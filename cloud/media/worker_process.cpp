@@ -22,6 +22,7 @@ extern "C" {
 #include <cstring>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "cloud/media/worker_protocol.h"
 #include "common/clock.h"
@@ -35,17 +36,31 @@ using std::chrono::steady_clock;
 
 constexpr int64_t kWallFactor = 10;
 
+uint32_t CpuSeconds(int64_t cpu_ns) {
+  return static_cast<uint32_t>((cpu_ns - 1) / kNanosPerSecond + 1);
+}
+
 // The request in memory: a file that is nowhere, which the worker reads without anyone writing at
 // the same time.
-absl::StatusOr<Fd> MakeRequest(const v1::VideoTrack& track, size_t thumbnails,
-                               uint32_t cpu_seconds) {
-  const std::string text = track.SerializeAsString();
-  const RequestHead head{kRequestMagic, static_cast<uint32_t>(thumbnails), cpu_seconds,
-                         static_cast<uint32_t>(text.size())};
+absl::StatusOr<Fd> MakeRequest(Task task, const Question& question, int64_t cpu_ns) {
+  const std::string text = question.track.SerializeAsString();
+  std::vector<int64_t> times;
+  for (const PlannedFrame& frame : question.frames.frames) times.push_back(frame.pts);
+  const RequestHead head{.magic = kRequestMagic,
+                         .task = task,
+                         .thumbnails = static_cast<uint32_t>(question.thumbnails),
+                         .cpu_seconds = CpuSeconds(cpu_ns),
+                         .track_bytes = static_cast<uint32_t>(text.size()),
+                         .frames = static_cast<uint32_t>(times.size()),
+                         .keyframes = question.frames.keyframes,
+                         .reserved = 0,
+                         .gap_ticks = question.frames.gap_ticks};
   Fd memory(::memfd_create("request", MFD_CLOEXEC));
   if (!memory.valid()) return ErrnoStatus(errno, "memfd_create");
   RETURN_IF_ERROR(WriteAt(memory.get(), &head, sizeof(head), 0));
   RETURN_IF_ERROR(WriteAt(memory.get(), text.data(), text.size(), sizeof(head)));
+  RETURN_IF_ERROR(WriteAt(memory.get(), times.data(), times.size() * sizeof(int64_t),
+                          sizeof(head) + text.size()));
   return memory;
 }
 
@@ -141,6 +156,13 @@ bool KilledFromOutside(const Ending& ending, uint32_t cpu_seconds) {
          ending.cpu_ns < cpu_seconds * kNanosPerSecond / 10 * 9;
 }
 
+// What became of a run: what it said, and how it ended, or that it was ended.
+struct Outcome {
+  std::string said;
+  int status = 0;
+  std::string was_ended;  // why, for people; then nothing it said counts
+};
+
 // The verdict on a clip whose worker ended without a proper answer.
 WorkerAnswer HowItEnded(int status) {
   if (!WIFSIGNALED(status)) {
@@ -157,15 +179,10 @@ WorkerAnswer HowItEnded(int status) {
   }
 }
 
-}  // namespace
-
-absl::StatusOr<WorkerAnswer> RunWorker(const std::string& program, int video_fd,
-                                       const v1::VideoTrack& track, size_t thumbnails,
-                                       int64_t cpu_ns, const std::stop_token& stop) {
+absl::StatusOr<Outcome> Run(const std::string& program, int video_fd, const Fd& request,
+                            size_t max_answer_bytes, int64_t cpu_ns, const std::stop_token& stop) {
   const int64_t wall_ns = kWallFactor * cpu_ns;
   const auto deadline = steady_clock::now() + std::chrono::nanoseconds(wall_ns);
-  const auto cpu_seconds = static_cast<uint32_t>((cpu_ns - 1) / kNanosPerSecond + 1);
-  ASSIGN_OR_RETURN(const Fd request, MakeRequest(track, thumbnails, cpu_seconds));
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return ErrnoStatus(errno, "pipe");
   const Fd answer_end(ends[0]);
@@ -179,7 +196,8 @@ absl::StatusOr<WorkerAnswer> RunWorker(const std::string& program, int video_fd,
   });
 
   // Until it has closed its answer and ended, or the time is over.
-  std::string answer;
+  Outcome outcome;
+  std::string& answer = outcome.said;
   bool open = true;
   for (;;) {
     const auto left =
@@ -191,8 +209,9 @@ absl::StatusOr<WorkerAnswer> RunWorker(const std::string& program, int video_fd,
     if (ready < 0 && errno == EINTR) continue;
     if (ready <= 0) {
       child.End();
-      return Died(
-          fmt::format("decoding took longer than {} s and was stopped", wall_ns / kNanosPerSecond));
+      outcome.was_ended =
+          fmt::format("decoding took longer than {} s and was stopped", wall_ns / kNanosPerSecond);
+      return outcome;
     }
     if (items[0].revents != 0) {
       child.End();
@@ -203,25 +222,57 @@ absl::StatusOr<WorkerAnswer> RunWorker(const std::string& program, int video_fd,
     answer.resize(before + (64 << 10));
     const ssize_t got = ::read(answer_end.get(), answer.data() + before, answer.size() - before);
     answer.resize(before + static_cast<size_t>(std::max<ssize_t>(got, 0)));
-    if (answer.size() > kMaxAnswerBytes) {
+    if (answer.size() > max_answer_bytes) {
       child.End();
-      return Died("the worker's answer makes no sense: it has no end");
+      outcome.was_ended = "the worker's answer makes no sense: it has no end";
+      return outcome;
     }
     open = got > 0 || (got < 0 && errno == EINTR);
   }
   const Ending ending = child.Reap();
-  const int status = ending.status;
-  if (KilledFromOutside(ending, cpu_seconds)) {
+  outcome.status = ending.status;
+  if (KilledFromOutside(ending, CpuSeconds(cpu_ns))) {
     if (stop.stop_requested()) return absl::CancelledError("the server is stopping");
-    return absl::AbortedError(
-        fmt::format("the decoder was killed from outside (SIG{})", sigabbrev_np(WTERMSIG(status))));
+    return absl::AbortedError(fmt::format("the decoder was killed from outside (SIG{})",
+                                          sigabbrev_np(WTERMSIG(ending.status))));
   }
-  if (WIFSIGNALED(status)) return HowItEnded(status);
-  auto parsed = ParseAnswer(answer, track, thumbnails);
-  if (parsed.ok() && WEXITSTATUS(status) == 0) return parsed;
+  return outcome;
+}
+
+}  // namespace
+
+absl::StatusOr<WorkerAnswer> RunWorker(const std::string& program, int video_fd,
+                                       const Question& question, int64_t cpu_ns,
+                                       const std::stop_token& stop) {
+  ASSIGN_OR_RETURN(const Fd request, MakeRequest(Task::kCheck, question, cpu_ns));
+  ASSIGN_OR_RETURN(const Outcome outcome,
+                   Run(program, video_fd, request, MaxAnswerBytes(question), cpu_ns, stop));
+  if (!outcome.was_ended.empty()) return Died(outcome.was_ended);
+  if (WIFSIGNALED(outcome.status)) return HowItEnded(outcome.status);
+  auto parsed = ParseAnswer(outcome.said, question);
+  if (parsed.ok() && WEXITSTATUS(outcome.status) == 0) return parsed;
   if (absl::IsUnavailable(parsed.status())) return parsed.status();
-  if (WEXITSTATUS(status) != 0) return HowItEnded(status);
+  if (WEXITSTATUS(outcome.status) != 0) return HowItEnded(outcome.status);
   return Died(std::string(Message(parsed.status())));
+}
+
+absl::StatusOr<std::string> RunForPicture(const std::string& program, int video_fd,
+                                          const v1::VideoTrack& track, int64_t pts, int64_t cpu_ns,
+                                          const std::stop_token& stop) {
+  const Question question{.track = track, .frames = {.frames = {{.pts = pts}}}};
+  ASSIGN_OR_RETURN(const Fd request, MakeRequest(Task::kPicture, question, cpu_ns));
+  ASSIGN_OR_RETURN(const Outcome outcome, Run(program, video_fd, request,
+                                              sizeof(FrameHead) + kMaxPictureBytes, cpu_ns, stop));
+  const auto no_picture = [](std::string_view why) {
+    return absl::FailedPreconditionError(fmt::format("the picture can't be had: {}", why));
+  };
+  if (!outcome.was_ended.empty()) return no_picture(outcome.was_ended);
+  auto picture = ParsePicture(outcome.said, track);
+  const bool ended_well = WIFEXITED(outcome.status) && WEXITSTATUS(outcome.status) == 0;
+  if (picture.ok() && ended_well) return picture;
+  if (absl::IsUnavailable(picture.status())) return picture.status();
+  if (!ended_well) return no_picture(HowItEnded(outcome.status).verdict.problem());
+  return no_picture(Message(picture.status()));
 }
 
 }  // namespace gleaner::cloud::media

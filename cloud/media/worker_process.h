@@ -1,4 +1,4 @@
-// One run of gleaner-media on one video.
+// One run of gleaner-media on one video: a check of all of it, or a picture of one frame.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,14 @@ namespace gleaner::cloud::media {
 // started, or could not begin), ABORTED (somebody else killed it: an operator, or the kernel for
 // want of memory), CANCELLED (`stop`).
 absl::StatusOr<WorkerAnswer> RunWorker(const std::string& program, int video_fd,
-                                       const v1::VideoTrack& track, size_t thumbnails,
-                                       int64_t cpu_ns, const std::stop_token& stop);
+                                       const Question& question, int64_t cpu_ns,
+                                       const std::stop_token& stop);
+
+// The frame at `pts`, which is one of the track's, as JPEG at full size, upright.
+// FAILED_PRECONDITION with a sentence where that can't be had, whatever the worker did; else errors
+// as RunWorker.
+absl::StatusOr<std::string> RunForPicture(const std::string& program, int video_fd,
+                                          const v1::VideoTrack& track, int64_t pts, int64_t cpu_ns,
+                                          const std::stop_token& stop);
 
 }  // namespace gleaner::cloud::media

@@ -10,8 +10,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
+#include "cloud/media/worker/picture.h"
 #include "cloud/media/worker/sandbox.h"
 #include "cloud/media/worker/video_check.h"
 #include "cloud/media/worker_protocol.h"
@@ -31,21 +34,28 @@ constexpr int kNiceness = 10;
 constexpr uint64_t kHeapBytesAPixel = 44;
 constexpr uint64_t kHeapBytesAtLeast = uint64_t{320} << 20;
 
-uint64_t HeapFor(const v1::VideoTrack& track) {
-  const uint64_t pixels = uint64_t{track.width()} * track.height();
-  return std::max(kHeapBytesAtLeast,
-                  std::min(pixels, kMaxPicturePixels) * kHeapBytesAPixel + (uint64_t{160} << 20));
-}
+// What making a picture of a frame takes beside it.
+constexpr uint64_t kPictureBytesAPixel = 12;
 
 struct Request {
   RequestHead head;
   v1::VideoTrack track;
+  std::vector<int64_t> times;
 };
+
+uint64_t HeapFor(const Request& request) {
+  const uint64_t pixels = uint64_t{request.track.width()} * request.track.height();
+  const uint64_t a_pixel =
+      kHeapBytesAPixel + (request.head.task == Task::kPicture ? kPictureBytesAPixel : 0);
+  return std::max(kHeapBytesAtLeast,
+                  std::min(pixels, kMaxPicturePixels) * a_pixel + (uint64_t{160} << 20));
+}
 
 absl::StatusOr<Request> ReadRequest() {
   Request request;
   RETURN_IF_ERROR(ReadAt(kRequestFd, &request.head, sizeof(request.head), 0));
-  if (request.head.magic != kRequestMagic || request.head.track_bytes > kMaxTrackBytes) {
+  if (request.head.magic != kRequestMagic || request.head.track_bytes > kMaxTrackBytes ||
+      request.head.frames > kMaxChosenFrames || request.head.keyframes > kMaxChosenFrames) {
     return absl::InvalidArgumentError("not a request");
   }
   std::string track(request.head.track_bytes, '\0');
@@ -53,6 +63,9 @@ absl::StatusOr<Request> ReadRequest() {
   if (!request.track.ParseFromString(track)) {
     return absl::InvalidArgumentError("the request's track can't be parsed");
   }
+  request.times.resize(request.head.frames);
+  RETURN_IF_ERROR(ReadAt(kRequestFd, request.times.data(), request.times.size() * sizeof(int64_t),
+                         sizeof(request.head) + track.size()));
   return request;
 }
 
@@ -69,27 +82,51 @@ bool Write(FrameKind kind, std::string_view payload) {
   return true;
 }
 
+int Check(Request request) {
+  FrameWish wish{.times = std::move(request.times),
+                 .keyframes = request.head.keyframes,
+                 .gap_ticks = request.head.gap_ticks};
+  const VideoFindings findings = CheckVideo(request.track, request.head.thumbnails, std::move(wish),
+                                            request.head.cpu_seconds * kNanosPerSecond);
+  bool written = true;
+  for (const std::string& jpeg : findings.thumbnails) {
+    written = written && Write(FrameKind::kThumbnail, jpeg);
+  }
+  for (const PickedFrame& frame : findings.frames) {
+    const std::string_view head(reinterpret_cast<const char*>(&frame.head), sizeof(frame.head));
+    written = written && Write(FrameKind::kChosen, std::string(head) + frame.thumbnail);
+  }
+  written = written && Write(FrameKind::kVerdict, findings.verdict.SerializeAsString());
+  return written ? 0 : 1;
+}
+
+int Picture(const Request& request) {
+  std::string jpeg;
+  const auto fault = request.times.empty()
+                         ? Fault{v1::MediaCheck::REASON_MISMATCH, "no frame was asked for"}
+                         : DecodePicture(request.track, request.times[0], &jpeg);
+  if (!fault) return Write(FrameKind::kPicture, jpeg) ? 0 : 1;
+  v1::MediaCheck verdict;
+  verdict.set_state(v1::MediaCheck::STATE_FAILED);
+  verdict.set_reason(fault->reason);
+  verdict.set_problem(fault->problem);
+  return Write(FrameKind::kVerdict, verdict.SerializeAsString()) ? 0 : 1;
+}
+
 int Work() {
   // Taking clips in and serving them come first.
   (void)!::nice(kNiceness);
-  const auto request = ReadRequest();
+  auto request = ReadRequest();
   absl::Status begun = request.status();
   if (begun.ok()) {
-    begun = EnterSandbox(
-        {.cpu_seconds = request->head.cpu_seconds, .heap_bytes = HeapFor(request->track)});
+    begun =
+        EnterSandbox({.cpu_seconds = request->head.cpu_seconds, .heap_bytes = HeapFor(*request)});
   }
   if (!begun.ok()) {
     Write(FrameKind::kTrouble, Message(begun));
     return 1;
   }
-  const VideoFindings findings = CheckVideo(request->track, request->head.thumbnails,
-                                            request->head.cpu_seconds * kNanosPerSecond);
-  bool written = true;
-  for (const std::string& jpeg : findings.thumbnails) {
-    written = written && Write(FrameKind::kThumbnail, jpeg);
-  }
-  written = written && Write(FrameKind::kVerdict, findings.verdict.SerializeAsString());
-  return written ? 0 : 1;
+  return request->head.task == Task::kPicture ? Picture(*request) : Check(*std::move(request));
 }
 
 }  // namespace

@@ -3,14 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <ctime>
 #include <utility>
 
-#include "cloud/media/worker/thumbnail.h"
+#include "cloud/media/worker/jpeg.h"
+#include "cloud/media/worker/track_decoder.h"
 #include "cloud/media/worker/video_file.h"
 #include "cloud/media/worker_protocol.h"
-#include "common/clock.h"
-#include "common/limits.h"
 
 namespace gleaner::cloud::media {
 namespace {
@@ -23,27 +21,22 @@ constexpr double kNothingFrom = 0.8;
 // A clip is good with one damaged frame among so many.
 constexpr uint32_t kDamageBearable = 10;
 
-int64_t CpuNs() {
-  timespec used{};
-  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-  return used.tv_sec * kNanosPerSecond + used.tv_nsec;
-}
-
-bool IsDecodable(const std::string& codec) {
-  return ("," + std::string(kDecoders) + ",").find("," + codec + ",") != std::string::npos;
+std::vector<int64_t> TimesOf(const v1::VideoTrack& track) {
+  int64_t pts = track.first_pts();
+  std::vector<int64_t> times = {pts};
+  times.reserve(track.frame_count());
+  for (const uint32_t delta : track.pts_delta()) times.push_back(pts += delta);
+  return times;
 }
 
 class VideoChecker {
  public:
-  VideoChecker(const v1::VideoTrack& track, size_t thumbnails, int64_t cpu_ns)
+  VideoChecker(const v1::VideoTrack& track, size_t thumbnails, FrameWish frames, int64_t cpu_ns)
       : track_(track),
         thumbnails_wanted_(std::min<size_t>({thumbnails, kMaxThumbnails, track.frame_count()})),
-        cpu_ns_(cpu_ns) {
-    int64_t pts = track.first_pts();
-    times_.reserve(track.frame_count());
-    times_.push_back(pts);
-    for (const uint32_t delta : track.pts_delta()) times_.push_back(pts += delta);
-  }
+        cpu_ns_(cpu_ns),
+        times_(TimesOf(track)),
+        picker_(std::move(frames), track, times_.back()) {}
 
   VideoFindings Run() {
     if (Open() && OpenDecoder()) {
@@ -62,6 +55,8 @@ class VideoChecker {
     verdict.set_damaged_frames(damaged_);
     findings.thumbnails = std::move(thumbnails_);
     verdict.set_thumbnails(static_cast<uint32_t>(findings.thumbnails.size()));
+    // Where a frame isn't when the manifest says, its time names nothing.
+    if (!failed_) findings.frames = picker_.Finish();
     return findings;
   }
 
@@ -78,51 +73,13 @@ class VideoChecker {
   bool Fail(const Fault& fault) { return Fail(fault.reason, "{}", fault.problem); }
 
   bool Open() {
-    if (const auto fault = file_.Open()) return Fail(*fault);
-    const AVCodecParameters& parameters = *file_.stream().codecpar;
-    if (avcodec_get_name(parameters.codec_id) != track_.codec()) {
-      return Fail(MediaCheck::REASON_MISMATCH, "the video is {}, the manifest says {}",
-                  avcodec_get_name(parameters.codec_id), track_.codec());
-    }
-    const AVRational base = file_.stream().time_base;
-    if (int64_t{base.num} * track_.time_base_denominator() !=
-        int64_t{base.den} * track_.time_base_numerator()) {
-      return Fail(MediaCheck::REASON_MISMATCH,
-                  "the file counts ticks of {}/{} s, the manifest of {}/{} s", base.num, base.den,
-                  track_.time_base_numerator(), track_.time_base_denominator());
-    }
-    if (file_.turn().degrees() != static_cast<int>(track_.rotation_degrees())) {
-      return Fail(MediaCheck::REASON_MISMATCH,
-                  "the file is turned by {} degrees, the manifest says {}", file_.turn().degrees(),
-                  track_.rotation_degrees());
-    }
-    return true;
+    const auto fault = OpenTrack(track_, file_);
+    return !fault || Fail(*fault);
   }
 
   bool OpenDecoder() {
-    // By name: the plain software decoder, none that talks to a device.
-    const AVCodec* codec = avcodec_find_decoder_by_name(track_.codec().c_str());
-    if (codec == nullptr || !IsDecodable(track_.codec())) {
-      return Fail(MediaCheck::REASON_UNDECODABLE, "the codec {} is not one that is decoded here",
-                  track_.codec());
-    }
-    const AVCodecParameters& parameters = *file_.stream().codecpar;
-    // The file doesn't say it for every codec; the manifest's is compared with each frame.
-    const auto width = std::max(static_cast<uint32_t>(parameters.width), track_.width());
-    const auto height = std::max(static_cast<uint32_t>(parameters.height), track_.height());
-    if (!PictureFits(width, height)) {
-      return Fail(MediaCheck::REASON_TOO_LARGE, "a picture of {}x{} is larger than is decoded here",
-                  width, height);
-    }
-    decoder_.reset(avcodec_alloc_context3(codec));
-    avcodec_parameters_to_context(decoder_.get(), &parameters);
-    decoder_->pkt_timebase = file_.stream().time_base;
-    decoder_->thread_count = 1;
-    decoder_->max_pixels = kMaxPicturePixels;
-    decoder_->err_recognition = AV_EF_CRCCHECK | AV_EF_BITSTREAM | AV_EF_BUFFER;
-    const int error = avcodec_open2(decoder_.get(), codec, nullptr);
-    return error >= 0 || Fail(MediaCheck::REASON_UNDECODABLE, "the decoder refuses the video: {}",
-                              ErrorText(error));
+    const auto fault = media::OpenDecoder(track_, file_, decoder_);
+    return !fault || Fail(*fault);
   }
 
   void DecodeAll() {
@@ -188,6 +145,7 @@ class VideoChecker {
     ++decoded_;
     if (!whole) ++damaged_;
     MakeThumbnail(frame, index);
+    if (whole && !picker_.idle()) picker_.Take(frame, *at, file_.turn());
   }
 
   // For the middle of each of `thumbnails_wanted_` equal parts that the frame is in or behind.
@@ -253,7 +211,8 @@ class VideoChecker {
   const v1::VideoTrack& track_;
   const size_t thumbnails_wanted_;
   const int64_t cpu_ns_;
-  std::vector<int64_t> times_;  // of the frames, as the manifest says them, ascending
+  const std::vector<int64_t> times_;  // of the frames, as the manifest says them, ascending
+  FramePicker picker_;
   std::vector<int64_t> found_;  // of the packets, in their order
   VideoFile file_;
   Owned<AVCodecContext> decoder_;
@@ -273,9 +232,10 @@ class VideoChecker {
 
 }  // namespace
 
-VideoFindings CheckVideo(const v1::VideoTrack& track, size_t thumbnails, int64_t cpu_ns) {
+VideoFindings CheckVideo(const v1::VideoTrack& track, size_t thumbnails, FrameWish frames,
+                         int64_t cpu_ns) {
   av_log_set_level(AV_LOG_QUIET);
-  return VideoChecker(track, thumbnails, cpu_ns).Run();
+  return VideoChecker(track, thumbnails, std::move(frames), cpu_ns).Run();
 }
 
 }  // namespace gleaner::cloud::media

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "cloud/media/worker/frame_picker.h"
 #include "gleaner/v1/catalog.pb.h"
 #include "gleaner/v1/clip.pb.h"
 
@@ -19,12 +20,14 @@ namespace gleaner::cloud::media {
 struct VideoFindings {
   v1::MediaCheck verdict;  // STATE_OK or STATE_FAILED
   std::vector<std::string> thumbnails;
+  std::vector<PickedFrame> frames;  // in the order of their times; of a good video only
 };
 
 // Reads kVideoFd, which must allow seeking. Fragmented or plain MP4; H.264, HEVC, MPEG-4 or MJPEG;
 // pictures within common/limits.h. `cpu_ns`: what the process may use in all, before it is killed.
 // Thumbnails: as many as were asked for (or one a frame, if there are fewer), or none if no frame
-// decodes.
-VideoFindings CheckVideo(const v1::VideoTrack& track, size_t thumbnails, int64_t cpu_ns);
+// decodes. `frames`: which to take out on the way, see frame_picker.h.
+VideoFindings CheckVideo(const v1::VideoTrack& track, size_t thumbnails, FrameWish frames,
+                         int64_t cpu_ns);
 
 }  // namespace gleaner::cloud::media

@@ -11,7 +11,10 @@ extern "C" {
 
 #include <algorithm>
 #include <cstdlib>
+#include <fstream>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gleaner/v1/clip.pb.h"
@@ -59,6 +62,27 @@ inline v1::VideoTrack TrackOf(const std::string& path) {
     track.add_pts_delta(static_cast<uint32_t>(times[i] - times[i - 1]));
   }
   return track;
+}
+
+// Writes over the middle of these packets of a file, which decoders then stumble over.
+inline void Damage(const std::string& path, const std::set<size_t>& frames) {
+  std::vector<std::pair<int64_t, int>> places;
+  AVFormatContext* format = nullptr;
+  ASSERT_EQ(avformat_open_input(&format, path.c_str(), nullptr, nullptr), 0);
+  AVPacket* packet = av_packet_alloc();
+  for (size_t n = 0; av_read_frame(format, packet) >= 0; ++n) {
+    if (frames.contains(n)) places.emplace_back(packet->pos, packet->size);
+    av_packet_unref(packet);
+  }
+  av_packet_free(&packet);
+  avformat_close_input(&format);
+  ASSERT_EQ(places.size(), frames.size());
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  for (const auto& [at, size] : places) {
+    // Behind the length and the first bytes of the slice's header.
+    file.seekp(at + std::min(12, size / 2));
+    file << std::string(static_cast<size_t>(size - std::min(12, size / 2)), '\xff');
+  }
 }
 
 }  // namespace gleaner::cloud

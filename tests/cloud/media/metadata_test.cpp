@@ -64,7 +64,8 @@ class MetadataRig : public testing::Test {
   WorkerAnswer Check(const std::string& path, const v1::VideoTrack& track) {
     const auto video = OpenFile(path, O_RDONLY);
     EXPECT_TRUE(video.ok()) << video.status();
-    auto answer = RunWorker(kWorker, video->get(), track, 2, 20 * kNanosPerSecond, {});
+    auto answer = RunWorker(kWorker, video->get(), {.track = track, .thumbnails = 2},
+                            20 * kNanosPerSecond, {});
     EXPECT_TRUE(answer.ok()) << answer.status();
     return answer.ok() ? *answer : WorkerAnswer();
   }

@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
+#include <limits>
 #include <random>
 
 #include "cloud/media/worker_protocol.h"
@@ -55,10 +57,44 @@ std::string Frame(const v1::MediaCheck& verdict) {
   return Frame(FrameKind::kVerdict, verdict.SerializeAsString());
 }
 
-absl::StatusOr<WorkerAnswer> Parse(const std::string& bytes, size_t wanted = 1) {
+// 50 frames, at 1000, 1010, … 1490.
+v1::VideoTrack Track() {
   v1::VideoTrack track;
   track.set_frame_count(50);
-  return ParseAnswer(bytes, track, wanted);
+  track.set_first_pts(1000);
+  for (int i = 1; i < 50; ++i) track.add_pts_delta(10);
+  return track;
+}
+
+absl::StatusOr<WorkerAnswer> Parse(const std::string& bytes, size_t wanted = 1) {
+  const v1::VideoTrack track = Track();
+  return ParseAnswer(bytes, {.track = track, .thumbnails = wanted});
+}
+
+// With two frames wanted, at 1100 and 1200, and two keyframes besides.
+absl::StatusOr<WorkerAnswer> ParseFrames(const std::string& frames, const v1::MediaCheck& verdict) {
+  const v1::VideoTrack track = Track();
+  return ParseAnswer(
+      frames + Frame(verdict),
+      {.track = track,
+       .frames = {.frames = {{.pts = 1100, .reasons = 2}, {.pts = 1200, .reasons = 4}},
+                  .keyframes = 2}});
+}
+
+ChosenHead Head(int64_t pts) {
+  ChosenHead head{};
+  head.pts = pts;
+  head.phash = 0xfedcba9876543210;
+  head.sharpness = 0.5F;
+  head.exposure = 1;
+  head.motion = 0.25F;
+  head.grid[1] = 7;
+  return head;
+}
+
+std::string Chosen(const ChosenHead& head, const std::string& jpeg = Jpeg(160, 120)) {
+  return Frame(FrameKind::kChosen,
+               std::string(reinterpret_cast<const char*>(&head), sizeof(head)) + jpeg);
 }
 
 constexpr auto kOk = v1::MediaCheck::STATE_OK;
@@ -127,6 +163,85 @@ TEST(WorkerAnswer, AThumbnailIsASmallJpegAndNothingElse) {
     EXPECT_TRUE(
         absl::IsInvalidArgument(Parse(Frame(FrameKind::kThumbnail, wrong) + verdict).status()));
   }
+}
+
+TEST(WorkerAnswer, TakesTheFramesThatWereWantedAndKeyframesBesides) {
+  const auto answer =
+      ParseFrames(Chosen(Head(1000)) + Chosen(Head(1100)) + Chosen(Head(1200)) + Chosen(Head(1490)),
+                  Verdict(kOk, 50, 0));
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  ASSERT_EQ(answer->frames.size(), 4u);
+  EXPECT_EQ(answer->frames[0].reasons, ReasonBit(v1::Frame::REASON_KEYFRAME));
+  EXPECT_EQ(answer->frames[1].pts, 1100);
+  EXPECT_EQ(answer->frames[1].reasons, 2u);
+  EXPECT_EQ(answer->frames[2].reasons, 4u);
+  EXPECT_EQ(answer->frames[1].phash, 0xfedcba9876543210);
+  EXPECT_EQ(answer->frames[1].sharpness, 0.5);
+  EXPECT_EQ(answer->frames[1].motion, 0.25);
+  EXPECT_EQ(answer->frames[1].grid[1], 7);
+  EXPECT_EQ(answer->frames[1].thumbnail, Jpeg(160, 120));
+  EXPECT_TRUE(ParseFrames("", Verdict(kOk, 50, 0)).ok()) << "none of them was whole";
+}
+
+TEST(WorkerAnswer, RefusesFramesThatNobodyAskedForByName) {
+  const auto with = [](auto change) {
+    ChosenHead head = Head(1100);
+    change(head);
+    return Chosen(head);
+  };
+  const std::string other_keyframes = Chosen(Head(1010)) + Chosen(Head(1020)) + Chosen(Head(1030));
+  const struct {
+    std::string frames;
+    const char* name;
+  } cases[] = {
+      {Chosen(Head(1200)) + Chosen(Head(1100)), "out of order"},
+      {Chosen(Head(1100)) + Chosen(Head(1100)), "out of order"},
+      {Chosen(Head(1105)), "hasn't got"},
+      {Chosen(Head(-1)), "hasn't got"},
+      {Chosen(Head(std::numeric_limits<int64_t>::max())), "hasn't got"},
+      {other_keyframes, "nobody asked for"},
+      {with([](ChosenHead& head) { head.sharpness = 1.01F; }), "from 0 to 1"},
+      {with([](ChosenHead& head) { head.exposure = -0.01F; }), "from 0 to 1"},
+      {with([](ChosenHead& head) { head.clipped = std::nanf(""); }), "from 0 to 1"},
+      {with([](ChosenHead& head) { head.blocked = HUGE_VALF; }), "from 0 to 1"},
+      {with([](ChosenHead& head) { head.motion = 2; }), "from 0 to 1"},
+      {Chosen(Head(1100), ""), "no such JPEG"},
+      {Chosen(Head(1100), "<script>alert(1)</script>"), "no such JPEG"},
+      {Chosen(Head(1100), Jpeg(16000, 12000)), "no such JPEG"},
+      {Chosen(Head(1100), Jpeg(160, 120) + std::string(kMaxThumbnailBytes, 'x')), "no such JPEG"},
+      {Frame(FrameKind::kChosen, "short"), "breaks off"},
+      {Frame(FrameKind::kPicture, Jpeg(160, 120)), "unknown frame"},
+  };
+  for (const auto& [frames, name] : cases) {
+    const auto answer = ParseFrames(frames, Verdict(kOk, 50, 0));
+    EXPECT_TRUE(absl::IsInvalidArgument(answer.status())) << name;
+    EXPECT_THAT(std::string(Message(answer.status())), HasSubstr(name));
+  }
+  const auto bad = ParseFrames(Chosen(Head(1100)), Verdict(kFailed, 20, 0, "no frame decodes"));
+  EXPECT_THAT(std::string(Message(bad.status())), HasSubstr("frames of a bad video"));
+  EXPECT_TRUE(
+      absl::IsInvalidArgument(Parse(Chosen(Head(1100)) + Frame(Verdict(kOk, 50, 0)), 0).status()));
+}
+
+TEST(WorkerAnswer, APictureIsAJpegOfTheVideosSizeOrAReason) {
+  v1::VideoTrack track = Track();
+  track.set_width(640);
+  track.set_height(480);
+  const auto parse = [&](const std::string& bytes) { return ParsePicture(bytes, track); };
+  EXPECT_EQ(parse(Frame(FrameKind::kPicture, Jpeg(640, 480))).value(), Jpeg(640, 480));
+  const auto none = parse(Frame(Verdict(kFailed, 0, 0, "the frame doesn't\ndecode")));
+  EXPECT_TRUE(absl::IsFailedPrecondition(none.status()));
+  EXPECT_EQ(Message(none.status()), "the frame doesn't?decode");
+  EXPECT_TRUE(absl::IsUnavailable(parse(Frame(FrameKind::kTrouble, "later")).status()));
+  for (const std::string& lie :
+       {std::string(), Frame(FrameKind::kPicture, Jpeg(480, 640)),
+        Frame(FrameKind::kPicture, Jpeg(64000, 48000)), Frame(FrameKind::kPicture, "GIF89a"),
+        Frame(FrameKind::kThumbnail, Jpeg(640, 480)), Frame(Verdict(kFailed, 0, 0)),
+        Frame(FrameKind::kPicture, Jpeg(640, 480)) + "x"}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(parse(lie).status()));
+  }
+  track.set_rotation_degrees(90);
+  EXPECT_TRUE(parse(Frame(FrameKind::kPicture, Jpeg(480, 640))).ok());
 }
 
 TEST(WorkerAnswer, ItsWordsAreMadePlain) {

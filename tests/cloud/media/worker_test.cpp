@@ -36,7 +36,8 @@ class WorkerTest : public testing::Test {
                      const std::string& program = kWorker, int64_t cpu_ns = 20 * kNanosPerSecond) {
     const auto video = OpenFile(path, O_RDONLY);
     EXPECT_TRUE(video.ok()) << video.status();
-    auto answer = RunWorker(program, video->get(), track, thumbnails, cpu_ns, {});
+    auto answer =
+        RunWorker(program, video->get(), {.track = track, .thumbnails = thumbnails}, cpu_ns, {});
     EXPECT_TRUE(answer.ok()) << answer.status();
     return answer.ok() ? *answer : WorkerAnswer();
   }
@@ -58,27 +59,6 @@ class WorkerTest : public testing::Test {
     std::ofstream(path) << "#!/bin/bash\n" << script << "\n";
     ::chmod(path.c_str(), 0755);
     return path;
-  }
-
-  // Writes over the middle of these packets of a file, which decoders then stumble over.
-  void Damage(const std::string& path, const std::set<size_t>& frames) {
-    std::vector<std::pair<int64_t, int>> places;
-    AVFormatContext* format = nullptr;
-    ASSERT_EQ(avformat_open_input(&format, path.c_str(), nullptr, nullptr), 0);
-    AVPacket* packet = av_packet_alloc();
-    for (size_t n = 0; av_read_frame(format, packet) >= 0; ++n) {
-      if (frames.contains(n)) places.emplace_back(packet->pos, packet->size);
-      av_packet_unref(packet);
-    }
-    av_packet_free(&packet);
-    avformat_close_input(&format);
-    ASSERT_EQ(places.size(), frames.size());
-    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-    for (const auto& [at, size] : places) {
-      // Behind the length and the first bytes of the slice's header.
-      file.seekp(at + std::min(12, size / 2));
-      file << std::string(static_cast<size_t>(size - std::min(12, size / 2)), '\xff');
-    }
   }
 
   // Two seconds of the hand and the bottle, as a device would send it.
@@ -388,8 +368,9 @@ TEST_F(WorkerTest, AWorkerThatCrashesMakesAFailedClip) {
 
 TEST_F(WorkerTest, AWorkerThatIsKilledFromOutsideIsNoVerdict) {
   const auto video = OpenFile(Good(), O_RDONLY);
-  const auto answer = RunWorker(Impostor("kill -KILL $$"), video->get(), TrackOf(Good()), 1,
-                                10 * kNanosPerSecond, {});
+  const v1::VideoTrack track = TrackOf(Good());
+  const auto answer = RunWorker(Impostor("kill -KILL $$"), video->get(),
+                                {.track = track, .thumbnails = 1}, 10 * kNanosPerSecond, {});
   EXPECT_TRUE(absl::IsAborted(answer.status())) << answer.status();
 }
 
@@ -414,8 +395,9 @@ TEST_F(WorkerTest, GetsNothingButTheVideoAndTheRequest) {
       "printf '\\x03\\0\\0\\0%b\\0\\0\\0%s' \"\\\\x$(printf %x ${#text})\" \"$text\"");
   const Fd secret(::open("/etc/passwd", O_RDONLY));  // not even close-on-exec
   const auto video = OpenFile(Good(), O_RDONLY);
+  const v1::VideoTrack track = TrackOf(Good());
   const auto answer =
-      RunWorker(program, video->get(), TrackOf(Good()), 1, 10 * kNanosPerSecond, {});
+      RunWorker(program, video->get(), {.track = track, .thumbnails = 1}, 10 * kNanosPerSecond, {});
   EXPECT_TRUE(absl::IsUnavailable(answer.status())) << answer.status();
   // 4 is ls's own view of the folder, 255 bash's script.
   EXPECT_THAT(std::string(Message(answer.status())),
@@ -424,8 +406,9 @@ TEST_F(WorkerTest, GetsNothingButTheVideoAndTheRequest) {
 
 TEST_F(WorkerTest, AMissingProgramIsNotTheClipsFault) {
   const auto video = OpenFile(Good(), O_RDONLY);
-  const auto answer =
-      RunWorker(Path("no-such"), video->get(), TrackOf(Good()), 1, kNanosPerSecond, {});
+  const v1::VideoTrack track = TrackOf(Good());
+  const auto answer = RunWorker(Path("no-such"), video->get(), {.track = track, .thumbnails = 1},
+                                kNanosPerSecond, {});
   EXPECT_TRUE(absl::IsUnavailable(answer.status()));
   EXPECT_THAT(std::string(Message(answer.status())), HasSubstr("no-such"));
 }
@@ -434,8 +417,10 @@ TEST_F(WorkerTest, AStopEndsItAtOnce) {
   const auto video = OpenFile(Good(), O_RDONLY);
   std::stop_source stop;
   stop.request_stop();
-  const auto answer = RunWorker(Impostor("sleep 1000"), video->get(), TrackOf(Good()), 1,
-                                100 * kNanosPerSecond, stop.get_token());
+  const v1::VideoTrack track = TrackOf(Good());
+  const auto answer =
+      RunWorker(Impostor("sleep 1000"), video->get(), {.track = track, .thumbnails = 1},
+                100 * kNanosPerSecond, stop.get_token());
   EXPECT_TRUE(absl::IsCancelled(answer.status()));
 }
 
