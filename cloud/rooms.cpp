@@ -4,6 +4,7 @@
 #include "cloud/clips/clip_rows.h"
 #include "cloud/database/tally.h"
 #include "cloud/fleet/fleet_room.h"
+#include "cloud/frames/frames_room.h"
 #include "cloud/http/catalog_room.h"
 #include "cloud/ingest/ingest_room.h"
 #include "cloud/jobs/jobs_room.h"
@@ -23,6 +24,7 @@ const std::vector<RoomEntry>& Rooms() {
       AccessRoom(),
       JobsRoom(),
       MediaRoom(),
+      FramesRoom(),
       FleetRoom(),
       CatalogRoom(),
   };

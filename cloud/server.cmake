@@ -2,8 +2,12 @@
 file(GLOB room_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/*/*_room.cpp)
 add_library(cloud_rooms STATIC ${CMAKE_CURRENT_LIST_DIR}/rooms.cpp ${room_sources})
 target_include_directories(cloud_rooms PUBLIC ${CMAKE_SOURCE_DIR})
-target_link_libraries(cloud_rooms PUBLIC cloud_access cloud_events cloud_http cloud_ingest cloud_fleet cloud_media cloud_jobs cloud_clips cloud_ledger cloud_store cloud_s3
-                      PRIVATE gleaner_warnings)
+target_link_libraries(cloud_rooms PUBLIC cloud_clips cloud_ledger cloud_s3 PRIVATE gleaner_warnings)
+foreach(source ${room_sources})
+  cmake_path(GET source PARENT_PATH room)
+  cmake_path(GET room FILENAME room)
+  target_link_libraries(cloud_rooms PUBLIC cloud_${room})
+endforeach()
 # The server: the rooms, wired together.
 add_library(cloud_server STATIC ${CMAKE_CURRENT_LIST_DIR}/server.cpp ${CMAKE_CURRENT_LIST_DIR}/server_config.cpp
             ${CMAKE_CURRENT_LIST_DIR}/connection_metrics.cpp ${CMAKE_CURRENT_LIST_DIR}/data_commands.cpp

@@ -1,0 +1,10 @@
+// Frames as a room of the server: room.h.
+#pragma once
+
+#include "cloud/room.h"
+
+namespace gleaner::cloud {
+
+RoomEntry FramesRoom();
+
+}  // namespace gleaner::cloud

@@ -1,0 +1,74 @@
+// Frames at full size, decoded when somebody asks for them, in the sandbox that all media is
+// decoded in (media/worker_process.h).
+//
+// Bounded: so many are decoded at once, so many wait for that, and what was decoded is kept in a
+// folder of bounded size. Who asks for what another is waiting for gets the same.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "cloud/frames/frames.h"
+#include "cloud/frames/picture_cache.h"
+#include "cloud/store/object_store.h"
+#include "common/digest.h"
+
+namespace gleaner::cloud {
+
+// A JPEG: in hand, or in the cache.
+struct Picture {
+  std::shared_ptr<const std::string> bytes;
+  CachedPicture cached;
+};
+
+// Thread-safe; blocks.
+class Pictures {
+ public:
+  struct Options {
+    std::string program;  // gleaner-media
+    int64_t cpu_ns = 0;   // of processor time for one; see RunForPicture
+    size_t at_once = 2;
+    size_t waiting = 8;
+    std::string folder;  // of the cache
+    uint64_t cache_bytes = 0;
+  };
+
+  // Both must outlive it.
+  Pictures(Frames& frames, ObjectStore& objects, Options options);
+
+  // NOT_FOUND names what is missing; FAILED_PRECONDITION says why the frame can't be shown;
+  // RESOURCE_EXHAUSTED while too many wait; UNAVAILABLE for trouble of this machine; CANCELLED once
+  // it stops.
+  absl::StatusOr<Picture> Get(const FrameName& name);
+
+  // Whoever waits gets CANCELLED, and so does whoever comes.
+  void Stop();
+
+ private:
+  // One that is being decoded; what came of it.
+  struct Flight {
+    bool done = false;
+    absl::StatusOr<Picture> result = absl::InternalError("");
+  };
+
+  absl::StatusOr<Picture> Decode(const FrameVideo& video, int64_t pts, const std::string& key);
+
+  Frames& frames_;
+  ObjectStore& objects_;
+  const Options options_;
+  std::unique_ptr<PictureCache> cache_;  // null where its folder can't be used
+  std::stop_source stop_;
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  size_t running_ = 0;
+  size_t waiting_ = 0;
+  std::map<std::string, std::shared_ptr<Flight>> flights_;
+};
+
+}  // namespace gleaner::cloud

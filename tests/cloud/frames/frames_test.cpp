@@ -1,0 +1,242 @@
+#include "cloud/frames/frames.h"
+
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+
+#include <fstream>
+
+#include "cloud/media/frame_times.h"
+#include "common/status.h"
+#include "frames_testing.h"
+
+namespace gleaner::cloud {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr auto kFiring = v1::Frame::REASON_FIRING;
+
+class FramesTest : public FramesRig {
+ protected:
+  v1::ListFramesResponse List(const std::string& filter, uint32_t page_size = 500,
+                              const std::string& token = "", const std::string& clip = "") {
+    v1::ListFramesRequest request;
+    request.set_page_size(page_size);
+    request.set_page_token(token);
+    request.set_clip(clip);
+    const auto parsed = ParseFilter(filter, clock_.WallNs());
+    EXPECT_TRUE(parsed.ok()) << parsed.status();
+    const auto list = frames_.List(request, *parsed);
+    EXPECT_TRUE(list.ok()) << list.status();
+    return list.ok() ? *list : v1::ListFramesResponse();
+  }
+  std::string Impostor(const std::string& script) {
+    const std::string path = folder_ / "impostor";
+    std::ofstream(path) << "#!/bin/bash\n" << script << "\n";
+    ::chmod(path.c_str(), 0755);
+    return path;
+  }
+};
+
+TEST_F(FramesTest, ACheckedClipHasItsFramesWithReasonsTimesAndMeasures) {
+  const std::string clip = AddClip({});
+  Start();
+  WaitFor(1);
+  const auto frames = FramesOf(clip);
+  ASSERT_GE(frames.size(), 6u);
+  const auto times = media::FrameTimes(track_);
+  size_t fired = 0;
+  int64_t before = -1;
+  for (const v1::Frame& frame : frames) {
+    EXPECT_EQ(frame.id().clip(), clip);
+    EXPECT_EQ(frame.id().camera(), "front");
+    EXPECT_TRUE(std::binary_search(times.begin(), times.end(), frame.id().pts()));
+    EXPECT_GT(frame.id().pts(), before);
+    before = frame.id().pts();
+    EXPECT_GT(frame.reasons_size(), 0);
+    EXPECT_EQ(frame.device(), "cart-1");
+    EXPECT_EQ(frame.site(), "store-7");
+    EXPECT_EQ(frame.width(), 640u);
+    EXPECT_EQ(frame.height(), 480u);
+    EXPECT_GT(frame.sharpness(), 0);
+    EXPECT_NE(frame.phash(), 0u);
+    if (frame.reasons(0) != kFiring) continue;
+    ++fired;
+    EXPECT_NEAR(frame.offset_s(), 1, 0.03);
+    EXPECT_NEAR(static_cast<double>(frame.taken_unix_ns() - 1'700'000'000 * kNanosPerSecond), 0,
+                0.03 * kNanosPerSecond)
+        << "the clip fired then";
+  }
+  EXPECT_EQ(fired, 1u);
+  const auto got =
+      frames_.Get({.clip = clip, .camera = "front", .pts = frames[2].id().pts()}).value();
+  EXPECT_EQ(got.SerializeAsString(), frames[2].SerializeAsString());
+}
+
+TEST_F(FramesTest, EachCameraHasItsOwnFramesAndThumbnailsInOneObject) {
+  const std::string clip = AddClip({.cameras = {"front", "rear"}});
+  Start();
+  WaitFor(1);
+  const auto frames = FramesOf(clip);
+  std::map<std::string, std::set<ObjectKey>> objects;
+  for (const v1::Frame& frame : frames) {
+    const auto place = frames_.FindThumbnail(
+        {.clip = clip, .camera = frame.id().camera(), .pts = frame.id().pts()});
+    ASSERT_TRUE(place.ok()) << place.status();
+    objects[frame.id().camera()].insert(place->key);
+    std::string bytes;
+    ASSERT_TRUE(blobs_->Read(place->key, place->offset, place->size, &bytes).ok());
+    EXPECT_TRUE(bytes.starts_with("\xff\xd8\xff") && bytes.ends_with("\xff\xd9"));
+  }
+  EXPECT_EQ(objects.size(), 2u);
+  EXPECT_EQ(objects["front"].size(), 1u);
+  EXPECT_NE(objects["front"], objects["rear"]);
+  EXPECT_TRUE(catalog_->names.Check().ok()) << catalog_->names.Check();
+}
+
+TEST_F(FramesTest, ACheckThatIsRepeatedReplacesThemAndTheirObjects) {
+  const std::string clip = AddClip({});
+  Start();
+  WaitFor(1);
+  const auto before = FramesOf(clip);
+  const ObjectKey object = frames_.FindThumbnail({clip, "front", before[0].id().pts()}).value().key;
+  CheckAgain(clip);
+  Start(BinDir() + "/gleaner-media", {.firings = 1, .peaks = 0, .keyframes = 0, .evenly = 0});
+  WaitFor(2);
+  const auto after = FramesOf(clip);
+  ASSERT_EQ(after.size(), 1u);
+  EXPECT_EQ(after[0].reasons(0), kFiring);
+  EXPECT_THAT(catalog_->names.FindRubbish("", 1000).value(), testing::Contains(object));
+  EXPECT_TRUE(catalog_->names.Check().ok()) << catalog_->names.Check();
+  // And with none at all nothing is left of them.
+  CheckAgain(clip);
+  Start(BinDir() + "/gleaner-media", {.firings = 0, .peaks = 0, .keyframes = 0, .evenly = 0});
+  WaitFor(3);
+  EXPECT_TRUE(FramesOf(clip).empty());
+  EXPECT_TRUE(catalog_->names.Check().ok()) << catalog_->names.Check();
+}
+
+TEST_F(FramesTest, TheSameClipHasTheSameFramesEachTime) {
+  const std::string clip = AddClip({});
+  Start();
+  WaitFor(1);
+  const auto before = FramesOf(clip);
+  CheckAgain(clip);
+  WaitFor(2);
+  const auto after = FramesOf(clip);
+  ASSERT_EQ(before.size(), after.size());
+  for (size_t i = 0; i < before.size(); ++i) {
+    EXPECT_EQ(before[i].SerializeAsString(), after[i].SerializeAsString());
+  }
+}
+
+TEST_F(FramesTest, AClipThatFailsHasNone) {
+  const std::string clip = AddClip({.video = video_.substr(0, video_.size() / 2)});
+  Start();
+  WaitFor(1);
+  EXPECT_TRUE(FramesOf(clip).empty());
+  EXPECT_EQ(catalog_->clips.Get(clip).value().summary().media().state(),
+            v1::MediaCheck::STATE_FAILED);
+}
+
+// Its first half of an answer is no answer.
+TEST_F(FramesTest, AWorkerThatIsKilledInTheMiddleLeavesNothingHalfNamed) {
+  const std::string clip = AddClip({});
+  const std::string tries = folder_ / "tries";
+  Start(Impostor("echo x >> " + tries + "\nif [ $(wc -l < " + tries + ") -le 2 ]; then\n" +
+                 BinDir() + "/gleaner-media | head -c 60000\nkill -KILL $$\nfi\nexec " + BinDir() +
+                 "/gleaner-media"));
+  WaitFor(1);
+  Stop();
+  EXPECT_EQ(ReadFile(tries, 100).value(), "x\nx\nx\n");
+  EXPECT_GE(FramesOf(clip).size(), 6u);
+  EXPECT_EQ(Rubbish(), 0u);
+  EXPECT_TRUE(catalog_->names.Check().ok()) << catalog_->names.Check();
+  for (const v1::Frame& frame : FramesOf(clip)) {
+    EXPECT_TRUE(frames_.FindThumbnail({clip, "front", frame.id().pts()}).ok());
+  }
+}
+
+TEST_F(FramesTest, AWorkerThatLiesAboutFramesMakesAFailedClipWithoutAny) {
+  const std::string clip = AddClip({});
+  // A frame (kind 4) that breaks off.
+  Start(Impostor("printf '\\x04\\0\\0\\0\\x05\\0\\0\\0short'"));
+  WaitFor(1);
+  EXPECT_THAT(catalog_->clips.Get(clip).value().summary().media().problem(),
+              HasSubstr("a frame breaks off"));
+  EXPECT_TRUE(FramesOf(clip).empty());
+}
+
+TEST_F(FramesTest, AListGoesBackFromTheNewestClipPageByPage) {
+  const std::string first = AddClip({.sequence = 1});
+  const std::string second = AddClip({.sequence = 2, .cameras = {"front", "rear"}});
+  Start();
+  WaitFor(2);
+  std::vector<v1::Frame> expected = FramesOf(second);
+  std::reverse(expected.begin(), expected.end());
+  auto of_first = FramesOf(first);
+  expected.insert(expected.end(), of_first.rbegin(), of_first.rend());
+  std::vector<v1::Frame> got;
+  std::string token;
+  int pages = 0;
+  do {
+    const auto page = List("", 7, token);
+    got.insert(got.end(), page.frames().begin(), page.frames().end());
+    token = page.next_page_token();
+    ASSERT_LT(++pages, 20);
+  } while (!token.empty());
+  ASSERT_EQ(got.size(), expected.size());
+  for (size_t i = 0; i < got.size(); ++i) {
+    EXPECT_EQ(got[i].SerializeAsString(), expected[i].SerializeAsString()) << i;
+  }
+  // A clip's own, page by page as well.
+  got.clear();
+  do {
+    const auto page = List("", 5, token, second);
+    got.insert(got.end(), page.frames().begin(), page.frames().end());
+    token = page.next_page_token();
+  } while (!token.empty());
+  EXPECT_EQ(got.size(), FramesOf(second).size());
+  v1::ListFramesRequest wrong;
+  for (const char* token_of_nobody : {"x", "1.2", "1.2.3.4", "1..3", "1.2.x"}) {
+    wrong.set_page_token(token_of_nobody);
+    EXPECT_TRUE(absl::IsInvalidArgument(frames_.List(wrong, {}).status())) << token_of_nobody;
+  }
+  wrong.clear_page_token();
+  wrong.set_clip("00000000000000000000");
+  EXPECT_TRUE(absl::IsNotFound(frames_.List(wrong, {}).status()));
+}
+
+TEST_F(FramesTest, AFilterFindsFramesOfItsClipsAndOfThatCameraAlone) {
+  const std::string one = AddClip({.sequence = 1, .cameras = {"front", "rear"}});
+  const std::string other = AddClip({.device = "cart-2", .sequence = 1, .site = "store-8"});
+  Start();
+  WaitFor(2);
+  const auto all = static_cast<int>(FramesOf(one).size() + FramesOf(other).size());
+  EXPECT_EQ(List("").frames_size(), all);
+  EXPECT_EQ(List("device:cart-2").frames_size(), static_cast<int>(FramesOf(other).size()));
+  EXPECT_EQ(List("-site:store-8 media:ok").frames_size(), static_cast<int>(FramesOf(one).size()));
+  EXPECT_EQ(List("camera:rear").frames_size(), static_cast<int>(FramesOf(one).size()) / 2);
+  EXPECT_EQ(List("-camera:rear").frames_size(), all - static_cast<int>(FramesOf(one).size()) / 2);
+  EXPECT_EQ(List("codec:hevc").frames_size(), 0);
+  EXPECT_EQ(List("id:" + one.substr(0, 6)).frames_size(), static_cast<int>(FramesOf(one).size()));
+}
+
+TEST_F(FramesTest, WhatIsNotThereIsNamed) {
+  const std::string clip = AddClip({});
+  Start();
+  WaitFor(1);
+  const int64_t pts = FramesOf(clip)[0].id().pts();
+  EXPECT_THAT(std::string(Message(frames_.Get({"0123", "front", pts}).status())),
+              HasSubstr("no clip has the id"));
+  EXPECT_THAT(std::string(Message(frames_.Get({clip, "rear", pts}).status())),
+              HasSubstr("no frame of camera rear"));
+  EXPECT_TRUE(absl::IsNotFound(frames_.FindThumbnail({clip, "front", pts + 1}).status()));
+  EXPECT_TRUE(absl::IsNotFound(frames_.FindVideo({clip, "front", pts + 1}).status()));
+  const int64_t unchosen = media::FrameTimes(track_).at(3);
+  EXPECT_TRUE(absl::IsNotFound(frames_.Get({clip, "front", unchosen}).status()));
+  EXPECT_TRUE(frames_.FindVideo({clip, "front", unchosen}).ok()) << "it has a picture all the same";
+}
+
+}  // namespace
+}  // namespace gleaner::cloud
