@@ -102,6 +102,8 @@ std::string Condition(Sql& sql, const FilterTerm& term, Parameters& parameters) 
       return AnyMedia(term);
     case Key::kId:
       return AnyId(term, parameters);
+    default:  // of frames: see frames/frame_filter.h
+      break;
   }
   return "1 = 1";
 }

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <cmath>
 #include <limits>
 #include <optional>
 #include <tao/pegtl.hpp>
@@ -28,6 +30,8 @@ struct RawTerm {
   bool negated = false;
   std::string key;
   size_t column = 0;
+  std::string comparison;  // empty for ":"
+  size_t comparison_column = 0;
   std::vector<Value> values;
 };
 
@@ -42,7 +46,12 @@ struct ValueRule : pegtl::sor<Quoted, Bare> {};
 struct Colon : pegtl::one<':'> {};
 struct Values : pegtl::list_must<ValueRule, pegtl::one<','>> {};
 struct Negation : pegtl::opt<Dash> {};
-struct Term : pegtl::seq<Negation, pegtl::must<Key, Colon, Values>> {};
+struct Comparison : pegtl::sor<pegtl::string<'<', '='>, pegtl::string<'>', '='>, pegtl::one<'<', '>'>> {};
+struct Listed : pegtl::if_must<Colon, Values> {};
+struct Number : Bare {};
+struct Compared : pegtl::if_must<Comparison, Number> {};
+struct Rest : pegtl::sor<Listed, Compared> {};
+struct Term : pegtl::seq<Negation, pegtl::must<Key, Rest>> {};
 struct Space : pegtl::plus<pegtl::one<' ', '\t'>> {};
 struct TermEnd : pegtl::sor<Space, pegtl::at<pegtl::eof>> {};
 struct Grammar : pegtl::must<pegtl::opt<Space>,
@@ -54,7 +63,9 @@ inline constexpr const char* kExpected = nullptr;
 template <>
 inline constexpr auto kExpected<Key> = "expected a key such as device";
 template <>
-inline constexpr auto kExpected<Colon> = "expected \":\" after the key";
+inline constexpr auto kExpected<Rest> = "expected \":\" after the key";
+template <>
+inline constexpr auto kExpected<Number> = "expected a number to compare with";
 template <>
 inline constexpr auto kExpected<Values> = "expected a value after \":\"";
 template <>
@@ -100,7 +111,17 @@ struct AddValue {
   }
 };
 template <>
+struct Action<Comparison> {
+  template <typename Input>
+  static void apply(const Input& in, std::vector<RawTerm>& terms) {
+    terms.back().comparison = in.string();
+    terms.back().comparison_column = in.position().byte + 1;
+  }
+};
+template <>
 struct Action<Bare> : AddValue {};
+template <>
+struct Action<Number> : AddValue {};
 template <>
 struct Action<QuotedText> : AddValue {};
 
@@ -112,7 +133,7 @@ struct KeyName {
   std::string_view name;
   FilterTerm::Key key;
 };
-constexpr std::array<KeyName, 9> kKeys = {{
+constexpr std::array<KeyName, 16> kKeys = {{
     {"device", FilterTerm::Key::kDevice},
     {"site", FilterTerm::Key::kSite},
     {"trigger", FilterTerm::Key::kTrigger},
@@ -122,7 +143,33 @@ constexpr std::array<KeyName, 9> kKeys = {{
     {"before", FilterTerm::Key::kBefore},
     {"media", FilterTerm::Key::kMedia},
     {"id", FilterTerm::Key::kId},
+    {"background", FilterTerm::Key::kBackground},
+    {"reason", FilterTerm::Key::kReason},
+    {"sharpness", FilterTerm::Key::kSharpness},
+    {"exposure", FilterTerm::Key::kExposure},
+    {"clipped", FilterTerm::Key::kClipped},
+    {"blocked", FilterTerm::Key::kBlocked},
+    {"motion", FilterTerm::Key::kMotion},
 }};
+
+bool IsOfFrames(FilterTerm::Key key) { return key >= FilterTerm::Key::kBackground; }
+bool IsCompared(FilterTerm::Key key) { return key >= FilterTerm::Key::kSharpness; }
+
+FilterTerm::Comparison ComparisonOf(std::string_view text) {
+  using Comparison = FilterTerm::Comparison;
+  if (text == "<") return Comparison::kLess;
+  if (text == "<=") return Comparison::kLessOrEqual;
+  return text == ">" ? Comparison::kMore : Comparison::kMoreOrEqual;
+}
+
+// A share, from 0 to 1.
+std::optional<double> ParseShare(std::string_view text) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  // What isn't a number is in no range; a zero has no sign.
+  return number >= 0 && number <= 1 ? std::optional(std::abs(number)) : std::nullopt;
+}
 
 // Unix nanoseconds that fit 64 bits: years 1970 to 2261.
 std::optional<int64_t> ParseTime(const std::string& text, int64_t now_unix_ns) {
@@ -179,23 +226,57 @@ std::string WhatIsWrong(FilterTerm::Key key, std::string_view text) {
                  ? ""
                  : fmt::format("\"{}\": an id has {} hex digits, of which the first few will do",
                                text, kClipIdDigits);
-    case FilterTerm::Key::kAfter:
-    case FilterTerm::Key::kBefore:
+    case FilterTerm::Key::kBackground:
+      return text == "yes" || text == "no" ? ""
+                                           : fmt::format("\"{}\": background is yes or no", text);
+    case FilterTerm::Key::kReason:
+      return text == "firing" || text == "peak" || text == "keyframe" || text == "evenly"
+                 ? ""
+                 : fmt::format("\"{}\": reason is firing, peak, keyframe or evenly", text);
+    default:
       break;
   }
   return "";
 }
 
-absl::StatusOr<FilterTerm> Check(const RawTerm& raw, int64_t now_unix_ns) {
+absl::StatusOr<FilterTerm> CheckCompared(const RawTerm& raw, FilterTerm term) {
+  if (!IsCompared(term.key)) {
+    return Mistake(raw.comparison_column,
+                   fmt::format("{} can't be compared: write {}:VALUE", raw.key, raw.key));
+  }
+  const auto number = ParseShare(raw.values[0].text);
+  if (!number) {
+    return Mistake(raw.values[0].column,
+                   fmt::format("\"{}\": {} goes from 0 to 1", raw.values[0].text, raw.key));
+  }
+  term.comparison = ComparisonOf(raw.comparison);
+  term.number = *number;
+  return term;
+}
+
+absl::StatusOr<FilterTerm> Check(const RawTerm& raw, int64_t now_unix_ns, FilterOf of) {
   const auto* known = std::find_if(kKeys.begin(), kKeys.end(),
                                    [&](const KeyName& name) { return name.name == raw.key; });
   if (known == kKeys.end()) {
-    return Mistake(raw.column,
-                   fmt::format("unknown key \"{}\"; keys are device, site, trigger, camera, codec, "
-                               "after, before, media, id",
-                               raw.key));
+    return Mistake(
+        raw.column,
+        fmt::format("unknown key \"{}\"; keys are device, site, trigger, camera, codec, "
+                    "after, before, media, id{}",
+                    raw.key,
+                    of == FilterOf::kFrames ? ", background, reason, sharpness, exposure, clipped, "
+                                              "blocked, motion"
+                                            : ""));
   }
   FilterTerm term{.key = known->key, .negated = raw.negated};
+  if (IsOfFrames(term.key) && of != FilterOf::kFrames) {
+    return Mistake(raw.column,
+                   fmt::format("{} is about frames, and clips are looked for", raw.key));
+  }
+  if (!raw.comparison.empty()) return CheckCompared(raw, std::move(term));
+  if (IsCompared(term.key)) {
+    return Mistake(raw.column + raw.key.size(),
+                   fmt::format("{0} is compared with a number: {0}<0.2", raw.key));
+  }
   if (term.key == FilterTerm::Key::kAfter || term.key == FilterTerm::Key::kBefore) {
     if (raw.values.size() > 1) {
       return Mistake(raw.values[1].column, fmt::format("{} takes one time", raw.key));
@@ -225,7 +306,7 @@ absl::StatusOr<FilterTerm> Check(const RawTerm& raw, int64_t now_unix_ns) {
 
 }  // namespace
 
-absl::StatusOr<Filter> ParseFilter(std::string_view text, int64_t now_unix_ns) {
+absl::StatusOr<Filter> ParseFilter(std::string_view text, int64_t now_unix_ns, FilterOf of) {
   if (text.size() > kMaxFilterBytes) {
     return Mistake(kMaxFilterBytes + 1,
                    fmt::format("a filter has at most {} bytes", kMaxFilterBytes));
@@ -243,7 +324,7 @@ absl::StatusOr<Filter> ParseFilter(std::string_view text, int64_t now_unix_ns) {
   }
   Filter filter;
   for (const RawTerm& term : raw) {
-    ASSIGN_OR_RETURN(FilterTerm checked, Check(term, now_unix_ns));
+    ASSIGN_OR_RETURN(FilterTerm checked, Check(term, now_unix_ns, of));
     filter.terms.push_back(std::move(checked));
   }
   return filter;

@@ -28,6 +28,12 @@ void RequireSound(const FilterTerm& term) {
     REQUIRE(term.values.empty() && term.unix_ns >= 0);
     return;
   }
+  if (term.comparison != FilterTerm::Comparison::kNone) {
+    REQUIRE(term.key >= Key::kSharpness && term.values.empty());
+    REQUIRE(term.number >= 0 && term.number <= 1);
+    return;
+  }
+  REQUIRE(term.key < Key::kSharpness);
   REQUIRE(!term.values.empty() && term.values.size() <= cloud::kMaxFilterValues);
   for (const std::string& value : term.values) {
     // None of them needs quoting, whatever it is put into.
@@ -40,8 +46,14 @@ void RequireSound(const FilterTerm& term) {
 }
 
 std::string ToText(const FilterTerm& term) {
-  static constexpr std::array<std::string_view, 9> kNames = {
-      "device", "site", "trigger", "camera", "codec", "after", "before", "media", "id"};
+  static constexpr std::array<std::string_view, 16> kNames = {
+      "device", "site",       "trigger", "camera",    "codec",    "after",   "before",  "media",
+      "id",     "background", "reason",  "sharpness", "exposure", "clipped", "blocked", "motion"};
+  if (term.comparison != FilterTerm::Comparison::kNone) {
+    static constexpr std::array<std::string_view, 5> kComparisons = {"", "<", "<=", ">", ">="};
+    return fmt::format("{}{}{}{}", term.negated ? "-" : "", kNames[static_cast<size_t>(term.key)],
+                       kComparisons[static_cast<size_t>(term.comparison)], term.number);
+  }
   const std::string value =
       term.key == Key::kAfter || term.key == Key::kBefore
           ? absl::FormatTime(absl::RFC3339_full, absl::FromUnixNanos(term.unix_ns),
@@ -52,7 +64,8 @@ std::string ToText(const FilterTerm& term) {
 }
 
 bool Same(const FilterTerm& a, const FilterTerm& b) {
-  return a.key == b.key && a.negated == b.negated && a.values == b.values && a.unix_ns == b.unix_ns;
+  return a.key == b.key && a.negated == b.negated && a.values == b.values &&
+         a.unix_ns == b.unix_ns && a.comparison == b.comparison && a.number == b.number;
 }
 
 // "filter, column 8: …": a place in the text, or just behind it.
@@ -67,7 +80,8 @@ void RequireColumn(std::string_view message, size_t size) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace gleaner;  // NOLINT(google-build-using-namespace)
-  const auto filter = cloud::ParseFilter(fuzz::AsText(data, size), fuzz::kNow);
+  const auto filter =
+      cloud::ParseFilter(fuzz::AsText(data, size), fuzz::kNow, cloud::FilterOf::kFrames);
   if (!filter.ok()) {
     REQUIRE(absl::IsInvalidArgument(filter.status()));
     fuzz::RequireColumn(Message(filter.status()), size);
@@ -80,7 +94,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     fuzz::RequireSound(term);
     const std::string text = fuzz::ToText(term);
     if (text.size() > cloud::kMaxFilterBytes) continue;
-    const auto again = cloud::ParseFilter(text, fuzz::kNow);
+    const auto again = cloud::ParseFilter(text, fuzz::kNow, cloud::FilterOf::kFrames);
     REQUIRE(again.ok() && again->terms.size() == 1 && fuzz::Same(again->terms[0], term));
   }
   return 0;

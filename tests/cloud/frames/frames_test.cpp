@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "cloud/media/frame_times.h"
@@ -24,7 +25,7 @@ class FramesTest : public FramesRig {
     request.set_page_size(page_size);
     request.set_page_token(token);
     request.set_clip(clip);
-    const auto parsed = ParseFilter(filter, clock_.WallNs());
+    const auto parsed = ParseFilter(filter, clock_.WallNs(), FilterOf::kFrames);
     EXPECT_TRUE(parsed.ok()) << parsed.status();
     const auto list = frames_.List(request, *parsed);
     EXPECT_TRUE(list.ok()) << list.status();
@@ -220,6 +221,38 @@ TEST_F(FramesTest, AFilterFindsFramesOfItsClipsAndOfThatCameraAlone) {
   EXPECT_EQ(List("-camera:rear").frames_size(), all - static_cast<int>(FramesOf(one).size()) / 2);
   EXPECT_EQ(List("codec:hevc").frames_size(), 0);
   EXPECT_EQ(List("id:" + one.substr(0, 6)).frames_size(), static_cast<int>(FramesOf(one).size()));
+}
+
+TEST_F(FramesTest, AFilterFindsFramesByWhatWasMeasuredAndWhyTheyWereChosen) {
+  const std::string clip = AddClip({});
+  Start();
+  WaitFor(1);
+  const auto all = FramesOf(clip);
+  const auto count = [&](auto holds) {
+    return static_cast<int>(std::count_if(all.begin(), all.end(), holds));
+  };
+  std::vector<double> sharpness;
+  for (const v1::Frame& frame : all) sharpness.push_back(frame.sharpness());
+  std::sort(sharpness.begin(), sharpness.end());
+  const double middle = sharpness[sharpness.size() / 2];
+  const int below = count([&](const v1::Frame& frame) { return frame.sharpness() < middle; });
+  ASSERT_GT(below, 0);
+  const std::string number = fmt::format("{:.6f}", middle);
+  EXPECT_EQ(List("sharpness<" + number).frames_size(), below);
+  EXPECT_EQ(List("sharpness>=" + number).frames_size(), static_cast<int>(all.size()) - below);
+  EXPECT_EQ(List("-sharpness<" + number).frames_size(), static_cast<int>(all.size()) - below);
+  EXPECT_EQ(List("sharpness<0 ").frames_size(), 0);
+  EXPECT_EQ(List("motion<=1 exposure>0 clipped<=1 blocked<1").frames_size(),
+            static_cast<int>(all.size()));
+  EXPECT_EQ(List("reason:firing").frames_size(), 1);
+  EXPECT_EQ(List("reason:firing,keyframe,evenly").frames_size(), static_cast<int>(all.size()));
+  EXPECT_EQ(List("-reason:keyframe").frames_size(), count([](const v1::Frame& frame) {
+              return frame.reasons(0) != v1::Frame::REASON_KEYFRAME;
+            }));
+  EXPECT_EQ(List("background:no").frames_size(), static_cast<int>(all.size()))
+      << "it isn't known yet";
+  EXPECT_EQ(List("background:yes").frames_size(), 0);
+  EXPECT_EQ(List("background:yes,no device:cart-1").frames_size(), static_cast<int>(all.size()));
 }
 
 TEST_F(FramesTest, WhatIsNotThereIsNamed) {

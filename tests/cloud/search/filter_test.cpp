@@ -82,11 +82,63 @@ TEST(Filter, ANameOfACodecHasUpTo32Letters) {
   EXPECT_FALSE(ParseFilter("codec:\"\"", kNow).ok());
 }
 
+TEST(Filter, FramesAreComparedWithNumbersAndHaveWordsOfTheirOwn) {
+  using Comparison = FilterTerm::Comparison;
+  const auto filter = ParseFilter(
+      "device:cart-1 sharpness<0.2 -blocked>=0.9 exposure>.5 motion<=1e-2 clipped<1 "
+      "background:no reason:firing,peak",
+      kNow, FilterOf::kFrames);
+  ASSERT_TRUE(filter.ok()) << filter.status();
+  const auto& terms = filter->terms;
+  ASSERT_EQ(terms.size(), 8u);
+  EXPECT_EQ(terms[1].key, Key::kSharpness);
+  EXPECT_EQ(terms[1].comparison, Comparison::kLess);
+  EXPECT_EQ(terms[1].number, 0.2);
+  EXPECT_TRUE(terms[1].values.empty());
+  EXPECT_TRUE(terms[2].negated);
+  EXPECT_EQ(terms[2].comparison, Comparison::kMoreOrEqual);
+  EXPECT_EQ(terms[3].comparison, Comparison::kMore);
+  EXPECT_EQ(terms[3].number, 0.5);
+  EXPECT_EQ(terms[4].comparison, Comparison::kLessOrEqual);
+  EXPECT_EQ(terms[6].values, (std::vector<std::string>{"no"}));
+  EXPECT_EQ(terms[7].values, (std::vector<std::string>{"firing", "peak"}));
+}
+
 struct Bad {
   const char* text;
   int column;
   const char* says;
 };
+
+TEST(Filter, SaysWhatIsWrongWithTermsAboutFrames) {
+  const Bad cases[] = {
+      {"sharpness<", 11, "expected a number"},
+      {"sharpness<sharp", 11, "from 0 to 1"},
+      {"sharpness<1.01", 11, "from 0 to 1"},
+      {"sharpness<-0.1", 11, "from 0 to 1"},
+      {"sharpness<nan", 11, "from 0 to 1"},
+      {"sharpness<0.2x", 11, "from 0 to 1"},
+      {"sharpness<0.2,0.3", 14, "space between terms"},
+      {"sharpness:0.2", 10, "sharpness<0.2"},
+      {"sharpness=0.2", 10, "expected \":\""},
+      {"device<3", 7, "write device:VALUE"},
+      {"background:maybe", 12, "yes or no"},
+      {"reason:luck", 8, "firing, peak, keyframe or evenly"},
+      {"colour:red", 1, "blocked, motion"},
+  };
+  for (const Bad& bad : cases) {
+    const auto filter = ParseFilter(bad.text, kNow, FilterOf::kFrames);
+    ASSERT_FALSE(filter.ok()) << bad.text;
+    const std::string says(Message(filter.status()));
+    EXPECT_NE(says.find(fmt::format("column {}:", bad.column)), std::string::npos) << says;
+    EXPECT_NE(says.find(bad.says), std::string::npos) << says;
+  }
+  for (const char* text : {"sharpness<0.2", "background:no", "reason:peak"}) {
+    const std::string says(Message(ParseFilter(text, kNow).status()));
+    EXPECT_NE(says.find("column 1:"), std::string::npos) << says;
+    EXPECT_NE(says.find("is about frames"), std::string::npos) << says;
+  }
+}
 
 TEST(Filter, SaysTheColumnAndWhatWouldBeRight) {
   const Bad cases[] = {
