@@ -43,6 +43,15 @@ struct GetClipsOptions {
 // again. A clip that can't be had whole doesn't keep the others from being fetched.
 absl::Status GetClips(Client& client, const GetClipsOptions& options);
 
+struct ListFramesOptions {
+  std::string clip;    // its id, or the beginning of it; empty: of all clips
+  std::string filter;  // of frames
+  uint32_t limit = 0;  // 0 = all
+  bool json = false;
+};
+// A clip's frames in the order of their times, or all clips', newest first.
+absl::Status ListFrames(Client& client, const ListFramesOptions& options);
+
 struct ListJobsOptions {
   std::vector<std::string> kinds;
   std::vector<std::string> states;  // waiting, running, done, failed, cancelled

@@ -35,8 +35,10 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a server that hangs up is told of, and ends nothing
 
   CLI::App app{
-      "gleaner: devices, clips, jobs and tokens of a Gleaner server; signed releases for its "
-      "devices.\n\n"
+      "gleaner: devices, clips, frames, jobs and tokens of a Gleaner server; signed releases for "
+      "its devices.
+
+"
       "  gleaner devices\n"
       "  gleaner clips list --filter 'device:cart-1 after:2h'\n"
       "  gleaner clips get 0f3a 17c9 --out /tmp/clips\n",
@@ -102,6 +104,19 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   get->add_flag("--force", get_options.overwrite,
                 "Overwrite files that are there and are something else");
+
+  CLI::App* frames =
+      app.add_subcommand("frames", "The pictures of clips that are worth a look, and why");
+  frames->require_subcommand(1);
+  gleaner::cli::ListFramesOptions frames_options{.clip = {}, .filter = {}, .limit = 100};
+  CLI::App* frames_list = with_json(frames->add_subcommand(
+      "list", "Frames of a clip in the order of their times, or of all clips, newest first"));
+  frames_list->add_option("clip", frames_options.clip, id_help);
+  frames_list->add_option("--filter", frames_options.filter,
+                          "Terms that must all hold, for example: device:cart-1 reason:firing "
+                          "sharpness>0.2 background:no");
+  frames_list->add_option("--limit", frames_options.limit, "How many at most; 0 for all")
+      ->capture_default_str();
 
   CLI::App* jobs = app.add_subcommand("jobs", "Background work: what waits, runs, failed");
   jobs->require_subcommand(1);
@@ -174,6 +189,10 @@ int main(int argc, char** argv) {
       return gleaner::cli::ListClips(*client, list_options);
     }
     if (show->parsed()) return gleaner::cli::ShowClip(*client, id, json);
+    if (frames_list->parsed()) {
+      frames_options.json = json;
+      return gleaner::cli::ListFrames(*client, frames_options);
+    }
     if (jobs_list->parsed()) {
       jobs_options.json = json;
       return gleaner::cli::ListJobs(*client, jobs_options);
