@@ -347,6 +347,37 @@ test('the timeline seeks, shows the evidence, and the address keeps the place', 
   });
 });
 
+test('the frames of a clip stand under the timeline, named and pictured, and a click seeks', async () => {
+  const [clip] = await checkedClips();
+  await visit(`/clips/${clip.id}`, async (page) => {
+    const strip = page.getByRole('region', { name: 'Frames' });
+    const frames = strip.getByRole('button', { name: /^Frame at/ });
+    await frames.first().waitFor();
+    assert.ok((await frames.count()) >= 3);
+    assert.ok((await strip.getByRole('button', { name: /fired/ }).count()) >= 1, 'the firing is among them');
+    await eventually('each has its picture', () =>
+      strip.locator('img').evaluateAll((all) => {
+        for (const image of all) image.loading = 'eager';
+        return all.every((image) => image.complete && image.naturalWidth === 160);
+      }),
+    );
+    const last = frames.last();
+    await last.click();
+    const seconds = Number((await last.getAttribute('aria-label')).match(/at ([\d.]+)/)[1]);
+    const slider = page.getByRole('slider', { name: 'Position' });
+    await eventually('the playhead is there', async () => Math.abs(Number(await slider.getAttribute('aria-valuenow')) - seconds) < 0.02);
+    await eventually('it is marked as the current one', async () => (await last.getAttribute('aria-current')) === 'true');
+    assert.equal(await strip.locator('[aria-current]').count(), 1);
+    const source = await strip.locator('img').last().getAttribute('src');
+    const response = await context.request.get(url + source.replace('thumbnail', 'picture'));
+    assert.equal(response.status(), 200);
+    assert.equal(response.headers()['content-type'], 'image/jpeg');
+    await shoot(page, 'frames-light');
+    await page.emulateMedia({ colorScheme: 'dark' });
+    await shoot(page, 'frames-dark');
+  });
+});
+
 const picture = (route) =>
   route.fulfill({ contentType: 'image/svg+xml', body: '<svg xmlns="http://www.w3.org/2000/svg" width="3" height="2"/>' });
 

@@ -4,6 +4,7 @@ import { Code, ConnectError, createClient, type Interceptor } from '@connectrpc/
 import { createConnectTransport } from '@connectrpc/connect-web';
 import { AccessService } from '../gen/gleaner/v1/access_pb.js';
 import { CatalogService } from '../gen/gleaner/v1/catalog_pb.js';
+import { FrameService } from '../gen/gleaner/v1/frames_pb.js';
 import { JobsService } from '../gen/gleaner/v1/jobs_pb.js';
 import { session } from './session.svelte';
 
@@ -28,6 +29,7 @@ const transport = createConnectTransport({
 });
 
 export const catalog = createClient(CatalogService, transport);
+export const frames = createClient(FrameService, transport);
 export const jobs = createClient(JobsService, transport);
 const access = createClient(AccessService, transport);
 
@@ -106,5 +108,6 @@ export const media = {
   thumbnail: (id: string, n: number) => `/media/${id}/thumbnails/${n}`,
   video: (id: string, n: number) => `/media/${id}/video/${n}`,
   samples: (id: string) => `/media/${id}/samples`,
+  frameThumbnail: (id: string, camera: string, pts: bigint) => `/frames/${id}/${camera}/${pts}/thumbnail`,
   manifest: (id: string) => `/media/${id}/manifest`,
 };
