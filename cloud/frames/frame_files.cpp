@@ -91,9 +91,9 @@ void RespondStatus(const HttpRequest& request, HttpResponse& response, const abs
 
 }  // namespace
 
-HttpRoute FrameFiles::Route() {
-  return {.prefix = "/frames/",
-          .get = [this](const auto& request, auto& response) { Serve(request, response); }};
+Route FrameFiles::Below() {
+  return {"GET", "/frames/", v1::ROLE_VIEWER,
+          [this](const auto& request, const auto&, auto& response) { Serve(request, response); }};
 }
 
 void FrameFiles::Serve(const HttpRequest& request, HttpResponse& response) {

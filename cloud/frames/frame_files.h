@@ -8,7 +8,7 @@
 
 #include "cloud/frames/frames.h"
 #include "cloud/frames/pictures.h"
-#include "cloud/http/http_route.h"
+#include "cloud/http/route.h"
 #include "cloud/store/object_store.h"
 
 namespace gleaner::cloud {
@@ -20,7 +20,7 @@ class FrameFiles {
   FrameFiles(Frames& frames, Pictures& pictures, ObjectStore& objects)
       : frames_(frames), pictures_(pictures), objects_(objects) {}
 
-  HttpRoute Route();
+  Route Below();  // "/frames/"
   void Serve(const HttpRequest& request, HttpResponse& response);
 
  private:

@@ -32,7 +32,7 @@ class FramesOfClips : public Room {
   std::vector<PeopleService> ForPeople() override {
     return {{v1::FrameService::service_full_name(), &service_}};
   }
-  std::vector<HttpRoute> Routes() override { return {files_.Route()}; }
+  std::vector<Route> Routes() override { return {files_.Below()}; }
   void Stop() override { pictures_.Stop(); }
 
  private:
