@@ -63,6 +63,7 @@ rgw frontends = beast endpoint=127.0.0.1:$s3_port
 rgw enable usage log = false
 END
 
+exec 2>>"$log"  # also what bash says of those that it kills
 declare -A running=()
 kill_all() {
   ((${#running[@]} == 0)) || kill -KILL "${running[@]}" 2>/dev/null || true
