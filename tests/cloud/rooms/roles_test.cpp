@@ -29,6 +29,10 @@ constexpr char kConfigured[] = "correct-horse-battery-staple";
 constexpr v1::Role kRoles[] = {v1::ROLE_VIEWER, v1::ROLE_ANNOTATOR, v1::ROLE_OPERATOR,
                                v1::ROLE_ADMIN};
 
+// A route without a least role is none.
+static_assert(std::is_constructible_v<Route, const char*, const char*, v1::Role, Route::Handler>);
+static_assert(!std::is_constructible_v<Route, const char*, const char*, Route::Handler>);
+
 // Every rpc of proto/ and of the room that is made up, in the files' order.
 std::vector<const pb::MethodDescriptor*> EveryRpc() {
   std::vector<std::string> files = {"notes/notes.proto"};

@@ -29,9 +29,8 @@ class Notes : public Room, public test::NotesService::Service {
     return {Route("GET", "/notes.txt", v1::ROLE_VIEWER,
                   [this](const HttpRequest& request, const Principal&, HttpResponse& response) {
                     std::string text;
-                    for (const auto& note : Read().value_or(test::ListNotesResponse()).notes()) {
-                      text += note.text() + "\n";
-                    }
+                    const auto notes = Read().value_or(test::ListNotesResponse());
+                    for (const auto& note : notes.notes()) text += note.text() + "\n";
                     Respond(request, response, 200, text, "text/plain");
                   })};
   }
