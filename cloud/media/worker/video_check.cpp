@@ -180,12 +180,13 @@ class VideoChecker {
       Fail(MediaCheck::REASON_FRAME_COUNT, "the video has {} frames, the manifest says {}",
            found_.size(), times_.size());
     }
-    std::sort(found_.begin(), found_.end());
-    const auto differs = std::mismatch(found_.begin(), found_.end(), times_.begin(), times_.end());
-    if (differs.first != found_.end()) {
-      Fail(MediaCheck::REASON_TIMES, "frame {} is shown at tick {}, the manifest says {}",
-           differs.first - found_.begin(), *differs.first,
-           differs.second == times_.end() ? -1 : *differs.second);
+    if (found_.size() == times_.size()) {
+      std::sort(found_.begin(), found_.end());
+      const auto [shown, said] = std::mismatch(found_.begin(), found_.end(), times_.begin());
+      if (shown != found_.end()) {
+        Fail(MediaCheck::REASON_TIMES, "frame {} is shown at tick {}, the manifest says {}",
+             shown - found_.begin(), *shown, *said);
+      }
     }
     if (out_of_memory_) {
       Fail(MediaCheck::REASON_TOO_LARGE,

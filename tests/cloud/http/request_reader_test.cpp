@@ -54,6 +54,14 @@ Outcome Read(const std::string& bytes) {
   return whole;
 }
 
+TEST(RequestReader, RefusesAControlCharacterAtOnceAndDoesNotWaitForTheRest) {
+  for (const char c : {'\x01', '\x1b', '\x7f', '\0'}) {
+    RequestReader reader;
+    EXPECT_EQ(reader.Feed(std::string("GET / HTTP/1.1\r\nA: b") + c), State::kRefused) << int{c};
+    EXPECT_EQ(reader.refusal().status, 400);
+  }
+}
+
 TEST(RequestReader, ReadsRequestsThatFollowEachOther) {
   const Outcome read = Read(
       "GET /one?a=1&b&c=%20+x HTTP/1.1\r\nHost: x\r\n\r\n" + Post("Content-Length: 4\r\n", "body") +

@@ -1,5 +1,6 @@
 // The worker program itself, sandbox and all, on good, bad and hostile files.
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -122,8 +123,10 @@ TEST_F(WorkerTest, KeepsTimesThatDoNotBeginAtZero) {
   v1::VideoTrack track = TrackOf(path);
   ASSERT_GT(track.first_pts(), 26'000'000);
   EXPECT_EQ(Check(path, track).verdict.state(), v1::MediaCheck::STATE_OK);
+  const int64_t first = track.first_pts();
   track.set_first_pts(0);
-  ExpectFailed(Check(path, track), HasSubstr("frame 0 is shown at tick"));
+  ExpectFailed(Check(path, track),
+               HasSubstr(fmt::format("frame 0 is shown at tick {}, the manifest says 0", first)));
 }
 
 TEST_F(WorkerTest, FindsEachWayInWhichAManifestCanLie) {
