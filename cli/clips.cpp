@@ -53,7 +53,7 @@ absl::Status ListClips(Client& client, const ListClipsOptions& options) {
                {"DEVICE"},
                {"SITE"},
                {"CAMERA"},
-               {"TRIGGER"},
+               {"RULE"},
                {"LENGTH", true},
                {"SIZE", true},
                {"FRAMES", true},
@@ -127,7 +127,7 @@ absl::Status ShowClip(Client& client, const std::string& text, bool json) {
     const auto more = static_cast<uint64_t>(trigger.firing_monotonic_ns_size() - 1);
     fmt::print(" and {} after that", Count(more, "time"));
   }
-  fmt::print("\ntrigger   {} (priority {}): {}\n", Printable(trigger.rule()), trigger.priority(),
+  fmt::print("\nrule      {} (priority {}): {}\n", Printable(trigger.rule()), trigger.priority(),
              Printable(trigger.expression()));
   fmt::print("length    {:.2f} s, {}\n", summary.duration_s(), HumanBytes(summary.size_bytes()));
   if (!manifest.shortfall().empty()) fmt::print("short     {}\n", Printable(manifest.shortfall()));

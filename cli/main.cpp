@@ -75,7 +75,7 @@ int main(int argc, char** argv) {
 
   gleaner::cli::ListClipsOptions list_options;
   const std::string filter_help =
-      "Terms that must all hold, for example: device:cart-1,cart-2 -trigger:motion after:2h "
+      "Terms that must all hold, for example: device:cart-1,cart-2 -rule:motion after:2h "
       "media:ok";
   const std::string id_help = "The clip's id, or as much of its beginning as no other has";
   CLI::App* list = with_json(clips->add_subcommand("list", "Clips, newest arrival first"));

@@ -88,7 +88,7 @@ std::string Condition(Sql& sql, const FilterTerm& term, Parameters& parameters) 
       return AnyOf("device", term, parameters);
     case Key::kSite:
       return AnyOf("site", term, parameters);
-    case Key::kTrigger:
+    case Key::kRule:
       return AnyOf("rule", term, parameters);
     case Key::kCamera:
       return AnyTrack(sql, "camera", term, parameters);

@@ -136,7 +136,7 @@ struct KeyName {
 constexpr std::array<KeyName, 16> kKeys = {{
     {"device", FilterTerm::Key::kDevice},
     {"site", FilterTerm::Key::kSite},
-    {"trigger", FilterTerm::Key::kTrigger},
+    {"rule", FilterTerm::Key::kRule},
     {"camera", FilterTerm::Key::kCamera},
     {"codec", FilterTerm::Key::kCodec},
     {"after", FilterTerm::Key::kAfter},
@@ -206,7 +206,7 @@ std::string WhatIsWrong(FilterTerm::Key key, std::string_view text) {
       if (text.empty()) return "";
       [[fallthrough]];
     case FilterTerm::Key::kDevice:
-    case FilterTerm::Key::kTrigger:
+    case FilterTerm::Key::kRule:
     case FilterTerm::Key::kCamera:
       return IsName(text) ? "" : NotAName(text);
     case FilterTerm::Key::kCodec:
@@ -260,7 +260,7 @@ absl::StatusOr<FilterTerm> Check(const RawTerm& raw, int64_t now_unix_ns, Filter
   if (known == kKeys.end()) {
     return Mistake(
         raw.column,
-        fmt::format("unknown key \"{}\"; keys are device, site, trigger, camera, codec, "
+        fmt::format("unknown key \"{}\"; keys are device, site, rule, camera, codec, "
                     "after, before, media, id{}",
                     raw.key,
                     of == FilterOf::kFrames ? ", background, reason, sharpness, exposure, clipped, "

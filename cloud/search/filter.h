@@ -1,7 +1,7 @@
 // The filter language of the page, the command and the API: terms of the form key:value that must
 // all hold.
 //
-//     device:cart-1,cart-2 -trigger:motion after:2026-11-22T08:00:00Z
+//     device:cart-1,cart-2 -rule:motion after:2026-11-22T08:00:00Z
 //
 //   filter = [ term { space term } ]
 //   term   = [ "-" ] ( key ":" value { "," value } | key comparison number )
@@ -9,7 +9,7 @@
 //   comparison = "<" | "<=" | ">" | ">="
 //   value  = bare | '"' any character but '"' '"'       bare has no space, comma or quote
 //
-//   device site trigger camera   names: 1 to 63 of [a-z0-9-]; site:"" finds clips without a site
+//   device site rule camera      names: 1 to 63 of [a-z0-9-]; site:"" finds clips without a site
 //   codec                        as FFmpeg names it: h264, hevc, mjpeg
 //   after before                 when the clip fired: RFC 3339 (2026-11-22T08:00:00Z), a day
 //                                (2026-11-22, from its start in UTC), or a span back from now: a
@@ -43,7 +43,7 @@ struct FilterTerm {
   enum class Key {
     kDevice,
     kSite,
-    kTrigger,
+    kRule,
     kCamera,
     kCodec,
     kAfter,

@@ -37,9 +37,9 @@ TEST_F(CommandsTest, ATableOfClipsHasALineEach) {
   ASSERT_TRUE(CommitTestClip(*catalog_, clip).ok());
   Client client = Connect();
   EXPECT_EQ(Output([&] { return ListClips(client, {}); }),
-            "ID                    FIRED                DEVICE  SITE     CAMERA  TRIGGER  LENGTH   "
+            "ID                    FIRED                DEVICE  SITE     CAMERA  RULE    LENGTH   "
             "    SIZE  FRAMES  MEDIA\n"
-            "90d806535e50da66b4b0  2023-11-14 22:13:20  cart-1  store-7  front   motion    4.0 s  "
+            "90d806535e50da66b4b0  2023-11-14 22:13:20  cart-1  store-7  front   motion   4.0 s  "
             "996.1 KiB     120  pending\n");
 }
 
@@ -96,7 +96,7 @@ TEST_F(CommandsTest, ShowsAClipWithItsEvidence) {
                 "\n"
                 "device    cart-1 at store-7\n"
                 "fired     2023-11-14 22:13:20\n"
-                "trigger   motion (priority 5): motion > 0.02\n"
+                "rule      motion (priority 5): motion > 0.02\n"
                 "length    4.00 s, 996.1 KiB\n"
                 "video     front: h264 1280×720, 120 frames, remux\n"
                 "media     pending\n"

@@ -84,7 +84,7 @@ TEST_F(ReadingTest, EachKeyOfTheFilterFindsWhatItNames) {
   EXPECT_EQ(Sequences("device:cart-1,cart-3"), (Numbers{1, 3}));
   EXPECT_EQ(Sequences("-device:cart-1,cart-3"), Numbers{2});
   EXPECT_EQ(Sequences("site:\"\""), Numbers{2});
-  EXPECT_EQ(Sequences("trigger:motion -site:road"), Numbers{1});
+  EXPECT_EQ(Sequences("rule:motion -site:road"), Numbers{1});
   EXPECT_EQ(Sequences("camera:rear"), Numbers{3});
   EXPECT_EQ(Sequences("-camera:rear"), (Numbers{1, 2}));
   EXPECT_EQ(Sequences("codec:h264,mpeg4"), (Numbers{1, 2}));

@@ -16,7 +16,7 @@ constexpr int64_t kNow = 1'795'334'400 * kNanosPerSecond;  // 2026-11-22T08:00:0
 
 TEST(Filter, ReadsEveryKey) {
   const auto filter = ParseFilter(
-      "device:cart-1,cart-2 site:\"\" -trigger:motion camera:front codec:h264 "
+      "device:cart-1,cart-2 site:\"\" -rule:motion camera:front codec:h264 "
       "after:2026-11-22T08:00:00Z before:2h media:ok,failed,damaged-frames,worker-died "
       "id:0123456789abcdef0123",
       kNow);
@@ -27,7 +27,7 @@ TEST(Filter, ReadsEveryKey) {
   EXPECT_EQ(terms[0].values, (std::vector<std::string>{"cart-1", "cart-2"}));
   EXPECT_FALSE(terms[0].negated);
   EXPECT_EQ(terms[1].values, (std::vector<std::string>{""}));
-  EXPECT_EQ(terms[2].key, Key::kTrigger);
+  EXPECT_EQ(terms[2].key, Key::kRule);
   EXPECT_TRUE(terms[2].negated);
   EXPECT_EQ(terms[5].unix_ns, kNow);
   EXPECT_EQ(terms[6].unix_ns, kNow - 7200 * kNanosPerSecond);
@@ -211,7 +211,7 @@ TEST(Filter, ReadsBackRandomFiltersAndSurvivesRandomMistakes) {
     std::vector<Made> made;
     std::string text;
     for (int i = pick(6); i > 0; --i) {
-      static const char* kNames[] = {"device", "site", "trigger", "camera"};
+      static const char* kNames[] = {"device", "site", "rule", "camera"};
       Made term{.negated = pick(2) == 1, .key = kNames[pick(4)]};
       text +=
           fmt::format("{}{}{}:", std::string(1 + pick(2), ' '), term.negated ? "-" : "", term.key);

@@ -3,14 +3,14 @@ import { test } from 'node:test';
 import { chosen, complaint, nameOf, parseFilter, passes, removeTerm, setValue, toggleValue } from '../../../cloud/web/src/lib/filter';
 
 test('terms carry key, negation, values and where they stand', () => {
-  const text = 'device:cart-1,cart-2 -trigger:motion after:2026-11-22T08:00:00Z';
+  const text = 'device:cart-1,cart-2 -rule:motion after:2026-11-22T08:00:00Z';
   const { terms, problem } = parseFilter(text);
   assert.equal(problem, null);
   assert.deepEqual(
     terms.map((t) => [t.key, t.negated, t.values, text.slice(t.start, t.end)]),
     [
       ['device', false, ['cart-1', 'cart-2'], 'device:cart-1,cart-2'],
-      ['trigger', true, ['motion'], '-trigger:motion'],
+      ['rule', true, ['motion'], '-rule:motion'],
       ['after', false, ['2026-11-22T08:00:00Z'], 'after:2026-11-22T08:00:00Z'],
     ],
   );
@@ -85,7 +85,7 @@ test('removing a term leaves one space between the others', () => {
 });
 
 test('only the terms that speak of a property decide', () => {
-  const filter = parseFilter('device:a,b -site:x trigger:motion');
+  const filter = parseFilter('device:a,b -site:x rule:motion');
   assert.equal(passes(filter, { device: 'a', site: 'y' }), true);
   assert.equal(passes(filter, { device: 'a', site: 'x' }), false);
   assert.equal(passes(filter, { device: 'c', site: 'y' }), false);

@@ -1,7 +1,7 @@
 // The filter language on the page's side: finds the terms of a text so that chips can show and change them.
 // The server is the judge of a filter (ListClipsRequest.filter); what this does not understand stays in the text as it is.
 
-export const KEYS = ['device', 'site', 'trigger', 'camera', 'codec', 'after', 'before', 'media', 'id'] as const;
+export const KEYS = ['device', 'site', 'rule', 'camera', 'codec', 'after', 'before', 'media', 'id'] as const;
 export type Key = (typeof KEYS)[number];
 
 export interface Term {
