@@ -733,6 +733,22 @@ test('jobs are seen with what came of them, narrowed by a click, and cancelled a
   });
 });
 
+test('the rail says who is signed in, and what a role may not do is not offered', async () => {
+  await visit('/jobs', async (page) => {
+    const rail = page.getByRole('navigation', { name: 'Rooms' });
+    await rail.getByText('admin').waitFor();
+    await page.route('**/gleaner.v1.AccessService/WhoAmI', (route) => route.fulfill({ json: { name: 'ann', role: 'ROLE_VIEWER' } }));
+    await page.route('**/gleaner.v1.JobsService/ListJobs', (route) =>
+      route.fulfill({ json: { jobs: [{ number: '1', kind: 'export', subject: 'dataset-1', state: 'STATE_FAILED', attempts: 3, maxAttempts: 3 }] } }),
+    );
+    await page.reload();
+    await rail.getByText('viewer').waitFor();
+    await rail.getByRole('button', { name: 'Sign out' }).waitFor();
+    await page.locator('[data-job="1"]').waitFor();
+    assert.equal(await page.getByRole('button', { name: 'Retry job 1' }).count(), 0);
+  });
+});
+
 test('every view is named for screen readers, readable, and fits 360 px', async () => {
   const [clip] = await checkedClips();
   const views = [

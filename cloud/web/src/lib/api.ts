@@ -84,14 +84,10 @@ export async function login(token: string): Promise<string | null> {
   return `The server answered ${response.status}. Try again in a moment.`;
 }
 
-/** Asks who we are. Where that can't be had, whatever wants a role is not offered. */
+/** Asks who we are, for the session. */
 export async function whoAmI(signal: AbortSignal): Promise<void> {
-  try {
-    const { name, role } = await access.whoAmI({}, { signal });
-    session.who = { name, role };
-  } catch {
-    session.who = null;
-  }
+  const { name, role } = await access.whoAmI({}, { signal });
+  session.who = { name, role };
 }
 
 export async function logout(): Promise<void> {
