@@ -13,14 +13,18 @@ namespace {
 
 using Key = FilterTerm::Key;
 
-std::string OwnCamera(const FilterTerm& term, Parameters& parameters) {
+// The clips that have the camera are found by its tracks, which are fewer than frames.
+std::string OwnCamera(Sql& sql, const FilterTerm& term, Parameters& parameters) {
+  FilterTerm any = term;
+  any.negated = false;
+  const std::string clips = FilterCondition(sql, Filter{{any}}, parameters);
   std::string list;
   for (const std::string& value : term.values) {
     if (!list.empty()) list += ", ";
     list += parameters.NextName();
     parameters.Add(value);
   }
-  return fmt::format("frame_video.camera IN ({})", list);
+  return fmt::format("{} AND frame_video.camera IN ({})", clips, list);
 }
 
 // "no" is all that isn't known to be background.
@@ -56,10 +60,10 @@ std::string Compared(std::string_view column, const FilterTerm& term, Parameters
 }
 
 // Empty for what is about clips.
-std::string OwnCondition(const FilterTerm& term, Parameters& parameters) {
+std::string OwnCondition(Sql& sql, const FilterTerm& term, Parameters& parameters) {
   switch (term.key) {
     case Key::kCamera:
-      return OwnCamera(term, parameters);
+      return OwnCamera(sql, term, parameters);
     case Key::kBackground:
       return AnyBackground(term);
     case Key::kReason:
@@ -85,7 +89,7 @@ std::string FrameCondition(Sql& sql, const Filter& filter, Parameters& parameter
   std::string all;
   for (const FilterTerm& term : filter.terms) {
     if (!all.empty()) all += " AND ";
-    const std::string own = OwnCondition(term, parameters);
+    const std::string own = OwnCondition(sql, term, parameters);
     all += own.empty() ? FilterCondition(sql, Filter{{term}}, parameters)
                        : fmt::format("{}({})", term.negated ? "NOT " : "", own);
   }

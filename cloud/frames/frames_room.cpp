@@ -33,6 +33,27 @@ class FramesOfClips : public Room {
     return {{v1::FrameService::service_full_name(), &service_}};
   }
   std::vector<Route> Routes() override { return {files_.Below()}; }
+  std::vector<prometheus::MetricFamily> Metrics() override {
+    const Pictures::Counts counts = pictures_.counts();
+    const auto result = [](const char* word, uint64_t count) {
+      prometheus::ClientMetric metric;
+      metric.label = {{"result", word}};
+      metric.counter.value = static_cast<double>(count);
+      return metric;
+    };
+    prometheus::ClientMetric bytes;
+    bytes.gauge.value = static_cast<double>(counts.cache_bytes);
+    return {{"gleaner_frame_pictures_total",
+             "Frames at full size that were asked for since the server started, by where they came "
+             "from.",
+             prometheus::MetricType::Counter,
+             {result("decoded", counts.decoded), result("cached", counts.cached),
+              result("failed", counts.failed)}},
+            {"gleaner_frame_picture_cache_bytes",
+             "What the folder of decoded pictures holds.",
+             prometheus::MetricType::Gauge,
+             {bytes}}};
+  }
   void Stop() override { pictures_.Stop(); }
 
  private:

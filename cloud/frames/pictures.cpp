@@ -30,7 +30,10 @@ absl::StatusOr<Picture> Pictures::Get(const FrameName& name) {
   ASSIGN_OR_RETURN(const FrameVideo video, frames_.FindVideo(name));
   const std::string key = fmt::format("{} {} {}", name.clip, video.position, name.pts);
   if (cache_ != nullptr) {
-    if (auto cached = cache_->Find(key)) return Picture{.bytes = {}, .cached = *std::move(cached)};
+    if (auto cached = cache_->Find(key)) {
+      ++had_;
+      return Picture{.bytes = {}, .cached = *std::move(cached)};
+    }
   }
   const std::stop_token stop = stop_.get_token();
   std::unique_lock lock(mutex_);
@@ -57,6 +60,7 @@ absl::StatusOr<Picture> Pictures::Get(const FrameName& name) {
     ++running_;
     lock.unlock();
     auto result = Decode(video, name.pts, key);
+    ++(result.ok() ? decoded_ : failed_);
     lock.lock();
     --running_;
     flight->result = std::move(result);
@@ -85,6 +89,13 @@ absl::StatusOr<Picture> Pictures::Decode(const FrameVideo& video, int64_t pts,
   }
   picture.bytes = std::make_shared<const std::string>(std::move(jpeg));
   return picture;
+}
+
+Pictures::Counts Pictures::counts() const {
+  return {.decoded = decoded_,
+          .cached = had_,
+          .failed = failed_,
+          .cache_bytes = cache_ == nullptr ? 0 : cache_->bytes()};
 }
 
 void Pictures::Stop() {

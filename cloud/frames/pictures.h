@@ -5,6 +5,7 @@
 // folder of bounded size. Who asks for what another is waiting for gets the same.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <map>
@@ -47,6 +48,13 @@ class Pictures {
   // it stops.
   absl::StatusOr<Picture> Get(const FrameName& name);
 
+  // Since the start: decoded, had from the cache, and not to be had.
+  struct Counts {
+    uint64_t decoded = 0, cached = 0, failed = 0;
+    uint64_t cache_bytes = 0;
+  };
+  Counts counts() const;
+
   // Whoever waits gets CANCELLED, and so does whoever comes.
   void Stop();
 
@@ -64,6 +72,7 @@ class Pictures {
   const Options options_;
   std::unique_ptr<PictureCache> cache_;  // null where its folder can't be used
   std::stop_source stop_;
+  std::atomic<uint64_t> decoded_ = 0, had_ = 0, failed_ = 0;
   std::mutex mutex_;
   std::condition_variable_any changed_;
   size_t running_ = 0;

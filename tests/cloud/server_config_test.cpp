@@ -177,6 +177,16 @@ TEST_F(ServerConfigTest, AMediaWorkerThatCanNotRunIsAMistake) {
   ::chmod((folder_ / "worker").c_str(), 0644);
   ExpectMistake("[media]\nworker = \"worker\"\n",
                 AllOf(HasSubstr("cloud.toml:8"), HasSubstr("worker is not a program")));
+  const auto frames = LoadWith(
+      "[frames]\nfirings = 1\npeaks = 2\nkeyframes = 0\nevenly = 16\ngap = \"1s\"\n"
+      "pictures_at_once = 3\npicture_cache = \"1 MiB\"\n");
+  ASSERT_TRUE(frames.ok()) << frames.status();
+  EXPECT_EQ(frames->frames.firings, 1u);
+  EXPECT_EQ(frames->frames.evenly, 16u);
+  EXPECT_EQ(frames->frames.gap_ns, kNanosPerSecond);
+  EXPECT_EQ(frames->pictures_at_once, 3u);
+  EXPECT_EQ(frames->picture_cache_bytes, 1u << 20);
+  ExpectMistake("[frames]\nevenly = 17\n", HasSubstr("frames.evenly"));
   ExpectMistake("[media]\nworker = \"gone\"\n", HasSubstr("gone is not a program"));
   ExpectMistake("[media]\nworker = \"gleaner\"\n", HasSubstr("gleaner is not a program"));
   std::filesystem::remove(folder_ / "gleaner/bin/gleaner-media");

@@ -168,6 +168,45 @@ TEST_F(FramesTest, AWorkerThatLiesAboutFramesMakesAFailedClipWithoutAny) {
   EXPECT_TRUE(FramesOf(clip).empty());
 }
 
+TEST(FramesUpgradeTest, ClipsThatWereCheckedBeforeThereWereFramesAreLookedAtOnceMore) {
+  TemporaryFolder folder;
+  const std::string path = TestDatabase(folder / "before.db");
+  std::vector<RoomTables> before;
+  for (const RoomTables& room : AllRooms().tables) {
+    if (room.room != "frames") before.push_back(room);
+  }
+  std::string checked, waiting;
+  {
+    TestCatalog catalog(Database::Open(path, before).value());
+    v1::MediaCheck good;
+    good.set_state(v1::MediaCheck::STATE_OK);
+    for (uint64_t sequence : {1, 2}) {
+      const TestClip clip = MakeTestClip({.sequence = sequence});
+      ASSERT_TRUE(CommitTestClip(catalog, clip).ok());
+      (sequence == 1 ? checked : waiting) = ClipId("cart-1", clip.upload.key);
+    }
+    FakeClock clock;
+    Jobs jobs(catalog.database(), clock);
+    // The first is looked at; the second waits for that.
+    const auto claimed = jobs.Claim(kMediaCheck, "cart-1", "me").value();
+    ASSERT_EQ(claimed->job.subject(), checked);
+    ASSERT_TRUE(jobs.Finish(claimed->claim, "",
+                            [&](Sql& sql) { return RecordMediaCheck(sql, checked, good, {}); })
+                    .ok());
+  }
+  TestCatalog catalog(Database::Open(path, AllRooms().tables).value());
+  FakeClock clock;
+  Jobs jobs(catalog.database(), clock);
+  const auto counts = jobs.Count().value();
+  ASSERT_EQ(counts.size(), 1u);
+  EXPECT_EQ(counts[0].waiting(), 2u);
+  EXPECT_EQ(jobs.Claim(kMediaCheck, "cart-1", "me").value()->job.subject(), waiting)
+      << "what is new goes first";
+  EXPECT_EQ(jobs.Claim(kMediaCheck, "cart-1", "me").value()->job.subject(), checked);
+  EXPECT_EQ(catalog.clips.Get(checked).value().summary().media().state(), v1::MediaCheck::STATE_OK)
+      << "it stays what it is meanwhile";
+}
+
 TEST_F(FramesTest, AListGoesBackFromTheNewestClipPageByPage) {
   const std::string first = AddClip({.sequence = 1});
   const std::string second = AddClip({.sequence = 2, .cameras = {"front", "rear"}});

@@ -66,6 +66,9 @@ TEST_F(PicturesTest, APictureIsDecodedOnceAndThenFromTheCache) {
   EXPECT_EQ(Runs(), 1u);
   ASSERT_TRUE(pictures.Get(Frame(21)).ok());
   EXPECT_EQ(Runs(), 2u);
+  EXPECT_EQ(pictures.counts().decoded, 2u);
+  EXPECT_EQ(pictures.counts().cached, 1u);
+  EXPECT_GT(pictures.counts().cache_bytes, first->bytes->size());
 }
 
 TEST_F(PicturesTest, TheCacheHasNoMoreBytesThanItMayAndForgetsWhatWasAskedForLongestAgo) {
