@@ -36,9 +36,7 @@ int main(int argc, char** argv) {
 
   CLI::App app{
       "gleaner: devices, clips, frames, jobs and tokens of a Gleaner server; signed releases for "
-      "its devices.
-
-"
+      "its devices.\n\n"
       "  gleaner devices\n"
       "  gleaner clips list --filter 'device:cart-1 after:2h'\n"
       "  gleaner clips get 0f3a 17c9 --out /tmp/clips\n",

@@ -176,8 +176,10 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config
   std::string ready = fmt::format("gleaner-cloud {} is ready: {} at http://{}/", Version(),
                                   config.roles.api ? "page" : "health", page.ToString());
   if (config.roles.ingest) {
-    ready += fmt::format(", devices at {}",
-                         ListenAddress{config.devices.listen.host, server->grpc_port()}.ToString());
+    ready += fmt::format(
+        ", devices at {}",
+        ListenAddress{config.devices.listen.host, static_cast<uint16_t>(server->grpc_port())}
+            .ToString());
   }
   LOG_INFO("{}", ready);
   return server;

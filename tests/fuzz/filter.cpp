@@ -38,7 +38,7 @@ void RequireSound(const FilterTerm& term) {
   for (const std::string& value : term.values) {
     // None of them needs quoting, whatever it is put into.
     REQUIRE(value.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-_") == std::string::npos);
-    const bool is_name = term.key == Key::kDevice || term.key == Key::kTrigger ||
+    const bool is_name = term.key == Key::kDevice || term.key == Key::kRule ||
                          term.key == Key::kCamera || (term.key == Key::kSite && !value.empty());
     REQUIRE(!is_name || IsName(value));
     REQUIRE(term.key != Key::kId || (!value.empty() && value.size() <= 20));
@@ -47,8 +47,8 @@ void RequireSound(const FilterTerm& term) {
 
 std::string ToText(const FilterTerm& term) {
   static constexpr std::array<std::string_view, 16> kNames = {
-      "device", "site",       "trigger", "camera",    "codec",    "after",   "before",  "media",
-      "id",     "background", "reason",  "sharpness", "exposure", "clipped", "blocked", "motion"};
+      "device", "site",       "rule",   "camera",    "codec",    "after",   "before",  "media",
+      "id",     "background", "reason", "sharpness", "exposure", "clipped", "blocked", "motion"};
   if (term.comparison != FilterTerm::Comparison::kNone) {
     static constexpr std::array<std::string_view, 5> kComparisons = {"", "<", "<=", ">", ">="};
     return fmt::format("{}{}{}{}", term.negated ? "-" : "", kNames[static_cast<size_t>(term.key)],
