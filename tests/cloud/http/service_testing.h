@@ -68,10 +68,9 @@ class ServiceTest : public testing::Test {
     options.listen.port = 0;
     options.web_dir = folder_ / "web";
     options.threads = 4;
-    options.services = {v1::CatalogService::service_full_name(),
-                        v1::JobsService::service_full_name(),
-                        v1::AccessService::service_full_name(),
-                        v1::FrameService::service_full_name()};
+    options.services = {
+        v1::CatalogService::service_full_name(), v1::JobsService::service_full_name(),
+        v1::AccessService::service_full_name(), v1::FrameService::service_full_name()};
     options.free_bytes_floor = floor_;
     auto http = HttpService::Start(options, catalog_->database(), *blobs_, *tokens_,
                                    MediaFiles(catalog_->clips, catalog_->checks, *blobs_),
