@@ -12,6 +12,7 @@
 #include "cli/release/command.h"
 #include "common/command_line.h"
 #include "common/message_json.h"
+#include "common/standard_streams.h"
 #include "common/status.h"
 #include "common/version.h"
 
@@ -32,6 +33,7 @@ void Complain(const absl::Status& status, bool json) {
 
 int main(int argc, char** argv) {
   using gleaner::cli::Client;
+  gleaner::KeepStandardStreams();
   std::signal(SIGPIPE, SIG_IGN);  // a server that hangs up is told of, and ends nothing
 
   CLI::App app{

@@ -19,6 +19,7 @@
 #include "common/command_line.h"
 #include "common/log.h"
 #include "common/rpc_log.h"
+#include "common/standard_streams.h"
 #include "common/status.h"
 #include "common/stop.h"
 #include "common/text.h"
@@ -78,6 +79,7 @@ absl::Status CheckStores(const gleaner::cloud::ServerConfig& config) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  gleaner::KeepStandardStreams();
   ::umask(0077);  // SQLite and others make files that only we read, whatever the folder's rights
   gleaner::cloud::TuneAllocator();
   CLI::App app{
@@ -208,7 +210,12 @@ int main(int argc, char** argv) {
         "The first admin's token, which is said this once:\n\n  {}\n\nWith it in GLEANER_TOKEN, "
         "`gleaner tokens create` makes one for each person and script; then revoke this one.\n",
         token);
-    std::fflush(stdout);
+    if (std::fflush(stdout) != 0) {
+      fmt::print(stderr,
+                 "gleaner-cloud: standard output takes nothing, so that nobody has heard the first "
+                 "admin's token: set [http] token or token_file, or give it somewhere to go\n");
+      return kExitFailed;
+    }
   }
   (*server)->Run(stop);
   return 0;

@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "common/message_json.h"
 #include "common/rpc_log.h"
+#include "common/standard_streams.h"
 #include "common/status.h"
 #include "common/stop.h"
 #include "common/text.h"
@@ -84,6 +85,7 @@ int Probe(const gleaner::edge::ProbeArguments& arguments, int seconds, bool json
 
 int main(int argc, char** argv) {
   using namespace gleaner;
+  gleaner::KeepStandardStreams();
   ::umask(0077);  // SQLite and others make files that only we read, whatever the folder's rights
   CLI::App app(
       "gleaner-edge watches cameras, keeps the clips that a trigger asks for, and sends them to "

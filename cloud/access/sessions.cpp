@@ -1,6 +1,5 @@
 #include "cloud/access/sessions.h"
 
-#include "cloud/access/audit.h"
 #include "cloud/access/secret.h"
 #include "common/status.h"
 
@@ -13,7 +12,7 @@ constexpr int kMost = 100;
 
 absl::StatusOr<std::string> Sessions::Begin(std::string_view token) {
   const std::string hash = HashOf(token);
-  ASSIGN_OR_RETURN(const Principal who, tokens_.HolderOf(hash));
+  RETURN_IF_ERROR(tokens_.HolderOf(hash).status());
   const std::string cookie = NewSecret();
   RETURN_IF_ERROR(database_.Write([&](Sql& sql) {
     const int64_t now_ns = clock_.WallNs();
@@ -24,7 +23,6 @@ absl::StatusOr<std::string> Sessions::Begin(std::string_view token) {
         In(hash, kMost - 1));
     sql.Run("INSERT INTO session (secret, token, begun_ns, until_ns) VALUES (:a, :b, :c, :d)",
             In(HashOf(cookie), hash, now_ns, now_ns + kDays * 24 * 3600 * kNanosPerSecond));
-    WriteAudit(sql, who, "POST /login", "", now_ns);
     return absl::OkStatus();
   }));
   return cookie;
@@ -41,11 +39,10 @@ absl::StatusOr<Principal> Sessions::WhoHas(std::string_view cookie) {
   return tokens_.HolderOf(token);
 }
 
-absl::Status Sessions::End(const Principal& who, std::string_view cookie) {
+absl::Status Sessions::End(std::string_view cookie) {
   return database_.Write([&](Sql& sql) {
-    const bool there = sql.Query("DELETE FROM session WHERE secret = :secret RETURNING token",
-                                 In(HashOf(cookie)), std::tuple<>(), [] {});
-    if (there) WriteAudit(sql, who, "POST /logout", "", clock_.WallNs());
+    sql.Run("DELETE FROM session WHERE secret = :secret", In(HashOf(cookie)));
+    sql.Announce(kTokensChanged, "");  // what was opened with it looks again
     return absl::OkStatus();
   });
 }

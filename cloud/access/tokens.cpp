@@ -13,7 +13,6 @@
 namespace gleaner::cloud {
 namespace {
 
-constexpr std::string_view kTokensChanged = "access.tokens";
 constexpr char kFirst[] = "first-admin";
 constexpr uint64_t kMostInUse = 1'000;
 // How exactly the last use is known: it must not cost a write a request.

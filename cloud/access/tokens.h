@@ -20,6 +20,9 @@
 
 namespace gleaner::cloud {
 
+// Announced whenever somebody who was let in may no longer be.
+inline constexpr std::string_view kTokensChanged = "access.tokens";
+
 // Thread-safe; blocks. Errors as Database, and what is named.
 class Tokens : public Authenticator {
  public:
@@ -35,8 +38,8 @@ class Tokens : public Authenticator {
   absl::StatusOr<Principal> HolderOf(const std::string& hash);
   // Is there any, configured or in use? While the database is away: as far as was known last.
   bool any();
-  // Changes whenever a token is made or revoked, by whichever server: what was let in before and is
-  // still there looks again then.
+  // Changes whenever a token is made or revoked or a session closed, by whichever server: what was
+  // let in before and is still there looks again then.
   uint64_t changes() const { return *changes_; }
 
   // These two are in the audit. Errors: see access.proto.

@@ -23,6 +23,8 @@ namespace {
 constexpr uint64_t kWholeCheckBytes = 1ull << 30;
 constexpr size_t kMaxIdleReaders = 4;
 constexpr size_t kMaxReaders = 32;
+// Longer than any read takes that is bounded as it should be.
+constexpr std::chrono::seconds kReaderWait{10};
 constexpr size_t kMaxBatch = 256;
 // Tries of a change that another server's transaction was in the way of.
 constexpr int kTries = 3;
@@ -221,7 +223,9 @@ void Database::HearOthers(const std::stop_token& stop) {
 std::unique_ptr<Sql> Database::TakeReader() {
   {
     std::unique_lock lock(readers_mutex_);
-    reader_back_.wait(lock, [&] { return readers_out_ < kMaxReaders; });
+    if (!reader_back_.wait_for(lock, kReaderWait, [&] { return readers_out_ < kMaxReaders; })) {
+      throw SqlError(SqlError::Kind::kBusy, "everybody who reads is still at it");
+    }
     ++readers_out_;
     if (!readers_.empty()) {
       std::unique_ptr<Sql> reader = std::move(readers_.back());
@@ -229,7 +233,12 @@ std::unique_ptr<Sql> Database::TakeReader() {
       return reader;
     }
   }
-  return Connect(/*writes=*/false);
+  try {
+    return Connect(/*writes=*/false);
+  } catch (const SqlError&) {
+    DropReader();
+    throw;
+  }
 }
 
 void Database::GiveReader(std::unique_ptr<Sql> reader) {
@@ -248,10 +257,11 @@ void Database::DropReader() {
 }
 
 absl::Status Database::Check() {
-  return Write([&](Sql& sql) {
+  RETURN_IF_ERROR(Write([&](Sql& sql) {
     CountUp(sql, "check", 1);
     return absl::OkStatus();
-  });
+  }));
+  return Read([](Sql&) { return absl::OkStatus(); });
 }
 
 }  // namespace gleaner::cloud

@@ -136,8 +136,8 @@ auto Database::Read(ReadOperation read) -> std::invoke_result_t<ReadOperation, S
     sql->connection().Rollback();
     GiveReader(std::move(sql));
     return result;
-  } catch (const SqlError& error) {  // the connection goes with its snapshot
-    DropReader();
+  } catch (const SqlError& error) {
+    if (sql != nullptr) DropReader();  // the connection goes with its snapshot
     return ToStatus(error);
   }
 }

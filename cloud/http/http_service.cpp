@@ -80,9 +80,7 @@ void HttpService::AddRoutes(const std::vector<Route>& of_rooms) {
   add("POST", "/login", kAnybody,
       [this](const auto& request, const auto&, auto& response) { Login(request, response); });
   add("POST", "/logout", v1::ROLE_VIEWER,
-      [this](const auto& request, const auto& who, auto& response) {
-        Logout(request, who, response);
-      });
+      [this](const auto& request, const auto&, auto& response) { Logout(request, response); });
   routes_.insert(routes_.end(), of_rooms.begin(), of_rooms.end());
 }
 
@@ -285,9 +283,9 @@ void HttpService::Login(const HttpRequest& request, HttpResponse& response) {
   response.status = 204;
 }
 
-void HttpService::Logout(const HttpRequest& request, const Principal& who, HttpResponse& response) {
+void HttpService::Logout(const HttpRequest& request, HttpResponse& response) {
   if (MediaTypeOf(request) != kJson) return RespondWrongType(request, response, kJson);
-  const absl::Status ended = sessions_.End(who, Access::CookieOf(request));
+  const absl::Status ended = sessions_.End(Access::CookieOf(request));
   if (!ended.ok()) return Away(request, response, ended);
   response.headers.Set("Set-Cookie", Access::ForgetCookie());
   response.status = 204;

@@ -95,7 +95,7 @@ class HttpService {
   // Who asks can't be found out, or what he does can't be written down.
   void Away(const HttpRequest& request, HttpResponse& response, const absl::Status& why);
   void Login(const HttpRequest& request, HttpResponse& response);
-  void Logout(const HttpRequest& request, const Principal& who, HttpResponse& response);
+  void Logout(const HttpRequest& request, HttpResponse& response);
   void Ready(const HttpRequest& request, HttpResponse& response);
   // Commits and stores a little, and connects as a device does; at most once a second, whoever
   // asks. Logs when it turns.

@@ -18,6 +18,8 @@ using v1::Job;
 constexpr uint32_t kDefaultPageSize = 60;
 constexpr uint32_t kMaxPageSize = 500;
 constexpr size_t kMaxForgotten = 1'000;
+constexpr int kMaxKinds = 32, kMaxStates = 16;  // that a list asks for
+constexpr size_t kMaxNameBytes = 256;
 constexpr size_t kMaxTextBytes = 2'000;
 
 // Text from anywhere that becomes a column: bounded, whole characters of UTF-8, no NUL.
@@ -57,6 +59,23 @@ absl::Status AfterFailure(Sql& sql, JobRow& row, std::string_view error, bool fi
     WaitAgain(sql, row, now_ns, wait_ns);
   }
   KeepJob(sql, row, Job::STATE_RUNNING);
+  return absl::OkStatus();
+}
+
+// A long list would keep the database busy for everybody.
+absl::Status CheckBounds(const v1::ListJobsRequest& request) {
+  if (request.kinds_size() > kMaxKinds) {
+    return absl::InvalidArgumentError(fmt::format("kinds: at most {}", kMaxKinds));
+  }
+  if (request.states_size() > kMaxStates) {
+    return absl::InvalidArgumentError(fmt::format("states: at most {}", kMaxStates));
+  }
+  const auto too_long = [](const std::string& text) { return text.size() > kMaxNameBytes; };
+  if (std::any_of(request.kinds().begin(), request.kinds().end(), too_long) ||
+      too_long(request.subject())) {
+    return absl::InvalidArgumentError(
+        fmt::format("kinds, subject: at most {} bytes each", kMaxNameBytes));
+  }
   return absl::OkStatus();
 }
 
@@ -250,6 +269,7 @@ absl::StatusOr<uint64_t> Jobs::Forget() {
 }
 
 absl::StatusOr<v1::ListJobsResponse> Jobs::List(const v1::ListJobsRequest& request) {
+  RETURN_IF_ERROR(CheckBounds(request));
   uint64_t before = std::numeric_limits<int64_t>::max();
   if (const std::string& token = request.page_token(); !token.empty()) {
     const auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), before);

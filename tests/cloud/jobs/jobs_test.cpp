@@ -281,6 +281,19 @@ TEST_F(JobsTest, ListsInPagesNewestFirstByKindStateAndSubject) {
   EXPECT_TRUE(absl::IsInvalidArgument(jobs_->List(request).status()));
 }
 
+TEST_F(JobsTest, AListThatAsksForTooMuchIsRefused) {
+  v1::ListJobsRequest kinds, states, subject, name;
+  for (int i = 0; i < 33; ++i) kinds.add_kinds("press");
+  for (int i = 0; i < 17; ++i) states.add_states(v1::Job::STATE_DONE);
+  subject.set_subject(std::string(257, 'x'));
+  name.add_kinds(std::string(257, 'x'));
+  for (const auto& request : {kinds, states, subject, name}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(jobs_->List(request).status()));
+  }
+  kinds.mutable_kinds()->RemoveLast();
+  EXPECT_TRUE(jobs_->List(kinds).ok());
+}
+
 TEST_F(JobsTest, TextsThatAreTooLongOrNoTextAreKeptWithinBounds) {
   auto kept = [&, number = uint64_t{0}](const std::string& text) mutable {
     Add(fmt::format("{}", ++number));
