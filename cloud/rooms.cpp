@@ -8,6 +8,7 @@
 #include "cloud/http/catalog_room.h"
 #include "cloud/ingest/ingest_room.h"
 #include "cloud/jobs/jobs_room.h"
+#include "cloud/label/label_room.h"
 #include "cloud/ledger/ledger.h"
 #include "cloud/media/media_room.h"
 #include "cloud/store/store_room.h"
@@ -25,6 +26,7 @@ const std::vector<RoomEntry>& Rooms() {
       JobsRoom(),
       MediaRoom(),
       FramesRoom(),
+      LabelRoom(),
       FleetRoom(),
       CatalogRoom(),
   };

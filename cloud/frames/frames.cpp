@@ -108,6 +108,20 @@ absl::StatusOr<int64_t> ArrivalOf(Sql& sql, std::string_view clip_id) {
 
 }  // namespace
 
+absl::StatusOr<v1::Frame> ReadFrame(Sql& sql, const FrameName& name) {
+  ASSIGN_OR_RETURN(const int64_t arrival, ArrivalOf(sql, name.clip));
+  Row row;
+  if (!sql.Query(fmt::format("SELECT {} FROM {} WHERE frame.arrival = :arrival AND "
+                             "frame_video.camera = :camera AND frame.pts = :pts",
+                             kColumns, kTables),
+                 In(arrival, name.camera, name.pts), row.outs(), [] {})) {
+    return NoFrame(name);
+  }
+  v1::Frame frame;
+  row.CopyTo(&frame);
+  return frame;
+}
+
 absl::StatusOr<v1::ListFramesResponse> Frames::List(const v1::ListFramesRequest& request,
                                                     const Filter& filter) {
   if (request.page_size() > kMaxPage) {
@@ -164,19 +178,7 @@ absl::StatusOr<v1::ListFramesResponse> Frames::List(const v1::ListFramesRequest&
 }
 
 absl::StatusOr<v1::Frame> Frames::Get(const FrameName& name) {
-  return database_.Read([&](Sql& sql) -> absl::StatusOr<v1::Frame> {
-    ASSIGN_OR_RETURN(const int64_t arrival, ArrivalOf(sql, name.clip));
-    Row row;
-    if (!sql.Query(fmt::format("SELECT {} FROM {} WHERE frame.arrival = :arrival AND "
-                               "frame_video.camera = :camera AND frame.pts = :pts",
-                               kColumns, kTables),
-                   In(arrival, name.camera, name.pts), row.outs(), [] {})) {
-      return NoFrame(name);
-    }
-    v1::Frame frame;
-    row.CopyTo(&frame);
-    return frame;
-  });
+  return database_.Read([&](Sql& sql) { return ReadFrame(sql, name); });
 }
 
 absl::StatusOr<ThumbnailPlace> Frames::FindThumbnail(const FrameName& name) {

@@ -35,6 +35,10 @@ struct FrameVideo {
   v1::VideoTrack track;
 };
 
+// For rooms that say something of frames, within their transactions. Errors as Frames::Get; may
+// throw SqlError.
+absl::StatusOr<v1::Frame> ReadFrame(Sql& sql, const FrameName& name);
+
 // Thread-safe; blocks. Errors as Database.
 class Frames {
  public:

@@ -1,0 +1,10 @@
+// Labels as a room of the server: room.h.
+#pragma once
+
+#include "cloud/room.h"
+
+namespace gleaner::cloud {
+
+RoomEntry LabelRoom();
+
+}  // namespace gleaner::cloud

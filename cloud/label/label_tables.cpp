@@ -1,0 +1,71 @@
+#include "cloud/label/label_tables.h"
+
+#include <array>
+
+namespace gleaner::cloud {
+namespace {
+
+constexpr std::array<std::string_view, 1> kMigrations = {R"(
+  -- body: v1.LabelSchema.
+  CREATE TABLE label_schema (
+    number NUMBERED, name TEXT NOT NULL, version BIGINT NOT NULL, body BYTES NOT NULL);
+  CREATE UNIQUE INDEX label_schema_version ON label_schema (name, version);
+  APPEND_ONLY label_schema;
+
+  -- A frame that something was said of, with what describes it: it outlives a later check of its
+  -- clip, which may choose other frames.
+  CREATE TABLE label_frame (
+    number NUMBERED, clip TEXT NOT NULL, camera TEXT NOT NULL, pts BIGINT NOT NULL,
+    width BIGINT NOT NULL, height BIGINT NOT NULL, device TEXT NOT NULL, site TEXT NOT NULL,
+    rule TEXT NOT NULL, taken_ns BIGINT NOT NULL);
+  CREATE UNIQUE INDEX label_frame_id ON label_frame (clip, camera, pts);
+  APPEND_ONLY label_frame;
+
+  -- body, here and below: v1.Annotation.
+  CREATE TABLE prediction (
+    number NUMBERED, frame BIGINT NOT NULL, schema_name TEXT NOT NULL, version BIGINT NOT NULL,
+    model TEXT NOT NULL, model_version TEXT NOT NULL, body BYTES NOT NULL,
+    created_ns BIGINT NOT NULL, created_by TEXT NOT NULL);
+  CREATE UNIQUE INDEX prediction_of ON prediction (frame, schema_name, version, model,
+    model_version);
+  APPEND_ONLY prediction;
+
+  CREATE TABLE label (
+    number NUMBERED, frame BIGINT NOT NULL, schema_name TEXT NOT NULL, version BIGINT NOT NULL,
+    task BIGINT NOT NULL, prediction BIGINT NOT NULL, verdict BIGINT NOT NULL,
+    reviewer TEXT NOT NULL, role BIGINT NOT NULL, human_ms BIGINT NOT NULL,
+    made_ns BIGINT NOT NULL, body BYTES NOT NULL);
+  CREATE INDEX label_frame_schema ON label (frame, schema_name, number);
+  CREATE INDEX label_schema_number ON label (schema_name, number);
+  APPEND_ONLY label;
+
+  -- The newest label of a frame and schema, in the order of FrameId.
+  CREATE TABLE label_current (
+    schema_name TEXT NOT NULL, clip TEXT NOT NULL, camera TEXT NOT NULL, pts BIGINT NOT NULL,
+    label BIGINT NOT NULL, PRIMARY KEY (schema_name, clip, camera, pts));
+
+  -- body: v1.TaskSet as it was made.
+  CREATE TABLE label_task_set (
+    number NUMBERED, body BYTES NOT NULL, open BIGINT NOT NULL, done BIGINT NOT NULL,
+    skipped BIGINT NOT NULL);
+
+  -- state, kind: those of v1.Task. turn: see tasks.h. free_ns: until when it is its holder's, 0
+  -- for nobody's. not_for: who has, or had, the other of a pair, or made the label that is looked
+  -- at again. shown: the pre-label as it is shown, where there is one.
+  CREATE TABLE label_task (
+    number NUMBERED, task_set BIGINT NOT NULL, frame BIGINT NOT NULL, schema_name TEXT NOT NULL,
+    version BIGINT NOT NULL, state BIGINT NOT NULL, kind BIGINT NOT NULL, priority BIGINT NOT NULL,
+    turn BIGINT NOT NULL, free_ns BIGINT NOT NULL, holder TEXT NOT NULL, not_for TEXT NOT NULL,
+    pair BIGINT NOT NULL, prediction BIGINT NOT NULL, shown BYTES NOT NULL, reason TEXT NOT NULL);
+  CREATE INDEX label_task_next ON label_task (schema_name, priority DESC, turn, number, free_ns,
+    not_for) WHERE state = 1;
+  CREATE INDEX label_task_held ON label_task (holder, schema_name, free_ns) WHERE state = 1;
+  CREATE INDEX label_task_frame ON label_task (frame, schema_name) WHERE state = 1;
+  CREATE INDEX label_task_set_number ON label_task (task_set, number);
+)"};
+
+}  // namespace
+
+RoomTables LabelTables() { return {.room = "label", .migrations = kMigrations}; }
+
+}  // namespace gleaner::cloud
