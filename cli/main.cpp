@@ -9,6 +9,7 @@
 
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/label/command.h"
 #include "cli/release/command.h"
 #include "common/command_line.h"
 #include "common/message_json.h"
@@ -37,8 +38,8 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a server that hangs up is told of, and ends nothing
 
   CLI::App app{
-      "gleaner: devices, clips, frames, jobs and tokens of a Gleaner server; signed releases for "
-      "its devices.\n\n"
+      "gleaner: devices, clips, frames, labels, jobs and tokens of a Gleaner server; signed "
+      "releases for its devices.\n\n"
       "  gleaner devices\n"
       "  gleaner clips list --filter 'device:cart-1 after:2h'\n"
       "  gleaner clips get 0f3a 17c9 --out /tmp/clips\n",
@@ -118,6 +119,8 @@ int main(int argc, char** argv) {
   frames_list->add_option("--limit", frames_options.limit, "How many at most; 0 for all")
       ->capture_default_str();
 
+  gleaner::cli::LabelCommand label(app, json);
+
   CLI::App* jobs = app.add_subcommand("jobs", "Background work: what waits, runs, failed");
   jobs->require_subcommand(1);
   gleaner::cli::ListJobsOptions jobs_options;
@@ -193,6 +196,7 @@ int main(int argc, char** argv) {
       frames_options.json = json;
       return gleaner::cli::ListFrames(*client, frames_options);
     }
+    if (label.parsed()) return label.Run(*client);
     if (jobs_list->parsed()) {
       jobs_options.json = json;
       return gleaner::cli::ListJobs(*client, jobs_options);

@@ -1,9 +1,32 @@
 #include "cloud/label/label_room.h"
 
+#include "cloud/frames/frames.h"
+#include "cloud/label/label_service.h"
 #include "cloud/label/label_tables.h"
 
 namespace gleaner::cloud {
+namespace {
 
-RoomEntry LabelRoom() { return {.tables = LabelTables()}; }
+class LabelsOfFrames : public Room {
+ public:
+  explicit LabelsOfFrames(RoomContext& context)
+      : frames_(context.database), service_(context.database, frames_, context.clock) {}
+
+  std::vector<PeopleService> ForPeople() override {
+    return {{v1::LabelService::service_full_name(), &service_}};
+  }
+
+ private:
+  Frames frames_;
+  LabelService service_;
+};
+
+}  // namespace
+
+RoomEntry LabelRoom() {
+  return {.tables = LabelTables(), .open = [](RoomContext& context) -> std::unique_ptr<Room> {
+            return std::make_unique<LabelsOfFrames>(context);
+          }};
+}
 
 }  // namespace gleaner::cloud

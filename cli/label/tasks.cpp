@@ -1,0 +1,125 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_replace.h"
+#include "cli/filter.h"
+#include "cli/json.h"
+#include "cli/label/label.h"
+#include "common/clock.h"
+#include "common/message_json.h"
+#include "common/printable.h"
+#include "common/status.h"
+#include "common/table.h"
+#include "common/text.h"
+
+namespace gleaner::cli {
+namespace {
+
+using v1::Task;
+
+constexpr uint32_t kPageSize = 500;
+
+// "second opinion" of KIND_SECOND_OPINION.
+std::string WordOf(const std::string& name) {
+  return absl::AsciiStrToLower(
+      absl::StrReplaceAll(name.substr(std::min(name.size(), name.find('_') + 1)), {{"_", " "}}));
+}
+
+std::string StateOf(const Task& task, int64_t now_ns) {
+  if (task.state() == Task::STATE_OPEN && task.lease_unix_ns() > now_ns) {
+    return "with " + Printable(task.holder());
+  }
+  if (task.state() == Task::STATE_SKIPPED) return "skipped: " + Printable(task.reason());
+  return WordOf(Task::State_Name(task.state()));
+}
+
+std::string OfOf(const v1::TaskSet& set) {
+  if (set.likely_errors_from() > 0) {
+    return fmt::format("likely errors from {:.2f}", set.likely_errors_from());
+  }
+  return set.filter().empty() ? "all frames" : Printable(set.filter());
+}
+
+absl::Status PrintTasks(const v1::ListTasksResponse& all) {
+  const int64_t now_ns = RealClock().WallNs();
+  Table table({{"TASK", true}, {"CLIP"}, {"CAMERA"}, {"PTS", true}, {"KIND"}, {"STATE"}});
+  for (const Task& task : all.tasks()) {
+    table.Add({std::to_string(task.number()), Printable(task.frame().clip()),
+               Printable(task.frame().camera()), std::to_string(task.frame().pts()),
+               WordOf(Task::Kind_Name(task.kind())), StateOf(task, now_ns)});
+  }
+  fmt::print("{}", table.empty() ? "No such task.\n" : table.Render());
+  return absl::OkStatus();
+}
+
+absl::Status PrintSets(const v1::ListTaskSetsResponse& all) {
+  const int64_t now_ns = RealClock().WallNs();
+  Table table({{"SET", true},
+               {"SCHEMA"},
+               {"OF"},
+               {"PRIORITY", true},
+               {"OPEN", true},
+               {"DONE", true},
+               {"SKIPPED", true},
+               {"MADE"},
+               {"BY"}});
+  for (const v1::TaskSet& set : all.sets()) {
+    table.Add({std::to_string(set.number()), Printable(set.schema()), OfOf(set),
+               std::to_string(set.priority()), std::to_string(set.open()),
+               std::to_string(set.done()), std::to_string(set.skipped()),
+               Ago(set.created_unix_ns(), now_ns), Printable(set.created_by())});
+  }
+  fmt::print("{}", table.empty() ? "No tasks. `gleaner label tasks create` makes some.\n"
+                                 : table.Render());
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CreateTasks(Client& client, const v1::CreateTasksRequest& request, bool json) {
+  v1::CreateTasksResponse response;
+  const absl::Status asked = client.Call("LabelService/CreateTasks", request, &response);
+  if (!asked.ok()) return PointAt(request.filter(), asked);
+  if (json) return PrintJsonText(ToJson(response));
+  const v1::TaskSet& set = response.set();
+  fmt::print("Set {}: {} of {}.\n", set.number(), Count(set.open(), "task"), OfOf(set));
+  if (set.left_out() > 0) {
+    fmt::print("{} left out: with an open task, or a label already.\n",
+               Count(set.left_out(), "frame"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ListTasks(Client& client, uint64_t set, uint32_t limit, bool json) {
+  uint32_t left = limit == 0 ? std::numeric_limits<uint32_t>::max() : limit;
+  if (set == 0) {
+    v1::ListTaskSetsRequest request;
+    v1::ListTaskSetsResponse all;
+    do {
+      request.set_page_size(std::min(left, kPageSize));
+      v1::ListTaskSetsResponse page;
+      RETURN_IF_ERROR(client.Call("LabelService/ListTaskSets", request, &page));
+      request.set_page_token(page.next_page_token());
+      left -= std::min(left, static_cast<uint32_t>(page.sets_size()));
+      all.mutable_sets()->MergeFrom(page.sets());
+    } while (left > 0 && !request.page_token().empty());
+    return json ? PrintJsonText(ToJson(all)) : PrintSets(all);
+  }
+  v1::ListTasksRequest request;
+  request.set_set(set);
+  v1::ListTasksResponse all;
+  do {
+    request.set_page_size(std::min(left, kPageSize));
+    v1::ListTasksResponse page;
+    RETURN_IF_ERROR(client.Call("LabelService/ListTasks", request, &page));
+    request.set_page_token(page.next_page_token());
+    left -= std::min(left, static_cast<uint32_t>(page.tasks_size()));
+    all.mutable_tasks()->MergeFrom(page.tasks());
+  } while (left > 0 && !request.page_token().empty());
+  return json ? PrintJsonText(ToJson(all)) : PrintTasks(all);
+}
+
+}  // namespace gleaner::cli
