@@ -39,7 +39,7 @@ absl::StatusOr<uint64_t> KeepFrame(Sql& sql, const v1::FrameId& id) {
   uint64_t number = FindKeptFrame(sql, id);
   if (number != 0) return number;
   const auto frame = ReadFrame(sql, {.clip = id.clip(), .camera = id.camera(), .pts = id.pts()});
-  if (!frame.ok()) return absl::InternalError(Message(frame.status()));
+  if (!frame.ok()) return absl::InternalError(std::string(Message(frame.status())));
   sql.Query(
       "INSERT INTO label_frame (clip, camera, pts, width, height, device, site, rule, taken_ns) "
       "VALUES (:clip, :camera, :pts, :width, :height, :device, :site, :rule, :taken) RETURNING "

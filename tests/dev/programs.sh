@@ -64,7 +64,7 @@ wrong() {
 
 # shellcheck disable=SC2016 # the backquotes are text
 test_what_is_typed_wrongly_is_named() {
-  wrong 'gleaner: there is no command "frob"; there is summary, devices, clips, frames, jobs, tokens, audit or release
+  wrong 'gleaner: there is no command "frob"; there is summary, devices, clips, frames, label, jobs, tokens, audit or release
 `gleaner --help` says how it is used.' gleaner frob
   wrong 'gleaner: say what to do: list, show or get
 `gleaner clips --help` says how it is used.' gleaner clips
@@ -135,6 +135,11 @@ test_manual_pages_name_every_option_and_command_there_is() {
       help+=$'\n'$("$bin/$program" "$word" --help)
       [ "$program $word" != "gleaner clips" ] || for word in list show get; do help+=$'\n'$("$bin/$program" clips $word --help); done
       [ "$program $word" != "gleaner release" ] || for word in keygen init rotate add remove sign refresh verify show; do help+=$'\n'$("$bin/$program" release $word --help); done
+      [ "$program $word" != "gleaner frames" ] || help+=$'\n'$("$bin/$program" frames list --help)
+      [ "$program $word" != "gleaner label" ] || for word in schema\ create schema\ list schema\ show tasks\ create tasks\ list predictions\ import report; do
+        # shellcheck disable=SC2086 # two words
+        help+=$'\n'$("$bin/$program" label $word --help)
+      done
       [ "$program $word" != "gleaner tokens" ] || for word in create list revoke; do help+=$'\n'$("$bin/$program" tokens $word --help); done
       [ "$program $word" != "gleaner jobs" ] || for word in list show cancel retry; do help+=$'\n'$("$bin/$program" jobs $word --help); done
     done < <(awk '/^Subcommands:/ { on = 1; next } on && /^  [a-z]/ { print $1 }' <<<"$help")
@@ -166,6 +171,9 @@ test_completion_knows_what_the_program_knows() {
   expect "commands of gleaner" 'clips' "$(completed gleaner cl)"
   expect "commands of gleaner clips" 'list show get' "$(completed gleaner clips '')"
   expect "commands of gleaner tokens" 'create list revoke' "$(completed gleaner tokens '')"
+  expect "commands of gleaner label" 'schema tasks predictions report' "$(completed gleaner label '')"
+  expect "commands of gleaner label schema" 'create list show' "$(completed gleaner label schema '')"
+  expect "what a set of tasks can be told" '--pairs --priority' "$(completed gleaner label tasks create --p | tr ' ' '\n' | sort | xargs)"
   expect "what a token can be told" '--role' "$(completed gleaner tokens create --r)"
   expect "options of a command" '--filter' "$(completed gleaner clips list --fi)"
   expect "options of gleaner-edge" '--check-config --config' "$(completed gleaner-edge --c | tr ' ' '\n' | sort | xargs)"
@@ -173,6 +181,7 @@ test_completion_knows_what_the_program_knows() {
   expect "the folder of a backup" "$scratch/backups" "$(completed gleaner-cloud backup "$scratch/b")"
   expect "the folder of a repository" "$scratch/backups" "$(completed gleaner release show "$scratch/b")"
   : >"$scratch/model.onnx"
+  expect "a file of predictions" "$scratch/model.onnx" "$(completed gleaner label predictions import "$scratch/m")"
   expect "a file that is released" "$scratch/model.onnx" "$(completed gleaner release add "$scratch/backups" "$scratch/m")"
   expect "the folder of an export" "$scratch/backups" "$(completed gleaner-cloud kept --export "$scratch/b")"
   expect "what a look at a camera can be told" '--show-path' "$(completed gleaner-edge probe --sh)"

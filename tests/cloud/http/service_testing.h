@@ -14,6 +14,7 @@
 #include "cloud/http/catalog_service.h"
 #include "cloud/http/http_service.h"
 #include "cloud/jobs/jobs_service.h"
+#include "cloud/label/label_service.h"
 #include "common/status.h"
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
@@ -46,6 +47,7 @@ class ServiceTest : public testing::Test {
     jobs_service_ = std::make_unique<JobsService>(*jobs_);
     frames_ = std::make_unique<Frames>(catalog_->database());
     frame_service_ = std::make_unique<FrameService>(*frames_, clock_);
+    label_service_ = std::make_unique<LabelService>(catalog_->database(), *frames_, clock_);
   }
   ~ServiceTest() override { Stop(); }
 
@@ -64,13 +66,15 @@ class ServiceTest : public testing::Test {
     builder.RegisterService(jobs_service_.get());
     builder.RegisterService(access_service_.get());
     builder.RegisterService(frame_service_.get());
+    builder.RegisterService(label_service_.get());
     grpc_ = builder.BuildAndStart();
     options.listen.port = 0;
     options.web_dir = folder_ / "web";
     options.threads = 4;
     options.services = {
         v1::CatalogService::service_full_name(), v1::JobsService::service_full_name(),
-        v1::AccessService::service_full_name(), v1::FrameService::service_full_name()};
+        v1::AccessService::service_full_name(), v1::FrameService::service_full_name(),
+        v1::LabelService::service_full_name()};
     options.free_bytes_floor = floor_;
     auto http = HttpService::Start(options, catalog_->database(), *blobs_, *tokens_,
                                    MediaFiles(catalog_->clips, catalog_->checks, *blobs_),
@@ -138,6 +142,7 @@ class ServiceTest : public testing::Test {
   std::unique_ptr<AccessService> access_service_;
   std::unique_ptr<Frames> frames_;
   std::unique_ptr<FrameService> frame_service_;
+  std::unique_ptr<LabelService> label_service_;
   std::unique_ptr<grpc::Server> grpc_;
   std::unique_ptr<HttpService> http_;
   std::unique_ptr<httplib::Client> client_;

@@ -72,6 +72,27 @@ class RolesTest : public testing::Test {
     Jobs jobs(*database, RealClock());
     // Of a kind that nobody runs.
     EXPECT_TRUE(jobs.Add({.kind = "press", .subject = "a shirt"}).ok());
+    // A frame that something was said of once, and a task that an annotator has.
+    EXPECT_TRUE(database
+                    ->Write([](Sql& sql) {
+                      sql.Run(
+                          "INSERT INTO label_frame (clip, camera, pts, width, height, device, "
+                          "site, rule, taken_ns) VALUES ('0123456789abcdef0123', 'front', 0, "
+                          "64, 48, 'cart-1', '', 'motion', 0)",
+                          In());
+                      sql.Run(
+                          "INSERT INTO label_task_set (body, open, done, skipped) VALUES ('', "
+                          "1, 0, 0)",
+                          In());
+                      sql.Run(
+                          "INSERT INTO label_task (task_set, frame, schema_name, version, "
+                          "state, kind, priority, turn, free_ns, holder, not_for, pair, "
+                          "prediction, shown, reason) VALUES (1, 1, 'carts', 1, 1, 4, 0, 0, 0, "
+                          "'the-annotator', '', 0, 0, '', '')",
+                          In());
+                      return absl::OkStatus();
+                    })
+                    .ok());
     database.reset();
     std::ofstream(folder_ / "cloud.toml")
         << "[server]\ndata_dir = \"data\"\n[grpc]\nlisten = \"127.0.0.1:0\"\nplaintext = true\n"
@@ -179,6 +200,19 @@ TEST_F(RolesTest, EveryChangeIsInTheAuditWithTheNameOfWhoMadeIt) {
       {"AccessService/RevokeToken", R"({"name":"ann"})"},
       {"JobsService/CancelJob", R"({"number":1})"},
       {"JobsService/RetryJob", R"({"number":1})"},
+      {"LabelService/CreateSchema",
+       R"({"schema":{"name":"carts","kind":"KIND_CLASSES","classes":[{"id":1,"name":"cup"}]}})"},
+      {"LabelService/ImportPredictions",
+       R"({"schema":"carts","model":"ssd","modelVersion":"1","jsonLines":"{\"frame\":{\"clip\":)"
+       R"(\"0123456789abcdef0123\",\"camera\":\"front\"},\"annotation\":{}}"})"},
+      {"LabelService/CreateTasks", R"({"schema":"carts"})"},
+      {"LabelService/TakeTasks", R"({"schema":"carts"})"},
+      {"LabelService/SaveLabel",
+       R"({"schema":"carts","frame":{"clip":"0123456789abcdef0123","camera":"front"},)"
+       R"("verdict":"VERDICT_CREATED","annotation":{"classes":[{"classId":1}]}})"},
+      {"LabelService/SkipTask", R"({"number":1,"reason":"too dark"})"},
+      {"LabelService/ReturnTasks", R"({"schema":"carts"})"},
+      {"LabelService/RequeueTask", R"({"number":1})"},
       {"NotesService/AddNote", R"({"clip":"0123","text":"tea"})"},
   };
   for (const pb::MethodDescriptor* method : EveryRpc()) {
