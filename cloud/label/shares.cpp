@@ -93,7 +93,7 @@ void SpoilText(v1::Annotation& annotation, double chance) {
   }
   // A text that can take no more loses its end, which may be part of a character: then all of it.
   if (text.empty()) {
-    text = "0";
+    text.assign(1, '0');
   } else {
     text.clear();
   }

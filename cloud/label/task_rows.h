@@ -34,6 +34,12 @@ struct TaskRow {
   }
 };
 
+// The next tasks that a person may have, for ReadTasks: of a schema, free now, not for that person,
+// so many. In the order of an index, so that what it costs doesn't depend on how many wait.
+inline constexpr std::string_view kNextTasks =
+    "WHERE schema_name = :schema AND state = 1 AND free_ns <= :now AND not_for <> :who ORDER BY "
+    "priority DESC, turn, number LIMIT :most";
+
 // `rest`: what follows "SELECT … FROM label_task", with its parameters.
 template <typename... Ins>
 std::vector<TaskRow> ReadTasks(Sql& sql, const std::string& rest, const std::tuple<Ins...>& ins) {

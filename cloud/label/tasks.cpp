@@ -391,11 +391,8 @@ absl::StatusOr<v1::TakeTasksResponse> Tasks::Take(std::string_view schema, uint3
     if (taken.size() < wanted) {
       std::set<uint64_t> pairs;
       // Both of a pair may be among the next, of which one person gets one.
-      for (TaskRow& row : ReadTasks(
-               sql,
-               "WHERE schema_name = :schema AND state = 1 AND free_ns <= :now AND not_for <> :who "
-               "ORDER BY priority DESC, turn, number LIMIT :most",
-               In(schema, now_ns, who.name, 2 * (wanted - taken.size())))) {
+      for (TaskRow& row : ReadTasks(sql, std::string(kNextTasks),
+                                    In(schema, now_ns, who.name, 2 * (wanted - taken.size())))) {
         if (taken.size() == wanted) break;
         if (pairs.contains(row.number)) continue;
         pairs.insert(row.pair);
