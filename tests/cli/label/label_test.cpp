@@ -96,7 +96,7 @@ TEST_F(LabelCommandsTest, ImportsPredictionsPieceByPieceAndNamesTheLineOfAMistak
     for (int i = 0; i <= 1'200; ++i) file << line(100 * i) << "\n";
   }
   EXPECT_EQ(Output([&] { return ImportPredictions(client, options); }),
-            "201 added, 1000 there already.\n");
+            "202 added, 999 there already.\n");
   EXPECT_TRUE(absl::IsNotFound(ImportPredictions(client, {.file = folder_ / "none"})));
 }
 

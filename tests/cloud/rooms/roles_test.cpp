@@ -189,7 +189,7 @@ TEST_F(RolesTest, EachRouteIsForTheRolesThatItDeclares) {
       EXPECT_EQ(status(secret), expected) << route.path() << " " << RoleWord(role);
     }
   }
-  EXPECT_EQ(paths, "/healthz /readyz /metrics /media/ /events /login /logout /notes.txt ");
+  EXPECT_EQ(paths, "/healthz /readyz /metrics /media/ /events /login /logout /frames/ /notes.txt ");
   EXPECT_EQ(Status("GET", "/clips", ""), 200) << "the page itself is anybody's";
 }
 
