@@ -108,15 +108,18 @@ std::string Words(const v1::LabelReportLine& line) {
     return fmt::format("too few labels to say: {} with pre-labels, {} without",
                        line.seconds_with().labels(), line.seconds_without().labels());
   }
-  const auto interval = fmt::format("{:.0f} to {:.0f} %", 100 * saved.low(), 100 * saved.high());
+  // Whole percent, of which none is written as -0.
+  const auto percent = [](double share) { return std::round(100 * share) + 0.0; };
+  const auto interval =
+      fmt::format("{:.0f} to {:.0f} %", percent(saved.low()), percent(saved.high()));
   if (saved.low() <= 0 && saved.high() >= 0) {
     return fmt::format("nothing was saved: the interval includes it ({})", interval);
   }
   if (saved.mean() < 0) {
     return fmt::format("nothing was saved: pre-labels cost {:.0f} % more time (saved {})",
-                       -100 * saved.mean(), interval);
+                       percent(-saved.mean()), interval);
   }
-  return fmt::format("pre-labels save {:.0f} % of the time ({})", 100 * saved.mean(), interval);
+  return fmt::format("pre-labels save {:.0f} % of the time ({})", percent(saved.mean()), interval);
 }
 
 // `which`: the rows it is of. `agree`: of a label and the second opinion; below 0 where neither
