@@ -46,16 +46,17 @@ absl::Status NoAnswerWithin(const std::string& url, int timeout_s) {
                   url, timeout_s));
 }
 
-absl::Status WhyUnreachable(const std::string& url, int timeout_s) {
+absl::Status WhyUnreachable(const std::string& url, int timeout_s, ServerOf server) {
+  const bool gleaner = server == ServerOf::kGleaner;
   const auto [host, port] = HostAndPort(url);
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
   if (const int error = ::getaddrinfo(host.c_str(), port.c_str(), &hints, &found); error != 0) {
-    return absl::UnavailableError(
-        fmt::format("can't reach {}: the name \"{}\" is not known ({}). --server or GLEANER_SERVER "
-                    "says where the server is",
-                    url, host, ::gai_strerror(error)));
+    return absl::UnavailableError(fmt::format(
+        "can't reach {}: the name \"{}\" is not known ({}). {}", url, host, ::gai_strerror(error),
+        gleaner ? "--server or GLEANER_SERVER says where the server is"
+                : "Is the address of the releases right?"));
   }
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(found, &::freeaddrinfo);
   int error = ETIMEDOUT;
@@ -69,9 +70,11 @@ absl::Status WhyUnreachable(const std::string& url, int timeout_s) {
           fmt::format("the connection to {} was lost before it stood; try again", url));
     case ECONNREFUSED:
       return absl::UnavailableError(
-          fmt::format("can't reach {}: nobody answers there. Is gleaner-cloud running? --server or "
-                      "GLEANER_SERVER says where it is",
-                      url));
+          fmt::format("can't reach {}: nobody answers there. {}", url,
+                      gleaner ? "Is gleaner-cloud running? --server or GLEANER_SERVER says where "
+                                "it is"
+                              : "Is the address of the releases right, and the web server that "
+                                "has them running?"));
     case ETIMEDOUT:
       return NoAnswerWithin(url, timeout_s);
     default:

@@ -48,6 +48,9 @@ ReleaseCommand::ReleaseCommand(CLI::App& app, bool& json, const std::string& ca)
   sign_ = in_repository("sign", "Sign the drafts that have a use for these keys");
   sign_->add_option("--key", files_, "A private key's file; may be repeated")->required();
 
+  discard_ = in_repository("discard", "Withdraw a draft; what is published stands");
+  discard_->add_option("ROLE", role_, "Whose draft: root or targets")->required();
+
   refresh_ =
       in_repository("refresh", "Publish what is signed, and make a new snapshot and timestamp");
   refresh_->add_option("--key", online_.keys, "A private key's file; may be repeated")->required();
@@ -64,7 +67,8 @@ ReleaseCommand::ReleaseCommand(CLI::App& app, bool& json, const std::string& ca)
   verify_->add_option("--state", check_.state,
                       "A file that keeps what was seen, so that the next time refuses a rollback");
 
-  show_ = in_repository("show", "Roles, keys, expiry, and what waits for signatures");
+  show_ = in_repository("show",
+                        "What is published, and what the drafts change: keys, files, who signed");
 }
 
 absl::Status ReleaseCommand::Run() {
@@ -78,6 +82,7 @@ absl::Status ReleaseCommand::Run() {
   if (add_->parsed()) return AddTargets(targets_, clock);
   if (remove_->parsed()) return RemoveTargets(repository_, files_, json_);
   if (sign_->parsed()) return SignDrafts(repository_, files_, json_);
+  if (discard_->parsed()) return DiscardDraft(repository_, role_, json_);
   if (refresh_->parsed()) return RefreshRepository(online_, clock);
   if (verify_->parsed()) return VerifyRepository(check_, clock);
   return ShowRepository(repository_, json_);

@@ -20,9 +20,11 @@ class ReleaseCommand {
   bool& json_;
   const std::string& ca_;
   CLI::App* release_;
-  CLI::App *keygen_, *init_, *rotate_, *add_, *remove_, *sign_, *refresh_, *verify_, *show_;
+  CLI::App *keygen_, *init_, *rotate_, *add_, *remove_, *sign_, *discard_, *refresh_, *verify_,
+      *show_;
   std::vector<std::string> files_;
   std::string repository_;
+  std::string role_;
   DraftRootOptions draft_;
   AddTargetsOptions targets_;
   RefreshOptions online_;

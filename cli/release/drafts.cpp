@@ -4,8 +4,11 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <optional>
 
+#include "cli/json.h"
 #include "cli/release/describe.h"
+#include "cli/release/folder.h"
 #include "cli/release/release.h"
 #include "common/file.h"
 #include "common/printable.h"
@@ -59,11 +62,21 @@ absl::Status AddKey(tuf::Root& root, const std::string& text) {
   return absl::OkStatus();
 }
 
-absl::Status RetireKey(tuf::Root& root, const std::string& text) {
+absl::Status RetireKey(tuf::Root& root, const std::optional<tuf::Signed<tuf::Root>>& published,
+                       const std::string& text) {
   ASSIGN_OR_RETURN(const RoleAnd given, SplitRole("--retire", text));
   std::vector<std::string>& ids = root.Of(given.role).key_ids;
   const auto begins = [&](const std::string& id) { return id.starts_with(given.value); };
   const auto matches = std::count_if(ids.begin(), ids.end(), begins);
+  if (matches == 0 && published.has_value() && !given.value.empty()) {
+    for (const std::string& id : published->content.Of(given.role).key_ids) {
+      if (!begins(id)) continue;
+      return absl::InvalidArgumentError(fmt::format(
+          "--retire: the draft of root has dropped key {} of {} already; `gleaner release discard "
+          "DIR root` withdraws it",
+          ShortId(id), NameOf(given.role)));
+    }
+  }
   if (given.value.empty() || matches != 1) {
     return absl::InvalidArgumentError(fmt::format(
         "--retire: {} of the keys of {} begin with \"{}\"", matches == 0 ? "none" : "several",
@@ -88,10 +101,13 @@ absl::Status SetThreshold(tuf::Root& root, const std::string& text) {
   return absl::OkStatus();
 }
 
-absl::Status ChangeRoot(const DraftRootOptions& options, const Clock& clock, tuf::Root& root) {
+absl::Status ChangeRoot(const DraftRootOptions& options, const Clock& clock,
+                        const std::optional<tuf::Signed<tuf::Root>>& published, tuf::Root& root) {
   RETURN_IF_ERROR(CheckSpan("--days", options.days, kMaxDays));
   for (const std::string& text : options.keys) RETURN_IF_ERROR(AddKey(root, text));
-  for (const std::string& text : options.retire) RETURN_IF_ERROR(RetireKey(root, text));
+  for (const std::string& text : options.retire) {
+    RETURN_IF_ERROR(RetireKey(root, published, text));
+  }
   for (const std::string& text : options.thresholds) RETURN_IF_ERROR(SetThreshold(root, text));
   root.expires_unix_s = clock.WallNs() / kNanosPerSecond + options.days * kDay;
   // Keys that no role names any longer are nobody's.
@@ -119,8 +135,9 @@ absl::Status ChangeRoot(const DraftRootOptions& options, const Clock& clock, tuf
 }  // namespace
 
 absl::Status InitRepository(const DraftRootOptions& options, const Clock& clock) {
+  RETURN_IF_ERROR(CheckFolder(options.repository));
   tuf::Root root;
-  RETURN_IF_ERROR(ChangeRoot(options, clock, root));
+  RETURN_IF_ERROR(ChangeRoot(options, clock, std::nullopt, root));
   const int64_t targets_expire = clock.WallNs() / kNanosPerSecond + kTargetsDays * kDay;
   ASSIGN_OR_RETURN(const tuf::Repository repository,
                    tuf::Repository::Create(options.repository, std::move(root), targets_expire));
@@ -128,9 +145,10 @@ absl::Status InitRepository(const DraftRootOptions& options, const Clock& clock)
 }
 
 absl::Status RotateRoot(const DraftRootOptions& options, const Clock& clock) {
-  ASSIGN_OR_RETURN(tuf::Repository repository, tuf::Repository::Open(options.repository));
+  ASSIGN_OR_RETURN(tuf::Repository repository, OpenFolder(options.repository));
   ASSIGN_OR_RETURN(tuf::Signed<tuf::Root> root, repository.NextRoot());
-  RETURN_IF_ERROR(ChangeRoot(options, clock, root.content));
+  ASSIGN_OR_RETURN(const auto published, repository.PublishedRoot());
+  RETURN_IF_ERROR(ChangeRoot(options, clock, published, root.content));
   RETURN_IF_ERROR(repository.DraftRoot(std::move(root.content)));
   return PrintDrafts(repository, options.json);
 }
@@ -141,7 +159,7 @@ absl::Status AddTargets(const AddTargetsOptions& options, const Clock& clock) {
     return absl::InvalidArgumentError("--as and --custom are of a single file");
   }
   const int64_t expires = clock.WallNs() / kNanosPerSecond + options.days * kDay;
-  ASSIGN_OR_RETURN(tuf::Repository repository, tuf::Repository::Open(options.repository));
+  ASSIGN_OR_RETURN(tuf::Repository repository, OpenFolder(options.repository));
   for (const std::string& file : options.files) {
     const std::string path =
         options.path.empty() ? std::filesystem::path(file).filename().string() : options.path;
@@ -161,7 +179,7 @@ absl::Status AddTargets(const AddTargetsOptions& options, const Clock& clock) {
 
 absl::Status RemoveTargets(const std::string& folder, const std::vector<std::string>& paths,
                            bool json) {
-  ASSIGN_OR_RETURN(tuf::Repository repository, tuf::Repository::Open(folder));
+  ASSIGN_OR_RETURN(tuf::Repository repository, OpenFolder(folder));
   ASSIGN_OR_RETURN(tuf::Signed<tuf::Targets> targets, repository.NextTargets());
   for (const std::string& path : paths) {
     if (targets.content.targets.erase(path) == 0) {
@@ -173,14 +191,26 @@ absl::Status RemoveTargets(const std::string& folder, const std::vector<std::str
   return PrintDrafts(repository, json);
 }
 
-absl::Status SignDrafts(const std::string& folder, const std::vector<std::string>& keys,
-                        bool json) {
-  ASSIGN_OR_RETURN(tuf::Repository repository, tuf::Repository::Open(folder));
-  for (const std::string& file : keys) {
-    ASSIGN_OR_RETURN(const tuf::PrivateKey key, tuf::PrivateKey::Read(file));
-    RETURN_IF_ERROR(Annotate(repository.Sign(key).status(), file));
+absl::Status DiscardDraft(const std::string& folder, const std::string& name, bool json) {
+  if (name != NameOf(Role::kRoot) && name != NameOf(Role::kTargets)) {
+    return absl::InvalidArgumentError(fmt::format(
+        "ROLE can't be \"{}\": root and targets have drafts", Printable(name.substr(0, 64))));
   }
-  return PrintDrafts(repository, json);
+  const Role role = name == NameOf(Role::kRoot) ? Role::kRoot : Role::kTargets;
+  ASSIGN_OR_RETURN(tuf::Repository repository, OpenFolder(folder));
+  ASSIGN_OR_RETURN(const std::vector<Role> gone, repository.Discard(role));
+  if (json) {
+    nlohmann::ordered_json all{{"discarded", nlohmann::ordered_json::array()}};
+    for (const Role one : gone) all["discarded"].push_back(NameOf(one));
+    ASSIGN_OR_RETURN(all["drafts"], DraftsJson(repository));
+    PrintJson(all);
+    return absl::OkStatus();
+  }
+  for (const Role one : gone) fmt::print("The draft of {} is discarded.\n", NameOf(one));
+  if (gone.empty()) {
+    fmt::print("The changes of {} are discarded; the draft of root needs a draft of them.\n", name);
+  }
+  return PrintDrafts(repository, false);
 }
 
 }  // namespace gleaner::cli

@@ -64,7 +64,7 @@ absl::Status HttpFetcher::Fetch(const std::string& path, const tuf::Sink& sink) 
   }
   if (result) return absl::OkStatus();
   if (result.error() == httplib::Error::Connection) {
-    return WhyUnreachable(server_, kConnectTimeoutS);
+    return WhyUnreachable(server_, kConnectTimeoutS, ServerOf::kReleases);
   }
   return absl::UnavailableError(
       fmt::format("{}{}/{}: {}", server_, folder_, path, httplib::to_string(result.error())));

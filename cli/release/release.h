@@ -47,9 +47,14 @@ absl::Status AddTargets(const AddTargetsOptions& options, const Clock& clock);
 absl::Status RemoveTargets(const std::string& repository, const std::vector<std::string>& paths,
                            bool json);
 
-// Signs the drafts that have a use for the keys; `keys` are files of private keys.
+// Signs the drafts that have a use for the keys; `keys` are files of private keys. Says which of
+// them had signed already.
 absl::Status SignDrafts(const std::string& repository, const std::vector<std::string>& keys,
                         bool json);
+
+// Withdraws the draft of `role`, root or targets; what is published stands
+// (tuf::Repository::Discard).
+absl::Status DiscardDraft(const std::string& repository, const std::string& role, bool json);
 
 struct RefreshOptions {
   std::string repository;
@@ -71,7 +76,8 @@ struct VerifyOptions {
 // Takes the repository as a device does, with every byte of every target.
 absl::Status VerifyRepository(const VerifyOptions& options, const Clock& clock);
 
-// Roles, keys, expiry, and what waits for signatures.
+// What is published, by whose keys and until when, and what the drafts change of it: who signed
+// them and who else may.
 absl::Status ShowRepository(const std::string& repository, bool json);
 
 }  // namespace gleaner::cli

@@ -1,26 +1,41 @@
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <memory>
 
 #include "cli/json.h"
 #include "cli/release/describe.h"
+#include "cli/release/folder.h"
 #include "cli/release/http_fetcher.h"
 #include "cli/release/release.h"
 #include "common/file.h"
 #include "common/printable.h"
 #include "common/status.h"
 #include "common/table.h"
-#include "common/text.h"
 #include "common/tuf/bounds.h"
 #include "common/tuf/client.h"
+#include "common/tuf/repository.h"
 
 namespace gleaner::cli {
 namespace {
 
 using nlohmann::ordered_json;
 
-bool IsAddress(const std::string& text) {
-  return text.starts_with("http://") || text.starts_with("https://");
+// What a folder that has neither its first root nor a timestamp is; OK for others.
+absl::Status CheckPublished(const std::string& folder, bool has_root) {
+  const auto has = [&](const char* file) {
+    std::error_code error;
+    return std::filesystem::exists(folder + "/" + file, error);
+  };
+  if (has("1.root.json") || has("timestamp.json")) return absl::OkStatus();
+  if (has("draft/root.json")) {
+    return absl::FailedPreconditionError(fmt::format(
+        "{}: nothing is published yet: `gleaner release sign`, then `gleaner release refresh`",
+        Printable(folder)));
+  }
+  // With a root that was brought along the refusal's name says what is missing.
+  if (has_root) return absl::OkStatus();
+  return tuf::Repository::Open(folder).status();
 }
 
 }  // namespace
@@ -35,6 +50,7 @@ absl::Status VerifyRepository(const VerifyOptions& options, const Clock& clock) 
     }
     ASSIGN_OR_RETURN(fetcher, HttpFetcher::Connect(options.repository, options.ca));
   } else {
+    RETURN_IF_ERROR(CheckPublished(options.repository, !root_path.empty()));
     fetcher = std::make_unique<tuf::FolderFetcher>(options.repository);
     if (root_path.empty()) root_path = options.repository + "/1.root.json";
   }
@@ -61,22 +77,14 @@ absl::Status VerifyRepository(const VerifyOptions& options, const Clock& clock) 
   role(*client.timestamp());
   role(*client.snapshot());
   role(*client.targets());
-  Table targets({{"TARGET"}, {"SIZE", true}, {"SHA-256"}});
   for (const auto& [path, target] : client.targets()->targets) {
-    const std::string digest = Hex(AsBytes(target.sha256));
-    targets.Add({path, HumanBytes(target.length), digest});
-    all["targets"].push_back(
-        {{"path", path},
-         {"length", std::to_string(target.length)},
-         {"sha256", digest},
-         {"custom",
-          target.custom.empty() ? ordered_json::object() : ordered_json::parse(target.custom)}});
+    all["targets"].push_back(TargetJson(target));
   }
   if (options.json) {
     PrintJson(all);
     return absl::OkStatus();
   }
-  fmt::print("{}{}", roles.Render(), targets.empty() ? "No targets.\n" : targets.Render());
+  fmt::print("{}{}", roles.Render(), TargetsText(*client.targets()));
   return absl::OkStatus();
 }
 

@@ -16,6 +16,8 @@
 namespace gleaner::tuf {
 namespace {
 
+constexpr size_t kMaxFileBytes = 64 * 1024;
+
 struct ContextFree {
   void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
 };
@@ -29,6 +31,17 @@ nlohmann::json Form(const std::array<uint8_t, 32>& bytes) {
 absl::Status NotAKey(std::string_view from) {
   return absl::InvalidArgumentError(
       fmt::format("{}: holds no public key as `gleaner release keygen` writes them", from));
+}
+
+absl::Status ThePublicHalf(std::string_view path) {
+  constexpr std::string_view kEnd = ".pub";
+  const std::string what = fmt::format("{}: is the public half of a key", path);
+  if (!path.ends_with(kEnd) || path.size() == kEnd.size()) {
+    return absl::InvalidArgumentError(what + "; only the private half, the other file, signs");
+  }
+  path.remove_suffix(kEnd.size());
+  return absl::InvalidArgumentError(
+      fmt::format("{}; the private half, which signs, is {}", what, path));
 }
 
 }  // namespace
@@ -97,8 +110,14 @@ absl::StatusOr<PrivateKey> PrivateKey::Parse(std::string_view pem, std::string_v
 }
 
 absl::StatusOr<PrivateKey> PrivateKey::Read(const std::string& path) {
-  ASSIGN_OR_RETURN(const std::string pem, ReadSecret(path, 64 * 1024));
-  return Parse(pem, path);
+  const absl::StatusOr<std::string> pem = ReadSecret(path, kMaxFileBytes);
+  // The public half lies beside it and is for everyone: that it was taken for the private one is
+  // what to say, not that everyone can read it.
+  const absl::StatusOr<std::string> text =
+      absl::IsPermissionDenied(pem.status()) ? ReadFile(path, kMaxFileBytes) : pem;
+  if (text.ok() && PublicKey::Parse(*text, path).ok()) return ThePublicHalf(path);
+  if (!pem.ok()) return pem.status();
+  return Parse(*pem, path);
 }
 
 std::string PrivateKey::ToPem() const {

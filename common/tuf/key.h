@@ -34,7 +34,8 @@ class PrivateKey {
   static absl::StatusOr<PrivateKey> Generate();
   // INVALID_ARGUMENT if `pem` holds no Ed25519 key without a pass phrase.
   static absl::StatusOr<PrivateKey> Parse(std::string_view pem, std::string_view from);
-  // From a file that only its owner may read (ReadSecret).
+  // From a file that only its owner may read (ReadSecret). INVALID_ARGUMENT, with the name of the
+  // private one, if it is the public half.
   static absl::StatusOr<PrivateKey> Read(const std::string& path);
 
   const PublicKey& public_key() const { return public_; }

@@ -84,6 +84,7 @@ struct Target {
 
   // Where it lies below the folder of targets: "models/goods/<sha256>.2.onnx".
   std::string RemotePath() const;
+  bool operator==(const Target&) const = default;
 };
 // Relative, of plain components: nothing that leaves a folder, hides or needs quoting.
 bool IsTargetPath(std::string_view path);

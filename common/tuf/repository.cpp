@@ -24,27 +24,14 @@ namespace {
 constexpr int kFileMode = 0644;  // a web server of another user reads them
 constexpr int kFolderMode = 0755;
 
-bool Names(const Root& root, Role role, const PublicKey& key) {
-  const std::vector<std::string>& ids = root.Of(role).key_ids;
-  return std::find(ids.begin(), ids.end(), key.id) != ids.end();
-}
-
-template <typename T>
-absl::Status SignInto(Signed<T>& document, const PrivateKey& key) {
-  ASSIGN_OR_RETURN(std::string bytes, key.Sign(document.payload));
-  std::erase_if(document.signatures,
-                [&](const Signature& one) { return one.key_id == key.public_key().id; });
-  document.signatures.push_back({.key_id = key.public_key().id, .bytes = std::move(bytes)});
-  return absl::OkStatus();
-}
-
 // New metadata with the signatures of all `keys` that `root` names for its role.
 template <typename T>
 absl::StatusOr<std::string> Make(const T& content, const Root& root,
                                  const std::vector<PrivateKey>& keys) {
   Signed<T> made{.content = content, .payload = Payload(content), .signatures = {}};
   for (const PrivateKey& key : keys) {
-    if (Names(root, T::kRole, key.public_key())) RETURN_IF_ERROR(SignInto(made, key));
+    if (!Names(root, T::kRole, key.public_key().id)) continue;
+    RETURN_IF_ERROR(AddSignature(key, made.payload, &made.signatures));
   }
   if (made.signatures.size() < root.Of(T::kRole).threshold) {
     return absl::FailedPreconditionError(fmt::format(
@@ -183,21 +170,11 @@ absl::Status Repository::WriteDraft(const T& content, const std::vector<Signatur
   return WriteFileDurably(DraftPath(T::kRole), bytes, kFileMode);
 }
 
-absl::Status Repository::DraftTargets(Targets targets) {
-  ASSIGN_OR_RETURN(targets.version, NewestVersion(Role::kTargets));
-  ++targets.version;
-  return WriteDraft(targets, {});
-}
-
-absl::Status Repository::DraftRoot(Root root) {
-  ASSIGN_OR_RETURN(const std::optional<Signed<Root>> published, PublishedRoot());
-  root.version = published.has_value() ? published->content.version + 1 : 1;
-  if (published.has_value() && published->content.Of(Role::kTargets) != root.Of(Role::kTargets)) {
-    ASSIGN_OR_RETURN(Signed<Targets> targets, NextTargets());
-    RETURN_IF_ERROR(DraftTargets(std::move(targets.content)));
-  }
-  return WriteDraft(root, {});
-}
+// For drafts.cpp.
+template absl::StatusOr<std::optional<Signed<Root>>> Repository::ReadDraft() const;
+template absl::StatusOr<std::optional<Signed<Targets>>> Repository::ReadDraft() const;
+template absl::Status Repository::WriteDraft(const Root&, const std::vector<Signature>&);
+template absl::Status Repository::WriteDraft(const Targets&, const std::vector<Signature>&);
 
 absl::StatusOr<Target> Repository::AddTarget(const std::string& file, const std::string& path,
                                              const std::string& custom,
@@ -228,66 +205,10 @@ absl::StatusOr<Target> Repository::AddTarget(const std::string& file, const std:
   return target;
 }
 
-absl::StatusOr<std::vector<Role>> Repository::Sign(const PrivateKey& key) {
-  std::vector<Role> signed_roles;
-  ASSIGN_OR_RETURN(const std::optional<Signed<Root>> published, PublishedRoot());
-  ASSIGN_OR_RETURN(std::optional<Signed<Root>> root, ReadDraft<Root>());
-  if (root.has_value() &&
-      (Names(root->content, Role::kRoot, key.public_key()) ||
-       (published.has_value() && Names(published->content, Role::kRoot, key.public_key())))) {
-    RETURN_IF_ERROR(SignInto(*root, key));
-    RETURN_IF_ERROR(WriteDraft(root->content, root->signatures));
-    signed_roles.push_back(Role::kRoot);
-  }
-  ASSIGN_OR_RETURN(std::optional<Signed<Targets>> targets, ReadDraft<Targets>());
-  ASSIGN_OR_RETURN(const Signed<Root> next, NextRoot());
-  if (targets.has_value() && Names(next.content, Role::kTargets, key.public_key())) {
-    RETURN_IF_ERROR(SignInto(*targets, key));
-    RETURN_IF_ERROR(WriteDraft(targets->content, targets->signatures));
-    signed_roles.push_back(Role::kTargets);
-  }
-  if (!signed_roles.empty()) return signed_roles;
-  return absl::FailedPreconditionError(fmt::format(
-      "{}: no draft has a use for a signature of key {}", folder_, key.public_key().id));
-}
-
-absl::StatusOr<std::vector<Repository::Waiting>> Repository::Drafts() const {
-  std::vector<Waiting> drafts;
-  ASSIGN_OR_RETURN(const std::optional<Signed<Root>> published, PublishedRoot());
-  ASSIGN_OR_RETURN(const std::optional<Signed<Root>> root, ReadDraft<Root>());
-  if (root.has_value()) {
-    const auto count = [&](const Root& by) {
-      return CountSignatures(by, Role::kRoot, root->payload, root->signatures);
-    };
-    Waiting waiting{.role = Role::kRoot,
-                    .version = root->content.version,
-                    .signatures = count(root->content),
-                    .wanted = root->content.Of(Role::kRoot).threshold};
-    if (published.has_value()) {
-      waiting.signatures_of_before = count(published->content);
-      waiting.wanted_of_before = published->content.Of(Role::kRoot).threshold;
-    }
-    drafts.push_back(waiting);
-  }
-  ASSIGN_OR_RETURN(const std::optional<Signed<Targets>> targets, ReadDraft<Targets>());
-  if (targets.has_value()) {
-    ASSIGN_OR_RETURN(const Signed<Root> next, NextRoot());
-    drafts.push_back({.role = Role::kTargets,
-                      .version = targets->content.version,
-                      .signatures = CountSignatures(next.content, Role::kTargets, targets->payload,
-                                                    targets->signatures),
-                      .wanted = next.content.Of(Role::kTargets).threshold});
-  }
-  return drafts;
-}
-
 absl::Status Repository::Publish(Role role, uint64_t version, const std::string& bytes) {
   RETURN_IF_ERROR(WriteFileDurably(PathOf(role, version), bytes, kFileMode));
   if (role != Role::kRoot && role != Role::kTargets) return absl::OkStatus();
-  if (::unlink(DraftPath(role).c_str()) != 0) {
-    return ErrnoStatus(errno, fmt::format("unlink {}", DraftPath(role)));
-  }
-  return SyncDirectory(folder_ + "/draft");
+  return RemoveDraft(role);
 }
 
 absl::StatusOr<std::vector<Role>> Repository::Refresh(const std::vector<PrivateKey>& keys,

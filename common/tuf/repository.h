@@ -59,13 +59,26 @@ class Repository {
   absl::StatusOr<Target> AddTarget(const std::string& file, const std::string& path,
                                    const std::string& custom, int64_t targets_expire_unix_s);
 
+  // A draft that Sign() found a use for a key's signature in.
+  struct Signing {
+    Role role = Role::kRoot;
+    uint64_t version = 0;
+    bool had_signed = false;  // before, so that nothing was written
+  };
   // Signs every draft that has a use for the key's signature: a root by the keys that the published
-  // or the drafted root names, targets by those of the root that stands. The drafts that were
-  // signed; FAILED_PRECONDITION if there are none for this key.
-  absl::StatusOr<std::vector<Role>> Sign(const PrivateKey& key);
+  // or the drafted root names, targets by those of the root that stands. FAILED_PRECONDITION if
+  // there is no draft for this key.
+  absl::StatusOr<std::vector<Signing>> Sign(const PrivateKey& key);
 
-  // Signatures of a draft. A root has two counts: those that the root before wants are none where
-  // there is no root before.
+  // Withdraws the draft of root or targets; NOT_FOUND if there is none. With a root go targets that
+  // were drafted for its keys and say nothing else. Where a draft of targets has to be (nothing is
+  // published yet, or the drafted root gives them other keys), it becomes one without changes; one
+  // that is so already is FAILED_PRECONDITION, and so is the first root. The roles that have no
+  // draft any more. The bytes of files that were drafted stay in the folder.
+  absl::StatusOr<std::vector<Role>> Discard(Role role);
+
+  // Who signed a draft, by the id of the key. A root has two counts: those that the root before
+  // wants are none where there is no root before. A count is at most what is wanted.
   struct Waiting {
     Role role = Role::kRoot;
     uint64_t version = 0;
@@ -73,6 +86,8 @@ class Repository {
     size_t wanted = 0;
     size_t signatures_of_before = 0;
     size_t wanted_of_before = 0;
+    std::vector<std::string> signed_by, may_sign;
+    std::vector<std::string> signed_by_of_before, may_sign_of_before;
     bool complete() const {
       return signatures >= wanted && signatures_of_before >= wanted_of_before;
     }
@@ -107,6 +122,9 @@ class Repository {
   absl::StatusOr<uint64_t> NewestVersion(Role role) const;
   template <typename T>
   absl::Status WriteDraft(const T& content, const std::vector<Signature>& signatures);
+  absl::Status RemoveDraft(Role role);
+  template <typename T>
+  absl::Status SignDraft(const PrivateKey& key, const Signed<T>& draft, std::vector<Signing>* done);
   absl::Status Publish(Role role, uint64_t version, const std::string& bytes);
 
   std::string folder_;

@@ -1,6 +1,7 @@
 // Whether enough of a role's keys signed.
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -16,8 +17,15 @@ namespace gleaner::tuf {
 absl::Status CheckSignatures(const Root& root, Role role, std::string_view payload,
                              const std::vector<Signature>& signatures, std::string_view what);
 
-// How many of them do, for those who show it.
-size_t CountSignatures(const Root& root, Role role, std::string_view payload,
-                       const std::vector<Signature>& signatures);
+// The ids of the keys that do, one for each different key, for those who show them.
+std::vector<std::string> Signers(const Root& root, Role role, std::string_view payload,
+                                 const std::vector<Signature>& signatures);
+
+// Whether `root` names the key for `role`.
+bool Names(const Root& root, Role role, const std::string& key_id);
+
+// Puts the key's signature of `payload` in the place of one that it may have among them.
+absl::Status AddSignature(const PrivateKey& key, std::string_view payload,
+                          std::vector<Signature>* signatures);
 
 }  // namespace gleaner::tuf

@@ -63,6 +63,22 @@ TEST(TufKey, IsRefusedWhereOthersCouldHaveReadIt) {
   EXPECT_TRUE(absl::IsPermissionDenied(key.status())) << key.status();
 }
 
+TEST(TufKey, IsNotItsPublicHalf) {
+  TemporaryFolder folder;
+  const std::string text = PublicKey::Of({}).ToText();
+  const auto refused = [&](const std::string& name, int mode, const std::string& why) {
+    ASSERT_TRUE(WriteFileDurably(folder / name, text).ok());
+    ASSERT_EQ(chmod((folder / name).c_str(), static_cast<mode_t>(mode)), 0);
+    const auto key = PrivateKey::Read(folder / name);
+    EXPECT_TRUE(absl::IsInvalidArgument(key.status())) << key.status();
+    EXPECT_THAT(std::string(Message(key.status())), testing::EndsWith(why));
+  };
+  for (const int mode : {0644, 0600}) {
+    refused("anna.pub", mode, "the private half, which signs, is " + folder / "anna");
+    refused("anna", mode, "only the private half, the other file, signs");
+  }
+}
+
 TEST(TufKey, OfAnotherKindIsRefused) {
   TemporaryFolder folder;
   Shell("umask 077; openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out " +

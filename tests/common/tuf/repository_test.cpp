@@ -14,6 +14,7 @@ constexpr int64_t kNow = 1'800'000'000;
 
 class TufRepository : public testing::Test {
  protected:
+  std::string Id(const std::string& name) const { return lab_.key(name).public_key().id; }
   std::string Take(const std::string& folder) {
     FolderFetcher fetcher(folder);
     Client client =
@@ -90,10 +91,115 @@ TEST_F(TufRepository, SignsWithNoKeyThatNobodyNamed) {
   lab_.Add(repository, kGoods2, "2");
   const auto done = repository.Sign(lab_.key("stranger"));
   EXPECT_TRUE(absl::IsFailedPrecondition(done.status())) << done.status();
-  EXPECT_THAT(repository.Sign(lab_.key("targets1")).value(), ElementsAre(Role::kTargets));
+  EXPECT_THAT(repository.Sign(lab_.key("targets1")).value(),
+              ElementsAre(testing::Field(&Repository::Signing::role, Role::kTargets)));
   const absl::Status refreshed = lab_.Refresh(repository, {"snapshot", "stranger"});
   EXPECT_THAT(std::string(Message(refreshed)),
               HasSubstr("0 of the 1 keys that root version 1 wants for timestamp are at hand"));
+}
+
+TEST_F(TufRepository, SaysWhoSignedADraftAndWhoElseMay) {
+  Repository repository = Repository::Open(a_).value();
+  ASSERT_TRUE(repository
+                  .DraftRoot(lab_.RootOf({"root2", "root3"}, {"targets1", "targets2"}, "snapshot",
+                                         "timestamp"))
+                  .ok());
+  lab_.Sign(repository, {"root2"});
+  const auto draft = repository.Drafts().value().at(0);
+  EXPECT_THAT(draft.signed_by, ElementsAre(Id("root2")));
+  EXPECT_THAT(draft.may_sign, ElementsAre(Id("root3")));
+  EXPECT_THAT(draft.signed_by_of_before, ElementsAre(Id("root2")));
+  EXPECT_THAT(draft.may_sign_of_before, ElementsAre(Id("root1")));
+}
+
+TEST_F(TufRepository, CountsNoSignatureThatIsNotNeeded) {
+  Repository repository = Repository::Open(a_).value();
+  Root root =
+      lab_.RootOf({"root1", "root2", "root3"}, {"targets1", "targets2"}, "snapshot", "timestamp");
+  root.Of(Role::kRoot).threshold = 2;
+  ASSERT_TRUE(repository.DraftRoot(root).ok());
+  lab_.Sign(repository, {"root1", "root2", "root3"});
+  const auto draft = repository.Drafts().value().at(0);
+  EXPECT_EQ(draft.signatures, 2u);
+  EXPECT_EQ(draft.signed_by.size(), 3u);
+  EXPECT_TRUE(lab_.Refresh(repository).ok());
+}
+
+TEST_F(TufRepository, SignsNothingTwiceWithTheSameKey) {
+  Repository repository = Repository::Open(a_).value();
+  lab_.Add(repository, kGoods2, "2");
+  EXPECT_FALSE(repository.Sign(lab_.key("targets1")).value().at(0).had_signed);
+  const auto again = repository.Sign(lab_.key("targets1")).value().at(0);
+  EXPECT_TRUE(again.had_signed);
+  EXPECT_EQ(again.version, 2u);
+  lab_.Add(repository, "other", "3");
+  EXPECT_FALSE(repository.Sign(lab_.key("targets1")).value().at(0).had_signed);
+}
+
+TEST_F(TufRepository, SignsAnewWhereTheSignatureThatIsThereIsNotOfTheseBytes) {
+  Repository repository = Repository::Open(a_).value();
+  lab_.Add(repository, kGoods2, "2");
+  const Targets drafted = repository.NextTargets().value().content;
+  lab_.Write(a_ + "/draft/targets.json",
+             Write(drafted, {{Id("targets1"), lab_.key("targets1").Sign("other").value()}}));
+  EXPECT_FALSE(repository.Sign(lab_.key("targets1")).value().at(0).had_signed);
+  EXPECT_EQ(repository.Drafts().value().at(0).signatures, 1u);
+}
+
+TEST_F(TufRepository, WithdrawsADraftAndLeavesWhatIsPublished) {
+  Repository repository = Repository::Open(a_).value();
+  EXPECT_TRUE(absl::IsNotFound(repository.Discard(Role::kTargets).status()));
+  EXPECT_TRUE(absl::IsNotFound(repository.Discard(Role::kSnapshot).status()));
+  lab_.Add(repository, kGoods2, "2");
+  EXPECT_THAT(repository.Discard(Role::kTargets).value(), ElementsAre(Role::kTargets));
+  EXPECT_TRUE(repository.Drafts().value().empty());
+  EXPECT_EQ(repository.NextTargets().value().content.version, 1u);
+  EXPECT_TRUE(lab_.Refresh(repository).ok());
+  EXPECT_EQ(Take(a_), "ok");
+}
+
+TEST_F(TufRepository, WithdrawsWithARootTheTargetsThatWereDraftedForItsKeysAlone) {
+  Repository repository = Repository::Open(a_).value();
+  const Root rotated = lab_.RootOf({"root1", "root2"}, {"targets3"}, "snapshot", "timestamp");
+  ASSERT_TRUE(repository.DraftRoot(rotated).ok());
+  EXPECT_EQ(repository.Drafts().value().size(), 2u);
+  EXPECT_THAT(repository.Discard(Role::kRoot).value(), ElementsAre(Role::kRoot, Role::kTargets));
+  EXPECT_TRUE(repository.Drafts().value().empty());
+  ASSERT_TRUE(repository.DraftRoot(rotated).ok());
+  lab_.Add(repository, kGoods2, "2");
+  EXPECT_THAT(repository.Discard(Role::kRoot).value(), ElementsAre(Role::kRoot));
+  lab_.Sign(repository, {"targets1", "targets2"});
+  EXPECT_TRUE(lab_.Refresh(repository).ok());
+  EXPECT_EQ(Take(a_), "ok");
+}
+
+TEST_F(TufRepository, WithdrawsOnlyTheChangesOfTargetsThatANewRootNeeds) {
+  Repository repository = Repository::Open(a_).value();
+  ASSERT_TRUE(
+      repository.DraftRoot(lab_.RootOf({"root1", "root2"}, {"targets3"}, "snapshot", "timestamp"))
+          .ok());
+  lab_.Add(repository, kGoods2, "2");
+  EXPECT_THAT(repository.Discard(Role::kTargets).value(), ElementsAre());
+  EXPECT_EQ(repository.NextTargets().value().content.targets.size(), 1u);
+  EXPECT_THAT(std::string(Message(repository.Discard(Role::kTargets).status())),
+              HasSubstr("needs it: discard that one"));
+  lab_.Sign(repository, {"root1", "root2", "targets3"});
+  EXPECT_TRUE(lab_.Refresh(repository).ok());
+  EXPECT_EQ(Take(a_), "ok");
+}
+
+TEST_F(TufRepository, IsStillOneWhereItsFirstDraftsAreWithdrawn) {
+  Repository repository =
+      Repository::Create(lab_ / "new", lab_.FirstRoot(), kNow + 90 * kDay).value();
+  EXPECT_THAT(std::string(Message(repository.Discard(Role::kRoot).status())),
+              HasSubstr("no root is published yet"));
+  EXPECT_THAT(std::string(Message(repository.Discard(Role::kTargets).status())),
+              HasSubstr("the first publication needs it"));
+  lab_.Add(repository, kGoods2, "2");
+  EXPECT_THAT(repository.Discard(Role::kTargets).value(), ElementsAre());
+  EXPECT_TRUE(repository.NextTargets().value().content.targets.empty());
+  lab_.Sign(repository, {"root1", "root2", "targets1", "targets2"});
+  EXPECT_TRUE(lab_.Refresh(repository).ok());
 }
 
 TEST_F(TufRepository, MakesANewSnapshotOnlyWhereSomethingChangedOrHalfItsLifeIsOver) {

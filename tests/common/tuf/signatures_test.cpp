@@ -45,6 +45,12 @@ TEST_F(TufSignatures, OfOtherBytesAreNamed) {
   EXPECT_EQ(Check({By("targets1"), swapped}), "bad_signature");
 }
 
+TEST_F(TufSignatures, AreListedByTheKeysOfTheRoleThatSignedTheseBytes) {
+  EXPECT_EQ(Signers(root_, Role::kTargets, "payload",
+                    {By("stranger"), By("targets2"), By("targets1", "payloae"), By("root1")}),
+            std::vector<std::string>{By("targets2").key_id});
+}
+
 // The specification counts keys, and a key can be written down in more than one way.
 TEST_F(TufSignatures, OfOneKeyUnderTwoNamesCountOnce) {
   PublicKey twin = lab_.key("targets1").public_key();
@@ -55,6 +61,8 @@ TEST_F(TufSignatures, OfOneKeyUnderTwoNamesCountOnce) {
   Signature again = By("targets1");
   again.key_id = twin.id;
   EXPECT_EQ(Check({By("targets1"), again}), "too_few_signatures");
+  EXPECT_EQ(Signers(root_, Role::kTargets, "payload", {By("targets1"), again}),
+            std::vector<std::string>{first});
 }
 
 }  // namespace
