@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <vector>
 
@@ -30,7 +31,15 @@ absl::StatusOr<std::string> FetchWhole(Fetcher& fetcher, const std::string& path
 }
 
 absl::Status FolderFetcher::Fetch(const std::string& path, const Sink& sink) {
-  ASSIGN_OR_RETURN(const Fd file, OpenFile(folder_ + "/" + path, O_RDONLY));
+  // A pipe would be waited on for ever.
+  ASSIGN_OR_RETURN(const Fd file, OpenFile(folder_ + "/" + path, O_RDONLY | O_NONBLOCK));
+  struct stat about;
+  if (::fstat(file.get(), &about) != 0) {
+    return ErrnoStatus(errno, fmt::format("{}/{}", folder_, path));
+  }
+  if (!S_ISREG(about.st_mode)) {
+    return absl::FailedPreconditionError(fmt::format("{}/{} is no file", folder_, path));
+  }
   std::vector<char> piece(64 * 1024);
   for (;;) {
     const ssize_t got = ::read(file.get(), piece.data(), piece.size());

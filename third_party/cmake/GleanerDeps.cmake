@@ -53,14 +53,15 @@ if(GLEANER_CLI OR GLEANER_TESTS)
 endif()
 if(GLEANER_CLOUD OR GLEANER_CLI)
   find_package(ZLIB REQUIRED)
+  # HTTP to servers that need not be honest: S3's stores, repositories of releases.
+  find_package(CURL REQUIRED)
 endif()
 if(GLEANER_CLOUD)
   # Asio and Beast, headers only. They cost seconds a file: cloud/http/ includes them in three.
   gleaner_find_library(dep_boost boost/beast/http.hpp)
   gleaner_find_library(dep_seccomp seccomp.h LIBS seccomp)
   gleaner_find_library(dep_pqxx pqxx/pqxx LIBS pqxx pq)
-  # S3: HTTP, and what stores answer in XML.
-  find_package(CURL REQUIRED)
+  # What S3's stores answer in XML.
   gleaner_find_library(dep_pugixml pugixml.hpp LIBS pugixml)
   find_package(prometheus-cpp CONFIG REQUIRED)
 endif()
