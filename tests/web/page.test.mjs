@@ -588,12 +588,13 @@ test('a session that ran out asks for the token and goes on where it was', async
       const api = '**/gleaner.v1.CatalogService/**';
       await page.route(api, (route) => route.fulfill({ status: 401, json: { code: 'unauthenticated', message: 'sign in' } }));
       await page.getByLabel('Token').waitFor();
+      await page.getByRole('status').filter({ hasText: 'The server wants a token by now' }).waitFor();
       await page.route('**/login', (route) =>
         route.request().postDataJSON().token === 'right' ? route.fulfill({ status: 204 }) : route.fulfill({ status: 401, json: {} }),
       );
       await page.getByLabel('Token').fill('wrong');
       await page.getByRole('button', { name: 'Sign in' }).click();
-      await page.getByRole('alert').filter({ hasText: 'not the server’s token' }).waitFor();
+      await page.getByRole('alert').filter({ hasText: 'opens nothing here: it may have been revoked' }).waitFor();
       await page.unroute(api);
       await page.getByLabel('Token').fill('right');
       await page.keyboard.press('Enter');
@@ -601,6 +602,78 @@ test('a session that ran out asks for the token and goes on where it was', async
       assert.equal(new URL(page.url()).searchParams.get('q'), 'after:7d');
     },
     { expected: /401/ },
+  );
+});
+
+test('who was signed in and is thrown out is told why, and who signs out is not', async () => {
+  await visit(
+    '/clips',
+    async (page) => {
+      const json = (value) => (route) => route.fulfill(value);
+      await page.route('**/gleaner.v1.AccessService/WhoAmI', json({ json: { name: 'ann', role: 'ROLE_VIEWER' } }));
+      await page.route('**/logout', json({ status: 204 }));
+      await page.reload();
+      const rail = page.getByRole('navigation', { name: 'Rooms' });
+      await rail.getByText('ann', { exact: true }).waitFor();
+      await page.route('**/gleaner.v1.*/**', json({ status: 401, json: { code: 'unauthenticated', message: 'sign in' } }));
+      await rail.getByRole('link', { name: 'Jobs' }).click();
+      await page.getByRole('status').filter({ hasText: 'your token was revoked' }).waitFor();
+      await page.unroute('**/gleaner.v1.*/**');
+      await page.reload();
+      await rail.getByRole('button', { name: 'Sign out' }).click();
+      await page.getByLabel('Token').waitFor();
+      assert.equal(await page.getByText('your token was revoked').count(), 0);
+    },
+    { expected: /401/ },
+  );
+});
+
+test('a clip whose check was cancelled says how it is checked after all', async () => {
+  const [clip] = await checkedClips();
+  await visit(`/clips/${clip.id}`, async (page) => {
+    await page.getByRole('slider', { name: 'Position' }).waitFor();
+    await page.route('**/gleaner.v1.CatalogService/GetClip', async (route) => {
+      const response = await route.fetch();
+      const json = await response.json();
+      json.summary.media = { state: 'STATE_PENDING' };
+      await route.fulfill({ response, json });
+    });
+    await page.route('**/gleaner.v1.JobsService/ListJobs', (route) =>
+      route.fulfill({ json: { jobs: [{ number: '7', kind: 'media-check', subject: clip.id, state: 'STATE_CANCELLED' }] } }),
+    );
+    await page.reload();
+    await page.getByRole('note').filter({ hasText: 'its job was cancelled' }).waitFor();
+    await page.getByText('gleaner jobs retry 7').waitFor();
+  });
+});
+
+test('a filter of frames among clips says where it works', async () => {
+  await visit(
+    '/clips?q=sharpness%3C0.2',
+    async (page) => {
+      await page.getByRole('heading', { name: 'This filter is for frames' }).waitFor();
+      await page.getByText('it works in `gleaner frames list`').waitFor();
+      assert.equal(await page.getByText('can’t be read').count(), 0);
+    },
+    { expected: /400/ },
+  );
+});
+
+test('on a narrow screen the menu says who is signed in and signs out', async () => {
+  await visit(
+    '/jobs',
+    async (page) => {
+      await page.route('**/gleaner.v1.AccessService/WhoAmI', (route) => route.fulfill({ json: { name: 'a-person-of-a-long-name', role: 'ROLE_VIEWER' } }));
+      await page.route('**/logout', (route) => route.fulfill({ status: 204 }));
+      await page.reload();
+      await page.getByRole('button', { name: 'Menu' }).click();
+      const menu = page.getByRole('dialog', { name: 'Signed in' });
+      await menu.getByText('a-person-of-a-long-name, viewer').waitFor();
+      await shoot(page, 'phone-menu');
+      await menu.getByRole('button', { name: 'Sign out' }).click();
+      await page.getByLabel('Token').waitFor();
+    },
+    { size: [390, 740] },
   );
 });
 

@@ -16,7 +16,16 @@ const noticeLogin: Interceptor = (next) => async (request) => {
     session.needed = false;
     return response;
   } catch (error) {
-    if (ConnectError.from(error).code === Code.Unauthenticated) session.needed = true;
+    if (ConnectError.from(error).code === Code.Unauthenticated) {
+      if (session.who) {
+        session.why =
+          session.who.name === 'local'
+            ? 'The server wants a token by now: somebody made the first.'
+            : 'You were signed out: your token was revoked, or this sign-in ran out.';
+      }
+      session.who = null;
+      session.needed = true;
+    }
     throw error;
   }
 };
@@ -80,7 +89,7 @@ export async function login(token: string): Promise<string | null> {
     return `Nothing answers at ${location.host}. Is the server running?`;
   }
   if (response.ok) return null;
-  if (response.status === 401 || response.status === 403) return 'This is not the server’s token.';
+  if (response.status === 401 || response.status === 403) return 'This token opens nothing here: it may have been revoked.';
   return `The server answered ${response.status}. Try again in a moment.`;
 }
 
@@ -95,6 +104,7 @@ export async function logout(): Promise<void> {
     await fetch('/logout', { method: 'POST', headers: { 'content-type': 'application/json' }, signal: AbortSignal.timeout(TIMEOUT_MS) });
   } finally {
     session.who = null;
+    session.why = '';
     session.needed = true;
   }
 }
