@@ -3,6 +3,7 @@
 #include "cloud/access/access_room.h"
 #include "cloud/clips/clip_rows.h"
 #include "cloud/database/tally.h"
+#include "cloud/dataset/dataset_room.h"
 #include "cloud/fleet/fleet_room.h"
 #include "cloud/frames/frames_room.h"
 #include "cloud/http/catalog_room.h"
@@ -27,6 +28,7 @@ const std::vector<RoomEntry>& Rooms() {
       MediaRoom(),
       FramesRoom(),
       LabelRoom(),
+      DatasetRoom(),
       FleetRoom(),
       CatalogRoom(),
   };

@@ -10,6 +10,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "cloud/dataset/dataset_rows.h"
 #include "cloud/rooms.h"
 #include "cloud/server.h"
 #include "httplib.h"
@@ -70,6 +71,12 @@ class RolesTest : public testing::Test {
     std::filesystem::create_directory(folder_ / "data");
     auto database = Database::Open(folder_ / "data/catalog.db", AllRooms().tables).value();
     Jobs jobs(*database, RealClock());
+    EXPECT_TRUE(database
+                    ->Write([](Sql& sql) {
+                      InsertVersion(sql, {.name = "sold", .schema = "carts"});
+                      return absl::OkStatus();
+                    })
+                    .ok());
     // Of a kind that nobody runs.
     EXPECT_TRUE(jobs.Add({.kind = "press", .subject = "a shirt"}).ok());
     // A frame that something was said of once, and a task that an annotator has.
@@ -189,7 +196,9 @@ TEST_F(RolesTest, EachRouteIsForTheRolesThatItDeclares) {
       EXPECT_EQ(status(secret), expected) << route.path() << " " << RoleWord(role);
     }
   }
-  EXPECT_EQ(paths, "/healthz /readyz /metrics /media/ /events /login /logout /frames/ /notes.txt ");
+  EXPECT_EQ(paths,
+            "/healthz /readyz /metrics /media/ /events /login /logout /frames/ /datasets/ "
+            "/signed/datasets/ /notes.txt ");
   EXPECT_EQ(Status("GET", "/clips", ""), 200) << "the page itself is anybody's";
 }
 
@@ -198,6 +207,8 @@ TEST_F(RolesTest, EveryChangeIsInTheAuditWithTheNameOfWhoMadeIt) {
   const std::map<std::string, std::string> examples = {
       {"AccessService/CreateToken", R"({"name":"ann","role":"ROLE_VIEWER"})"},
       {"AccessService/RevokeToken", R"({"name":"ann"})"},
+      {"DatasetService/FreezeDataset", R"({"name":"first","schema":"carts"})"},
+      {"DatasetService/ExportDataset", R"({"name":"sold","format":"coco"})"},
       {"JobsService/CancelJob", R"({"number":1})"},
       {"JobsService/RetryJob", R"({"number":1})"},
       {"LabelService/CreateSchema",

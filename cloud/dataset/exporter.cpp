@@ -1,0 +1,204 @@
+#include "cloud/dataset/exporter.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cloud/database/columns.h"
+#include "cloud/dataset/kept_pictures.h"
+#include "cloud/dataset/leak_check.h"
+#include "common/crash_point.h"
+#include "common/status.h"
+#include "common/text.h"
+
+namespace gleaner::cloud {
+namespace {
+
+using nlohmann::json;
+
+// Writes into the store, a part of one file in memory.
+class StoredFiles : public ExportFiles {
+ public:
+  explicit StoredFiles(ObjectStore& objects) : objects_(objects) {}
+
+  absl::Status Begin(std::string name, std::string content_type) override {
+    RETURN_IF_ERROR(End().status());
+    files.push_back({.name = std::move(name), .content_type = std::move(content_type)});
+    writers.push_back(std::make_unique<PartWriter>(objects_));
+    open_ = true;
+    return absl::OkStatus();
+  }
+  absl::Status Append(std::string_view bytes) override { return writers.back()->Append(bytes); }
+  uint64_t size() const override { return writers.empty() ? 0 : writers.back()->size(); }
+  absl::StatusOr<std::string> End() override {
+    if (!open_) return std::string();
+    open_ = false;
+    RETURN_IF_ERROR(writers.back()->End());
+    files.back().bytes = writers.back()->size();
+    files.back().sha256 = HexOf(writers.back()->sha256());
+    return files.back().sha256;
+  }
+
+  std::vector<ExportFile> files;
+  std::vector<std::unique_ptr<PartWriter>> writers;  // of the files
+
+ private:
+  ObjectStore& objects_;
+  bool open_ = false;
+};
+
+}  // namespace
+
+absl::StatusOr<std::vector<Split>> ParseSplits(const std::vector<std::string>& words) {
+  std::array<bool, kSplitWords.size()> wanted{};
+  for (const std::string& word : words) {
+    const auto found = std::find(kSplitWords.begin(), kSplitWords.end(), word);
+    if (found == kSplitWords.end()) {
+      return absl::InvalidArgumentError(
+          fmt::format("splits: train, validation or test, and not \"{:.40}\"", word));
+    }
+    wanted[static_cast<size_t>(found - kSplitWords.begin())] = true;
+  }
+  std::vector<Split> splits;
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    if (wanted[i] || words.empty()) splits.push_back(static_cast<Split>(i));
+  }
+  return splits;
+}
+
+std::string ExportOrder::Splits() const {
+  std::string words;
+  for (const Split split : splits)
+    words += (words.empty() ? "" : ",") + std::string(SplitWord(split));
+  return words;
+}
+
+std::string ExportOrder::Subject() const {
+  return fmt::format("{} as {} ({}{})", dataset, format, Splits(),
+                     shard_bytes == 0 ? "" : fmt::format(", {}", shard_bytes));
+}
+
+std::string ExportOrder::ToJson() const {
+  return json{
+      {"dataset", dataset}, {"format", format}, {"splits", Splits()}, {"shard_bytes", shard_bytes}}
+      .dump();
+}
+
+absl::StatusOr<ExportOrder> ExportOrder::FromJson(std::string_view text) {
+  const json parsed = json::parse(text, nullptr, false);
+  try {
+    ExportOrder order;
+    order.dataset = parsed.at("dataset");
+    order.format = parsed.at("format");
+    order.shard_bytes = parsed.at("shard_bytes");
+    const std::string splits = parsed.at("splits");
+    for (size_t i = 0; i < kSplitWords.size(); ++i) {
+      if (("," + splits + ",").find("," + std::string(kSplitWords[i]) + ",") != std::string::npos) {
+        order.splits.push_back(static_cast<Split>(i));
+      }
+    }
+    return order;
+  } catch (const json::exception&) {
+    return absl::InvalidArgumentError("the job's parameters are none of this kind");
+  }
+}
+
+JobKind Exporter::Kind() {
+  return {.name = std::string(kExportJob),
+          .at_once = 1,
+          .run = [this](JobRun& run) { return Run(run); },
+          .on_failed = {}};
+}
+
+absl::Status Exporter::Run(JobRun& run) {
+  ASSIGN_OR_RETURN(const ExportOrder order, ExportOrder::FromJson(run.job().parameters()));
+  ASSIGN_OR_RETURN(const ExportFormat* format, FindExportFormat(order.format));
+  VersionRow version;
+  std::vector<Part> parts;
+  std::string key;
+  RETURN_IF_ERROR(database_.Read([&](Sql& sql) -> absl::Status {
+    ASSIGN_OR_RETURN(version, ReadVersion(sql, order.dataset));
+    parts = ReadParts(sql, ListOwner(version.number));
+    key = ReadSplitKey(sql);
+    return absl::OkStatus();
+  }));
+  const PartReader list(objects_, std::move(parts));
+  const auto stopped = [&run] { return run.stop().stop_requested(); };
+  const auto cancelled = [] { return absl::CancelledError("the export was asked to end"); };
+
+  ExportSource source;
+  source.name = version.name;
+  source.splits = order.splits;
+  source.shard_bytes = order.shard_bytes;
+  run.Report(0, "checking the list");
+  LeakCheck leaks(key, version.schema);
+  uint64_t wanted = 0;
+  const auto is_wanted = [&](Split split) {
+    return std::find(order.splits.begin(), order.splits.end(), split) != order.splits.end();
+  };
+  RETURN_IF_ERROR(WalkFrozen(
+      list, version.root,
+      [&](const FrozenHead& head) {
+        source.head = head;
+        return absl::OkStatus();
+      },
+      [&](FrozenFrame& frame) {
+        if (is_wanted(frame.split)) ++wanted;
+        return stopped() ? cancelled() : leaks.Add(frame);
+      }));
+  if (wanted == 0) {
+    return absl::FailedPreconditionError(
+        fmt::format("no frame of {} is in {}", version.name, order.Splits()));
+  }
+  uint64_t pictures = 0;
+  source.walk = [&](const auto& each) {
+    return WalkFrozen(list, "", {}, [&](FrozenFrame& frame) {
+      if (stopped()) return cancelled();
+      return is_wanted(frame.split) ? each(frame) : absl::OkStatus();
+    });
+  };
+  source.picture = [&](const FrozenFrame& frame) {
+    if (++pictures % 64 == 0) {
+      run.Report(static_cast<double>(pictures) / static_cast<double>(wanted),
+                 fmt::format("{} of {} frames", pictures, wanted));
+    }
+    return ReadKeptPicture(database_, objects_, frame.name, frame.picture_sha256);
+  };
+  source.spool = [this] { return SpoolFile::Make(folder_); };
+
+  StoredFiles files(objects_);
+  RETURN_IF_ERROR(format->Write(source, files));
+  RETURN_IF_ERROR(files.End().status());
+  GLEANER_CRASH_POINT("dataset.export_stored");
+  ExportRow row{.version = version.number,
+                .format = order.format,
+                .splits = order.Splits(),
+                .shard_bytes = order.shard_bytes,
+                .made_ns = clock_.WallNs(),
+                .files = files.files};
+  uint64_t bytes = 0;
+  for (const ExportFile& file : row.files) bytes += file.bytes;
+  bool taken = false;
+  const absl::Status finished = run.Finish(
+      fmt::format("{}, {}", Count(row.files.size(), "file"), HumanBytes(bytes)),
+      [&](Sql& sql) -> absl::Status {
+        // Another server may have been faster.
+        taken = !FindExport(sql, row.version, row.format, row.splits, row.shard_bytes);
+        if (!taken) return absl::OkStatus();
+        const uint64_t number = InsertExport(sql, row);
+        for (size_t i = 0; i < row.files.size(); ++i) {
+          InsertParts(sql, FileOwner(number, row.files[i].name), files.writers[i]->parts());
+        }
+        ForgetExports(sql, kKeptExports);
+        return absl::OkStatus();
+      });
+  // After a commit that nobody knows the end of, they may be named.
+  if ((finished.ok() && taken) || absl::IsUnavailable(finished)) {
+    for (const auto& writer : files.writers) writer->Keep();
+  }
+  return finished;
+}
+
+}  // namespace gleaner::cloud
