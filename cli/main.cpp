@@ -9,6 +9,7 @@
 
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/dataset/command.h"
 #include "cli/label/command.h"
 #include "cli/release/command.h"
 #include "common/command_line.h"
@@ -120,6 +121,7 @@ int main(int argc, char** argv) {
       ->capture_default_str();
 
   gleaner::cli::LabelCommand label(app, json);
+  gleaner::cli::DatasetCommand dataset(app, json);
 
   CLI::App* jobs = app.add_subcommand("jobs", "Background work: what waits, runs, failed");
   jobs->require_subcommand(1);
@@ -197,6 +199,7 @@ int main(int argc, char** argv) {
       return gleaner::cli::ListFrames(*client, frames_options);
     }
     if (label.parsed()) return label.Run(*client);
+    if (dataset.parsed()) return dataset.Run(*client);
     if (jobs_list->parsed()) {
       jobs_options.json = json;
       return gleaner::cli::ListJobs(*client, jobs_options);

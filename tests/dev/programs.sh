@@ -64,7 +64,7 @@ wrong() {
 
 # shellcheck disable=SC2016 # the backquotes are text
 test_what_is_typed_wrongly_is_named() {
-  wrong 'gleaner: there is no command "frob"; there is summary, devices, clips, frames, label, jobs, tokens, audit or release
+  wrong 'gleaner: there is no command "frob"; there is summary, devices, clips, frames, label, dataset, jobs, tokens, audit or release
 `gleaner --help` says how it is used.' gleaner frob
   wrong 'gleaner: say what to do: list, show or get
 `gleaner clips --help` says how it is used.' gleaner clips
@@ -136,6 +136,7 @@ test_manual_pages_name_every_option_and_command_there_is() {
       [ "$program $word" != "gleaner clips" ] || for word in list show get; do help+=$'\n'$("$bin/$program" clips $word --help); done
       [ "$program $word" != "gleaner release" ] || for word in keygen init rotate add remove sign discard refresh verify show; do help+=$'\n'$("$bin/$program" release $word --help); done
       [ "$program $word" != "gleaner frames" ] || help+=$'\n'$("$bin/$program" frames list --help)
+      [ "$program $word" != "gleaner dataset" ] || for word in freeze list show diff export verify; do help+=$'\n'$("$bin/$program" dataset $word --help); done
       [ "$program $word" != "gleaner label" ] || for word in schema\ create schema\ list schema\ show tasks\ create tasks\ list predictions\ import report; do
         # shellcheck disable=SC2086 # two words
         help+=$'\n'$("$bin/$program" label $word --help)
@@ -171,6 +172,8 @@ test_completion_knows_what_the_program_knows() {
   expect "commands of gleaner" 'clips' "$(completed gleaner cl)"
   expect "commands of gleaner clips" 'list show get' "$(completed gleaner clips '')"
   expect "commands of gleaner tokens" 'create list revoke' "$(completed gleaner tokens '')"
+  expect "commands of gleaner dataset" 'freeze list show diff export verify' "$(completed gleaner dataset '')"
+  expect "what an export can be told" '--shard-bytes --split' "$(completed gleaner dataset export --s | tr ' ' '\n' | sort | xargs)"
   expect "commands of gleaner label" 'schema tasks predictions report' "$(completed gleaner label '')"
   expect "commands of gleaner label schema" 'create list show' "$(completed gleaner label schema '')"
   expect "what a set of tasks can be told" '--pairs --priority' "$(completed gleaner label tasks create --p | tr ' ' '\n' | sort | xargs)"
