@@ -149,10 +149,10 @@ TEST_F(ReleaseTest, SaysWhatWasUsedWrongly) {
   wrong("sign repo --key root1.pub",
         "root1.pub: is the public half of a key; the private half, which signs, is root1");
   wrong("refresh repo --key online.pub", "the private half, which signs, is online");
-  for (const char* command : {"show", "init", "rotate", "add", "refresh --key online",
-                              "sign --key root1", "remove --json"}) {
-    wrong(fmt::format("{} http://127.0.0.1:9/x{}", command,
-                      command == std::string("remove --json") ? " path" : ""),
+  for (const char* command :
+       {"show {}", "init {}", "rotate {}", "add {}", "remove {} path", "sign {} --key root1",
+        "discard {} root", "refresh {} --key online"}) {
+    wrong(fmt::format(fmt::runtime(command), "http://127.0.0.1:9/x"),
           "http://127.0.0.1:9/x is an address, and this takes the repository's folder");
   }
   wrong("rotate repo --days 0", "--days can't be 0");
