@@ -25,8 +25,8 @@ absl::Status SignDrafts(const std::string& folder, const std::vector<std::string
     if (!done.ok()) return Annotate(done.status(), files[i]);
     const std::string& id = keys[i].public_key().id;
     for (const tuf::Repository::Signing& one : *done) {
-      text += fmt::format(one.had_signed ? "{} had signed {} {} already\n" : "{} signed {} {}\n",
-                          ShortId(id), NameOf(one.role), one.version);
+      text += fmt::format("{} {} {} {}{}\n", ShortId(id), one.had_signed ? "had signed" : "signed",
+                          NameOf(one.role), one.version, one.had_signed ? " already" : "");
       all["signed"].push_back({{"key", id},
                                {"role", NameOf(one.role)},
                                {"version", one.version},
