@@ -119,8 +119,13 @@ ConfigReader::ConfigReader(std::shared_ptr<Shared> shared, const toml::table* ta
     : shared_(std::move(shared)), table_(table), path_(std::move(path)) {}
 
 absl::StatusOr<ConfigReader> ConfigReader::Load(const std::string& path) {
-  ASSIGN_OR_RETURN(std::string text, ReadFile(path, kMaxConfigBytes));
-  return Parse(text, path);
+  auto text = ReadFile(path, kMaxConfigBytes);
+  if (absl::IsNotFound(text.status())) {
+    return absl::NotFoundError(
+        fmt::format("the configuration {}: No such file or directory", path));
+  }
+  if (!text.ok()) return text.status();
+  return Parse(*text, path);
 }
 
 absl::StatusOr<ConfigReader> ConfigReader::Parse(std::string_view text, std::string name) {

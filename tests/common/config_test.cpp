@@ -302,6 +302,12 @@ TEST(Config, AMistakeInATableIsNamedByItsPlace) {
             "edge.toml:7:5: a.b.d: is not a known setting");
 }
 
+TEST(Config, AFileThatIsNotThereIsCalledTheConfiguration) {
+  const absl::Status missing = ConfigReader::Load("nope.toml").status();
+  EXPECT_TRUE(absl::IsNotFound(missing));
+  EXPECT_EQ(Message(missing), "the configuration nope.toml: No such file or directory");
+}
+
 TEST(Config, RefusesAFileOfUnreasonableSize) {
   EXPECT_EQ(ConfigReader::Load("/dev/zero").status().code(), absl::StatusCode::kResourceExhausted);
 }
