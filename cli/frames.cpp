@@ -86,7 +86,8 @@ absl::Status ListFrames(Client& client, const ListFramesOptions& options) {
                fmt::format("{:016x}", frame.phash())});
   }
   if (table.empty()) {
-    fmt::print("No such frame.\n");
+    const bool any = options.filter.empty() && options.clip.empty();
+    fmt::print("No frames{}.\n", any ? " yet" : " match this");
   } else {
     fmt::print("{}", table.Render());
   }

@@ -121,7 +121,8 @@ absl::Status ListJobs(Client& client, const ListJobsOptions& options) {
                Printable(job.share()), WordOf(job), SinceOf(job, now_ns), OutcomeOf(job)});
   }
   if (table.empty()) {
-    fmt::print("No such job.\n");
+    const bool any = options.kinds.empty() && options.states.empty() && options.subject.empty();
+    fmt::print("No jobs{}.\n", any ? " yet" : " match this");
   } else {
     fmt::print("{}", table.Render());
   }

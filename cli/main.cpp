@@ -116,7 +116,7 @@ int main(int argc, char** argv) {
   frames_list->add_option("clip", frames_options.clip, id_help);
   frames_list->add_option("--filter", frames_options.filter,
                           "Terms that must all hold, for example: device:cart-1 reason:firing "
-                          "sharpness>0.2 background:no");
+                          "sharpness>0.2 -background:yes");
   frames_list->add_option("--limit", frames_options.limit, "How many at most; 0 for all")
       ->capture_default_str();
 

@@ -27,12 +27,14 @@ std::string OwnCamera(Sql& sql, const FilterTerm& term, Parameters& parameters) 
   return fmt::format("{} AND frame_video.camera IN ({})", clips, list);
 }
 
-// "no" is all that isn't known to be background.
 std::string AnyBackground(const FilterTerm& term) {
   std::string any;
   for (const std::string& value : term.values) {
-    any += fmt::format("{}frame.background {} {}", any.empty() ? "" : " OR ",
-                       value == "yes" ? "=" : "<>", static_cast<int>(v1::Frame::BACKGROUND_YES));
+    const auto wanted = value == "yes"  ? v1::Frame::BACKGROUND_YES
+                        : value == "no" ? v1::Frame::BACKGROUND_NO
+                                        : v1::Frame::BACKGROUND_UNSPECIFIED;
+    any +=
+        fmt::format("{}frame.background = {}", any.empty() ? "" : " OR ", static_cast<int>(wanted));
   }
   return any;
 }

@@ -227,8 +227,9 @@ std::string WhatIsWrong(FilterTerm::Key key, std::string_view text) {
                  : fmt::format("\"{}\": an id has {} hex digits, of which the first few will do",
                                text, kClipIdDigits);
     case FilterTerm::Key::kBackground:
-      return text == "yes" || text == "no" ? ""
-                                           : fmt::format("\"{}\": background is yes or no", text);
+      return text == "yes" || text == "no" || text == "unknown"
+                 ? ""
+                 : fmt::format("\"{}\": background is yes, no or unknown", text);
     case FilterTerm::Key::kReason:
       return text == "firing" || text == "peak" || text == "keyframe" || text == "evenly"
                  ? ""
@@ -270,7 +271,9 @@ absl::StatusOr<FilterTerm> Check(const RawTerm& raw, int64_t now_unix_ns, Filter
   FilterTerm term{.key = known->key, .negated = raw.negated};
   if (IsOfFrames(term.key) && of != FilterOf::kFrames) {
     return Mistake(raw.column,
-                   fmt::format("{} is about frames, and clips are looked for", raw.key));
+                   fmt::format("{} is about frames, and clips are looked for: it works in `gleaner "
+                               "frames list`",
+                               raw.key));
   }
   if (!raw.comparison.empty()) return CheckCompared(raw, std::move(term));
   if (IsCompared(term.key)) {

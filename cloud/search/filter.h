@@ -21,13 +21,14 @@
 // Where frames are looked for, terms about clips find the frames of those clips (camera: of that
 // camera alone), and there are terms about frames:
 //
-//   background                   yes, no: what the camera sees when nothing is there
+//   background                   yes, no, unknown: whether a frame is what the camera sees when
+//                                nothing is there
 //   reason                       firing, peak, keyframe, evenly: why a frame was chosen
 //   sharpness exposure clipped blocked motion
 //                                compared with a number from 0 to 1: sharpness<0.2
 //
 // A clip with several cameras is found by each of them; -camera:x finds clips none of whose cameras
-// is x. Parsing is pure; cloud/store turns the result into SQL with bound parameters.
+// is x. Parsing is pure; cloud/clips turns the result into SQL with bound parameters.
 #pragma once
 
 #include <cstdint>

@@ -60,7 +60,7 @@ TEST_F(FramesCommandsTest, ListsFramesWithWhyTheyWereChosenAndWhatWasMeasured) {
   EXPECT_THAT(Output([&] { return ListFrames(client, {.filter = "sharpness<0.2"}); }),
               AllOf(HasSubstr("keyframe"), Not(HasSubstr("firing"))));
   EXPECT_THAT(Output([&] { return ListFrames(client, {.filter = "device:nobody"}); }),
-              HasSubstr("No such frame."));
+              HasSubstr("No frames match this."));
   EXPECT_THAT(Output([&] { return ListFrames(client, {.limit = 1, .json = true}); }),
               AllOf(HasSubstr("\"pts\": \"1500\""), HasSubstr(other), Not(HasSubstr(one))));
 }

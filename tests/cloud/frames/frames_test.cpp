@@ -288,10 +288,12 @@ TEST_F(FramesTest, AFilterFindsFramesByWhatWasMeasuredAndWhyTheyWereChosen) {
   EXPECT_EQ(List("-reason:keyframe").frames_size(), count([](const v1::Frame& frame) {
               return frame.reasons(0) != v1::Frame::REASON_KEYFRAME;
             }));
-  EXPECT_EQ(List("background:no").frames_size(), static_cast<int>(all.size()))
-      << "it isn't known yet";
+  const auto every = static_cast<int>(all.size());
+  EXPECT_EQ(List("background:unknown").frames_size(), every) << "the camera has just come";
+  EXPECT_EQ(List("background:no").frames_size(), 0);
   EXPECT_EQ(List("background:yes").frames_size(), 0);
-  EXPECT_EQ(List("background:yes,no device:cart-1").frames_size(), static_cast<int>(all.size()));
+  EXPECT_EQ(List("-background:yes").frames_size(), every);
+  EXPECT_EQ(List("background:yes,unknown device:cart-1").frames_size(), every);
 }
 
 TEST_F(FramesTest, WhatIsNotThereIsNamed) {

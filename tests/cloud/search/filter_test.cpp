@@ -122,7 +122,7 @@ TEST(Filter, SaysWhatIsWrongWithTermsAboutFrames) {
       {"sharpness:0.2", 10, "sharpness<0.2"},
       {"sharpness=0.2", 10, "expected \":\""},
       {"device<3", 7, "write device:VALUE"},
-      {"background:maybe", 12, "yes or no"},
+      {"background:maybe", 12, "yes, no or unknown"},
       {"reason:luck", 8, "firing, peak, keyframe or evenly"},
       {"colour:red", 1, "blocked, motion"},
   };
@@ -137,6 +137,7 @@ TEST(Filter, SaysWhatIsWrongWithTermsAboutFrames) {
     const std::string says(Message(ParseFilter(text, kNow).status()));
     EXPECT_NE(says.find("column 1:"), std::string::npos) << says;
     EXPECT_NE(says.find("is about frames"), std::string::npos) << says;
+    EXPECT_NE(says.find("gleaner frames list"), std::string::npos) << says;
   }
 }
 
