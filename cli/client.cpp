@@ -127,8 +127,10 @@ absl::Status Client::Refused(int http_status, const std::string& body,
   const std::string& url = options_.url;
   if (http_status == 401) {
     return absl::UnauthenticatedError(fmt::format(
-        "{} {}: give with --token or GLEANER_TOKEN one that `gleaner tokens create` made, or what "
-        "[http] token or token_file says in the server's configuration",
+        "{} {}: give with --token or GLEANER_TOKEN one that `gleaner tokens create` made, the "
+        "first "
+        "admin's, which the server says once on its standard output (of a container: `docker "
+        "logs`), or what [http] token or token_file says in the server's configuration",
         url, options_.token.empty() ? "wants a token" : "does not know this token"));
   }
   const auto error = nlohmann::json::parse(body, nullptr, false);

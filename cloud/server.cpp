@@ -139,6 +139,16 @@ absl::Status Server::Parts::ServePage() {
   if (!config.http_listen.IsLoopback()) {
     ASSIGN_OR_RETURN(first_token, tokens->CreateFirst());
   }
+  if (first_token.empty()) {
+    ASSIGN_OR_RETURN(const std::string unused, tokens->UnusedFirst());
+    if (!unused.empty()) {
+      LOG_WARN(
+          "the only admin's token, {0}, was said once on standard output and has never been used. "
+          "If it is lost: set [http] token or token_file in the configuration, restart, and with "
+          "that `gleaner tokens revoke {0}` and `gleaner tokens create NAME --role admin`",
+          unused);
+    }
+  }
   return absl::OkStatus();
 }
 

@@ -14,6 +14,8 @@ namespace gleaner::cloud {
 namespace {
 
 constexpr char kFirst[] = "first-admin";
+// Who made that. No token has a blank in its name.
+constexpr char kServer[] = "the server";
 constexpr uint64_t kMostInUse = 1'000;
 // How exactly the last use is known: it must not cost a write a request.
 constexpr int64_t kUseNs = 3600 * kNanosPerSecond;
@@ -213,7 +215,7 @@ absl::StatusOr<std::string> Tokens::CreateFirst() {
   RETURN_IF_ERROR(database_.Write([&](Sql& sql) -> absl::Status {
     answer.Clear();
     if (CountInUse(sql, v1::ROLE_ADMIN) > 0) return absl::OkStatus();
-    const Principal server{.name = "the server", .role = v1::ROLE_ADMIN};
+    const Principal server{.name = kServer, .role = v1::ROLE_ADMIN};
     // A viewer's may have its name.
     std::string name = kFirst;
     for (int i = 2; !FindInUse(sql, name).empty(); ++i) name = fmt::format("{}-{}", kFirst, i);
@@ -221,6 +223,21 @@ absl::StatusOr<std::string> Tokens::CreateFirst() {
     return absl::OkStatus();
   }));
   return answer.secret();
+}
+
+absl::StatusOr<std::string> Tokens::UnusedFirst() {
+  if (!configured_.empty()) return "";
+  return database_.Read([](Sql& sql) -> absl::StatusOr<std::string> {
+    const auto admins = ReadRows([&](const auto& outs, auto row) {
+      sql.Query(
+          "SELECT number, name, role, created_ns, created_by, last_used_ns, revoked_ns FROM token "
+          "WHERE revoked_ns = 0 AND role >= :admin LIMIT 2",
+          In(v1::ROLE_ADMIN), outs, row);
+    });
+    if (admins.size() != 1) return "";
+    const v1::Token& only = admins[0].second;
+    return only.created_by() == kServer && only.last_used_unix_ns() == 0 ? only.name() : "";
+  });
 }
 
 }  // namespace gleaner::cloud

@@ -51,6 +51,9 @@ class Tokens : public Authenticator {
   // Makes an admin's token where there is none, and none is configured: its secret, or nothing.
   // Several servers may do it at once; one of them has the secret.
   absl::StatusOr<std::string> CreateFirst();
+  // The name of a token that CreateFirst made, that nobody has ever shown, and without which there
+  // is no admin's: whoever was to have it may have missed it. Empty where that isn't so.
+  absl::StatusOr<std::string> UnusedFirst();
 
  private:
   Database& database_;

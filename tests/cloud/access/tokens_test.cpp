@@ -87,6 +87,25 @@ TEST_F(TokensTest, TheFirstAdminsIsMadeOnce) {
   EXPECT_EQ(AuditText(), "the server: AccessService/CreateToken first-admin, admin\n");
 }
 
+TEST_F(TokensTest, AFirstOneThatNobodyEverShowedIsNamedWhileThereIsNoOtherAdmins) {
+  EXPECT_EQ(tokens_.UnusedFirst().value(), "");
+  const std::string first = tokens_.CreateFirst().value();
+  Create("ann", v1::ROLE_OPERATOR);
+  EXPECT_EQ(tokens_.UnusedFirst().value(), "first-admin");
+  EXPECT_EQ(Tokens(*database_, clock_, "correct-horse-battery-staple").UnusedFirst().value(), "");
+  Create("root");
+  EXPECT_EQ(tokens_.UnusedFirst().value(), "");
+  ASSERT_TRUE(tokens_.Revoke(root_, "root").ok());
+  EXPECT_EQ(tokens_.UnusedFirst().value(), "first-admin");
+  ASSERT_TRUE(tokens_.WhoShows(first).ok());
+  EXPECT_EQ(tokens_.UnusedFirst().value(), "");
+}
+
+TEST_F(TokensTest, AnAdminsThatPeopleMadeIsNotTheFirstOne) {
+  Create("root");
+  EXPECT_EQ(tokens_.UnusedFirst().value(), "");
+}
+
 TEST_F(TokensTest, TheLastUseIsKnownWithinAnHourAndCostsAWriteAnHour) {
   const std::string root = Create("root");
   const auto last_used = [&] { return tokens_.List({})->tokens(0).last_used_unix_ns(); };
