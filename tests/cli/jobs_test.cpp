@@ -39,7 +39,7 @@ TEST_F(JobsCommandsTest, ListsJobsWithWhatCameOfThem) {
   const std::string failed = Output([&] { return ListJobs(client, {.states = {"failed"}}); });
   EXPECT_THAT(failed, AllOf(HasSubstr("first"), Not(HasSubstr("second"))));
   EXPECT_THAT(Output([&] { return ListJobs(client, {.subject = "nothing"}); }),
-              HasSubstr("No such job."));
+              HasSubstr("No jobs match this."));
   const absl::Status wrong = ListJobs(client, {.states = {"finished"}});
   EXPECT_TRUE(absl::IsInvalidArgument(wrong));
   EXPECT_THAT(std::string(Message(wrong)), HasSubstr("waiting, running, done, failed, cancelled"));
@@ -59,6 +59,23 @@ TEST_F(JobsCommandsTest, ShowsCancelsAndRetriesOne) {
               AllOf(HasSubstr("\"cancelRequested\": true"), HasSubstr("\"number\": \"2\"")));
   EXPECT_TRUE(absl::IsFailedPrecondition(CancelJob(client, 3, false)));
   EXPECT_TRUE(absl::IsNotFound(ShowJob(client, 99, false)));
+}
+
+TEST_F(JobsCommandsTest, AClipWhoseCheckWasCancelledSaysHowItIsCheckedAfterAll) {
+  Start();
+  const std::string id = AddClip(1);
+  // There is one at a time: where the clip's arrival asked for it already, it is that.
+  const auto added = jobs_->Add({.kind = "media-check", .subject = id, .share = "cart-1"});
+  ASSERT_TRUE(added.ok()) << added.status();
+  Client client = Connect();
+  EXPECT_THAT(Output([&] { return ShowClip(client, id, false); }),
+              HasSubstr("media     pending\n"));
+  Output([&] { return CancelJob(client, 1, false); });
+  EXPECT_THAT(Output([&] { return ShowClip(client, id, false); }),
+              HasSubstr("media     not checked: its job was cancelled; `gleaner jobs retry 1`\n"));
+  Output([&] { return RetryJob(client, 1, false); });
+  EXPECT_THAT(Output([&] { return ShowClip(client, id, false); }),
+              HasSubstr("media     pending\n"));
 }
 
 }  // namespace
