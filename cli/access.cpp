@@ -42,6 +42,13 @@ absl::StatusOr<v1::Role> RoleOf(const std::string& word) {
       fmt::format("--role: \"{}\" is none of viewer, annotator, operator, admin", Printable(word)));
 }
 
+// Whether whoever asks is an admin, as there is no token at all.
+bool IsOpen(Client& client) {
+  v1::WhoAmIResponse who;
+  return client.Call("AccessService/WhoAmI", v1::WhoAmIRequest(), &who).ok() &&
+         who.name() == "local";
+}
+
 }  // namespace
 
 absl::Status ListTokens(Client& client, bool json) {
@@ -76,6 +83,7 @@ absl::Status CreateToken(Client& client, const std::string& name, const std::str
   request.set_name(name);
   ASSIGN_OR_RETURN(const v1::Role as, RoleOf(role));
   request.set_role(as);
+  const bool open = IsOpen(client);
   v1::CreateTokenResponse response;
   RETURN_IF_ERROR(client.Call("AccessService/CreateToken", request, &response));
   if (json) return PrintJsonText(ToJson(response));
@@ -83,6 +91,9 @@ absl::Status CreateToken(Client& client, const std::string& name, const std::str
   fmt::print("{}\n", Printable(response.secret()));
   fmt::print(stderr, "{} is {}. The token is said this once: keep it now.\n", Printable(name),
              WordOf(as));
+  if (open) {
+    fmt::print(stderr, "It is the first: from now on nobody comes in without a token.\n");
+  }
   return absl::OkStatus();
 }
 
@@ -93,6 +104,11 @@ absl::Status RevokeToken(Client& client, const std::string& name, bool json) {
   RETURN_IF_ERROR(client.Call("AccessService/RevokeToken", request, &response));
   if (json) return PrintJsonText(ToJson(response));
   fmt::print("{} opens nothing any more.\n", Printable(name));
+  if (IsOpen(client)) {
+    fmt::print(
+        "It was the last: whoever reaches this server from its machine is an admin again, without "
+        "a token.\n");
+  }
   return absl::OkStatus();
 }
 

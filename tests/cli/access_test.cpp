@@ -40,9 +40,28 @@ TEST_F(AccessCommandsTest, MakesListsAndRevokesTokens) {
               HasSubstr("ann opens nothing any more."));
   const absl::Status gone = ShowSummary(anns, false);
   EXPECT_THAT(std::string(Message(gone)),
-              AllOf(HasSubstr("does not know this token"), HasSubstr("gleaner tokens create")));
+              AllOf(HasSubstr("does not know this token"), HasSubstr("gleaner tokens create"),
+                    HasSubstr("standard output")));
   EXPECT_TRUE(absl::IsNotFound(RevokeToken(client, "ann", false)));
   EXPECT_TRUE(absl::IsInvalidArgument(CreateToken(client, "bob", "king", false)));
+}
+
+TEST_F(AccessCommandsTest, SaysThatTheFirstTokenClosesTheServerAndTheLastOpensIt) {
+  Start();
+  Client local = Connect();
+  testing::internal::CaptureStderr();
+  std::string root = Output([&] { return CreateToken(local, "root", "admin", false); });
+  root.pop_back();
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              HasSubstr("from now on nobody comes in without a token"));
+  Client client = Connect(root);
+  testing::internal::CaptureStderr();
+  Output([&] { return CreateToken(client, "ann", "viewer", false); });
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), Not(HasSubstr("from now on")));
+  EXPECT_EQ(Output([&] { return RevokeToken(client, "ann", false); }),
+            "ann opens nothing any more.\n");
+  EXPECT_THAT(Output([&] { return RevokeToken(client, "root", false); }),
+              HasSubstr("is an admin again, without a token"));
 }
 
 TEST_F(AccessCommandsTest, ShowsWhoChangedWhat) {
