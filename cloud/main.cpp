@@ -99,9 +99,10 @@ int main(int argc, char** argv) {
                "Read the configuration and what it names, look at the data folder without changing "
                "anything, say what is wrong, and exit; what works but looks wrong is a warning");
   std::string role;
-  app.add_option("--role", role,
-                 "all, ingest, api or worker, in the place of server.role: what this server does "
-                 "of all that there is to do, where several share a database");
+  const CLI::Option* role_option = app.add_option(
+      "--role", role,
+      "all, ingest, api or worker, in the place of server.role: what this server does "
+      "of all that there is to do, where several share a database");
   app.fallthrough();  // options of the whole after a command, too
   std::string directory;
   CLI::App* backup =
@@ -126,13 +127,8 @@ int main(int argc, char** argv) {
   app.require_subcommand(0, 1);
   if (const auto end = gleaner::ParseCommandLine(app, argc, argv)) return *end;
 
-  auto config = gleaner::cloud::LoadServerConfig(path, ProgramDirectory());
-  if (config.ok() && !role.empty()) {
-    const auto roles = gleaner::cloud::ParseRoles(role);
-    if (roles.ok()) config->roles = *roles;
-    absl::Status fits = roles.ok() ? gleaner::cloud::CheckRoles(*config) : roles.status();
-    if (!fits.ok()) config = gleaner::Annotate(fits, "--role");
-  }
+  const auto config = gleaner::cloud::LoadServerConfig(path, ProgramDirectory(),
+                                                       role_option->empty() ? nullptr : &role);
   if (!config.ok()) {
     fmt::print(stderr, "{}\n", gleaner::Message(config.status()));
     return gleaner::kExitUsage;
@@ -152,6 +148,12 @@ int main(int argc, char** argv) {
                      ? ""
                      : ", with " + gleaner::Count(config->warnings.size(), "warning"),
                  config->data_dir);
+      if (!config->http_listen.IsLoopback() && config->token.empty()) {
+        fmt::print(
+            "Others can reach {} and no token is set: where there is no admin's token yet, the "
+            "server makes a first one when it starts, and says it once on standard output\n",
+            config->http_listen.ToString());
+      }
       return 0;
     });
   // A command may be killed at any time, as the server may.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "cloud/database/database_config.h"
@@ -26,7 +27,7 @@ std::string BesideProgram(const std::string& path, const std::filesystem::path& 
 
 ListenAddress ReadAddress(ConfigReader& table, std::string_view key,
                           const ListenAddress& fallback) {
-  const auto address = ParseListenAddress(table.String(key, fallback.ToString()));
+  const auto address = ParseListenAddress(table.String(key, fallback.ToString()), fallback.port);
   if (address.ok()) return *address;
   table.Error(key, Message(address.status()));
   return fallback;
@@ -132,6 +133,27 @@ v1::Policy ReadPolicy(ConfigReader table) {
   return policy;
 }
 
+// One of several servers needs what they share: everything that is missing is said at once.
+void ReadRoles(ConfigReader& server, const std::string* given, ServerConfig& config) {
+  const std::string configured = server.String("role", "all");
+  const std::string whose = given == nullptr ? "" : "--role: ";
+  const auto roles = ParseRoles(given == nullptr ? configured : *given);
+  if (!roles.ok()) return server.Error("role", fmt::format("{}{}", whose, Message(roles.status())));
+  config.roles = *roles;
+  if (roles->all()) return;
+  if (config.database.empty()) {
+    server.Error("role", whose +
+                             "several servers share one catalogue: set database.url (or url_file) "
+                             "to a PostgreSQL");
+  }
+  if (!config.store.in_bucket) {
+    server.Error("role", whose +
+                             "several servers share one place for objects: set store.kind to "
+                             "\"s3\", and store.endpoint, bucket, access_key and "
+                             "secret_key_file");
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<Roles> ParseRoles(std::string_view word) {
@@ -142,41 +164,30 @@ absl::StatusOr<Roles> ParseRoles(std::string_view word) {
       fmt::format("\"{}\" is none of all, ingest, api, worker", word));
 }
 
-absl::Status CheckRoles(const ServerConfig& config) {
-  if (config.roles.all()) return absl::OkStatus();
-  if (config.database.empty()) {
-    return absl::FailedPreconditionError(
-        "several servers share one catalogue: set database.url to a PostgreSQL");
-  }
-  if (!config.store.in_bucket) {
-    return absl::FailedPreconditionError(
-        "several servers share one place for objects: set store.kind to \"s3\"");
-  }
-  return absl::OkStatus();
-}
-
 absl::StatusOr<ServerConfig> LoadServerConfig(const std::string& path,
-                                              const std::string& program_dir) {
+                                              const std::string& program_dir,
+                                              const std::string* role) {
   ASSIGN_OR_RETURN(ConfigReader root, ConfigReader::Load(path));
-  return ReadServerConfig(root, program_dir);
+  auto config = ReadServerConfig(root, program_dir, role);
+  if (config.ok()) return config;
+  // A screen full of remarks, one a line, says at its end what it comes to.
+  const std::string all(Message(config.status()));
+  const size_t warnings = root.warnings().size();
+  const auto lines = static_cast<size_t>(std::count(all.begin(), all.end(), '\n')) + 1;
+  return absl::Status(config.status().code(),
+                      fmt::format("{}\n{}: {}{}", all, path, Count(lines - warnings, "mistake"),
+                                  warnings == 0 ? "" : " and " + Count(warnings, "warning")));
 }
 
-absl::StatusOr<ServerConfig> ReadServerConfig(ConfigReader& root, const std::string& program_dir) {
+absl::StatusOr<ServerConfig> ReadServerConfig(ConfigReader& root, const std::string& program_dir,
+                                              const std::string* role) {
   ServerConfig config;
 
   ConfigReader server = root.Table("server");
   config.data_dir = server.RequiredFolder("data_dir");
   config.database = ReadDatabaseConfig(root.Table("database"));
   config.store = ReadStoreConfig(root.Table("store"));
-  const auto roles = ParseRoles(server.String("role", "all"));
-  if (!roles.ok()) {
-    server.Error("role", Message(roles.status()));
-  } else {
-    config.roles = *roles;
-    if (const absl::Status fits = CheckRoles(config); !fits.ok()) {
-      server.Error("role", Message(fits));
-    }
-  }
+  ReadRoles(server, role, config);
 
   ConfigReader grpc = root.Table("grpc");
   DeviceServerOptions& devices = config.devices;

@@ -29,10 +29,6 @@ struct Roles {
 
 // all, ingest, api or worker. INVALID_ARGUMENT for another word.
 absl::StatusOr<Roles> ParseRoles(std::string_view word);
-// Whether a server of these roles can be one of several: FAILED_PRECONDITION says what is missing.
-struct ServerConfig;
-absl::Status CheckRoles(const ServerConfig& config);
-
 struct ServerConfig {
   Roles roles;
   std::string data_dir;
@@ -65,10 +61,12 @@ struct ServerConfig {
 
 // Reads and checks the whole file. INVALID_ARGUMENT with every mistake, one a line. Relative paths
 // count from the file's folder; `program_dir` is where this program is, for the defaults of web_dir
-// and worker.
+// and worker. `role`, unless it is null, is what the command line says in the place of server.role.
 absl::StatusOr<ServerConfig> LoadServerConfig(const std::string& path,
-                                              const std::string& program_dir);
+                                              const std::string& program_dir,
+                                              const std::string* role = nullptr);
 // The same of a file that has been parsed.
-absl::StatusOr<ServerConfig> ReadServerConfig(ConfigReader& root, const std::string& program_dir);
+absl::StatusOr<ServerConfig> ReadServerConfig(ConfigReader& root, const std::string& program_dir,
+                                              const std::string* role = nullptr);
 
 }  // namespace gleaner::cloud

@@ -63,11 +63,11 @@ std::string ListenAddress::ToString() const {
                                              : fmt::format("[{}]:{}", host, port);
 }
 
-absl::StatusOr<ListenAddress> ParseListenAddress(std::string_view text) {
+absl::StatusOr<ListenAddress> ParseListenAddress(std::string_view text, uint16_t example_port) {
   const auto wrong = [&](std::string_view why) {
     return absl::InvalidArgumentError(fmt::format(
-        "\"{}\" is not an address to listen on ({}); write it as 127.0.0.1:8080 or [::1]:8080",
-        text, why));
+        "\"{0}\" is not an address to listen on ({1}); write it as 127.0.0.1:{2} or [::1]:{2}",
+        text, why, example_port));
   };
   const size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return wrong("the port is missing");

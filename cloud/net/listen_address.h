@@ -30,7 +30,8 @@ struct ListenAddress {
 
 // A literal IPv4 or IPv6 address, or localhost, and a port. Names are not looked up: what a name
 // means can change after the check.
-absl::StatusOr<ListenAddress> ParseListenAddress(std::string_view text);
+absl::StatusOr<ListenAddress> ParseListenAddress(std::string_view text,
+                                                 uint16_t example_port = 8080);
 
 // A bound and listening TCP socket, non-blocking, without SO_REUSEPORT, so that a second server on
 // the same port is an error and not a silent share. `port` is set to the port in use.
