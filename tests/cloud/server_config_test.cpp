@@ -205,6 +205,37 @@ TEST_F(ServerConfigTest, SaysEveryMistakeWithItsPlace) {
                  HasSubstr("nonsense"), HasSubstr("one of trace")));
 }
 
+TEST_F(ServerConfigTest, EndsWithHowManyMistakesThereAre) {
+  std::filesystem::create_directory(folder_ / "web");
+  std::ofstream(folder_ / "web/index.html") << "<!doctype html>";
+  const std::string web = "[http]\nweb_dir = \"web\"\n";
+  ExpectMistake(web + "[media]\nworkers = 0\n[log]\nlevel = \"loud\"\n",
+                testing::EndsWith("\n" + folder_ / "cloud.toml" + ": 2 mistakes and 1 warning"));
+  std::filesystem::create_directory(folder_ / "data");
+  // The address, and that plaintext is for loopback only.
+  const auto two = Load("[server]\ndata_dir = \"" + folder_ / "data" +
+                        "\"\n[grpc]\nplaintext = true\nlisten = \"here\"\n" + web);
+  EXPECT_THAT(std::string(Message(two.status())),
+              AllOf(HasSubstr("127.0.0.1:7443"), testing::EndsWith("cloud.toml: 2 mistakes")));
+}
+
+TEST_F(ServerConfigTest, OneOfSeveralServersSaysAllThatIsMissingAtOnce) {
+  const std::string api = "api", nobody = "nobody", none;
+  const auto everything = AllOf(HasSubstr("database.url"), HasSubstr("store.kind"),
+                                HasSubstr("bucket"), HasSubstr("secret_key_file"));
+  ASSERT_TRUE(LoadWith("").ok());
+  const auto load = [&](const std::string* role) {
+    const auto config = LoadServerConfig(folder_ / "cloud.toml", folder_ / "gleaner/bin", role);
+    return std::string(Message(config.status()));
+  };
+  EXPECT_THAT(load(&api), everything);
+  EXPECT_THAT(load(&nobody), HasSubstr("--role: \"nobody\" is none of all"));
+  EXPECT_THAT(load(&none), HasSubstr("--role: \"\" is none of all"));
+  EXPECT_EQ(load(nullptr), "");
+  std::ofstream(folder_ / "cloud.toml", std::ios::app) << "[media]\nworkers = 0\n";
+  EXPECT_THAT(load(&api), AllOf(everything, HasSubstr("workers")));
+}
+
 TEST_F(ServerConfigTest, FindsAKeyThatIsNotTheCertificates) {
   TestPki other;
   std::ofstream(folder_ / "server.key") << other.Server().key;
