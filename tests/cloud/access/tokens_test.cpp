@@ -157,7 +157,8 @@ TEST_F(SessionsTest, ItEndsWithItsTokenWhenItIsClosedAndAfterThirtyDays) {
                     anns = sessions_.Begin(ann).value();
   const uint64_t changes = tokens_.changes();
   ASSERT_TRUE(sessions_.End(closed).ok());
-  EXPECT_GT(tokens_.changes(), changes) << "what was opened with it looks again";
+  // What was opened with it looks again. PostgreSQL tells of it in its own time.
+  while (tokens_.changes() == changes) std::this_thread::yield();
   EXPECT_EQ(Shown(sessions_.WhoHas(closed)), "nobody");
   EXPECT_TRUE(sessions_.End(closed).ok());
   ASSERT_TRUE(tokens_.Revoke(root_, "ann").ok());
