@@ -211,6 +211,7 @@ TEST_F(CheckerTest, AClipWhoseWorkerIsKilledEachTimeIsFailedAtLast) {
   const std::string count = folder_ / "count";
   Start(Impostor("echo x >> " + count + "; kill -KILL $$"));
   WaitFor(1);
+  Stop();  // the verdict is told of while the transaction that keeps it is still open
   EXPECT_EQ(MediaOf(id).state(), v1::MediaCheck::STATE_FAILED);
   EXPECT_THAT(MediaOf(id).problem(), HasSubstr("3 times"));
   EXPECT_EQ(ReadFile(count, 1000).value(), "x\nx\nx\n");
