@@ -146,7 +146,8 @@ TEST_F(AcceptorTest, NeverEndsAnotherConnectionThatHasTheNumberByNow) {
   other.Say();
   ASSERT_EQ(::dup2(Taken(2), number), number);
   for (int64_t i = 0; i <= limits_.calls_in_a_row; ++i) acceptor_->NoteCall(client.Name());
-  EXPECT_EQ(acceptor_->stats().calls, 1u);
+  // None, if it was struck off before its calls came.
+  EXPECT_LE(acceptor_->stats().calls, 1u);
   EXPECT_TRUE(other.IsOpen());
 }
 
