@@ -52,6 +52,16 @@ struct ListFramesOptions {
 // A clip's frames in the order of their times, or all clips', newest first.
 absl::Status ListFrames(Client& client, const ListFramesOptions& options);
 
+struct GetFramesOptions {
+  ListFramesOptions which;
+  std::string directory = ".";
+  bool thumbnails = false;  // instead of pictures at full size
+  bool overwrite = false;   // files that are there and are something else
+};
+// Fetches pictures into `directory`/<clip id>/<camera>-<pts>.jpg. One that can't be had doesn't
+// keep the others from being fetched.
+absl::Status GetFrames(Client& client, const GetFramesOptions& options);
+
 struct ListJobsOptions {
   std::vector<std::string> kinds;
   std::vector<std::string> states;  // waiting, running, done, failed, cancelled

@@ -120,6 +120,21 @@ int main(int argc, char** argv) {
   frames_list->add_option("--limit", frames_options.limit, "How many at most; 0 for all")
       ->capture_default_str();
 
+  gleaner::cli::GetFramesOptions get_frames;
+  CLI::App* frames_get = with_json(frames->add_subcommand(
+      "get", "Fetch pictures of frames, each into FOLDER/CLIP/CAMERA-PTS.jpg"));
+  frames_get->add_option("clip", get_frames.which.clip, id_help);
+  frames_get->add_option("--filter", get_frames.which.filter, "As of `frames list`");
+  get_frames.which.limit = 100;
+  frames_get->add_option("--limit", get_frames.which.limit, "How many at most; 0 for all")
+      ->capture_default_str();
+  frames_get->add_option("-o,--out,--output", get_frames.directory, "The folder to put them in")
+      ->capture_default_str();
+  frames_get->add_flag("--thumbnails", get_frames.thumbnails,
+                       "Thumbnails instead of pictures at full size");
+  frames_get->add_flag("--force", get_frames.overwrite,
+                       "Overwrite files that are there and are something else");
+
   gleaner::cli::LabelCommand label(app, json);
   gleaner::cli::DatasetCommand dataset(app, json);
 
@@ -197,6 +212,10 @@ int main(int argc, char** argv) {
     if (frames_list->parsed()) {
       frames_options.json = json;
       return gleaner::cli::ListFrames(*client, frames_options);
+    }
+    if (frames_get->parsed()) {
+      get_frames.which.json = json;
+      return gleaner::cli::GetFrames(*client, get_frames);
     }
     if (label.parsed()) return label.Run(*client);
     if (dataset.parsed()) return dataset.Run(*client);

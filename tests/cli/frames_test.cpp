@@ -4,7 +4,10 @@
 #include <gmock/gmock.h>
 
 #include "cli/commands.h"
+#include "cloud/frames/frame_files.h"
 #include "cloud/frames/frame_rows.h"
+#include "cloud/frames/pictures.h"
+#include "common/file.h"
 #include "common/status.h"
 #include "tests/cli/commands_testing.h"
 
@@ -28,10 +31,12 @@ class FramesCommandsTest : public CommandsTest {
                                 cloud::media::ReasonBit(v1::Frame::REASON_PEAK),
                      .phash = 0xabc,
                      .sharpness = 0.75,
-                     .motion = 0.25},
+                     .motion = 0.25,
+                     .thumbnail = "two"},
                     {.pts = 1500,
                      .reasons = cloud::media::ReasonBit(v1::Frame::REASON_KEYFRAME),
-                     .sharpness = 0.1}};
+                     .sharpness = 0.1,
+                     .thumbnail = " thumbnails"}};
     video.thumbnails = Put("two thumbnails");
     EXPECT_TRUE(catalog_->database()
                     .Write([&](cloud::Sql& sql) {
@@ -63,6 +68,28 @@ TEST_F(FramesCommandsTest, ListsFramesWithWhyTheyWereChosenAndWhatWasMeasured) {
               HasSubstr("No frames match this."));
   EXPECT_THAT(Output([&] { return ListFrames(client, {.limit = 1, .json = true}); }),
               AllOf(HasSubstr("\"pts\": \"1500\""), HasSubstr(other), Not(HasSubstr(one))));
+}
+
+TEST_F(FramesCommandsTest, FetchesPicturesIntoAFolderAClip) {
+  cloud::Pictures pictures(*frames_, *blobs_,
+                           {.program = "", .folder = folder_ / "cache", .cache_bytes = 1 << 20});
+  cloud::FrameFiles files(*frames_, pictures, *blobs_);
+  cloud::HttpService::Options options;
+  options.routes = {files.Below()};
+  StartWith(options);
+  const std::string clip = Fill(1);
+  Client client = Connect();
+  const std::string out = folder_ / "out";
+  const GetFramesOptions thumbnails{.which = {.clip = clip}, .directory = out, .thumbnails = true};
+  EXPECT_THAT(Output([&] { return GetFrames(client, thumbnails); }), HasSubstr("front-1500.jpg"));
+  EXPECT_EQ(ReadFile(out + "/" + clip + "/front-0.jpg", 100).value(), "two");
+  EXPECT_EQ(ReadFile(out + "/" + clip + "/front-1500.jpg", 100).value(), " thumbnails");
+  Output([&] { return GetFrames(client, thumbnails); });  // what is there already is right
+
+  // Nobody can decode here: each is told of, and the command fails.
+  const absl::Status none =
+      GetFrames(client, {.which = {.clip = clip, .json = true}, .directory = out + "2"});
+  EXPECT_THAT(std::string(Message(none)), HasSubstr("2 of 2 pictures"));
 }
 
 TEST_F(FramesCommandsTest, AMistakeIsShownWithItsPlace) {

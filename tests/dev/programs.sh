@@ -135,7 +135,7 @@ test_manual_pages_name_every_option_and_command_there_is() {
       help+=$'\n'$("$bin/$program" "$word" --help)
       [ "$program $word" != "gleaner clips" ] || for word in list show get; do help+=$'\n'$("$bin/$program" clips $word --help); done
       [ "$program $word" != "gleaner release" ] || for word in keygen init rotate add remove sign discard refresh verify show; do help+=$'\n'$("$bin/$program" release $word --help); done
-      [ "$program $word" != "gleaner frames" ] || help+=$'\n'$("$bin/$program" frames list --help)
+      [ "$program $word" != "gleaner frames" ] || for word in list get; do help+=$'\n'$("$bin/$program" frames $word --help); done
       [ "$program $word" != "gleaner dataset" ] || for word in freeze list show diff export verify; do help+=$'\n'$("$bin/$program" dataset $word --help); done
       [ "$program $word" != "gleaner label" ] || for word in schema\ create schema\ list schema\ show tasks\ create tasks\ list predictions\ import report; do
         # shellcheck disable=SC2086 # two words
