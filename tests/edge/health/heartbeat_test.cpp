@@ -1,109 +1,28 @@
 #include "edge/health/heartbeat.h"
 
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
-#include <algorithm>
-#include <atomic>
 #include <future>
 #include <iterator>
 #include <limits>
-#include <thread>
 
 #include "common/backoff.h"
 #include "common/version.h"
 #include "tests/data/log_lines.h"
-#include "tests/edge/upload/fake_cloud.h"
-#include "tests/edge/upload/fixtures.h"
+#include "tests/edge/health/heartbeat_testing.h"
 
 namespace gleaner::edge {
 namespace {
 
 using testing::HasSubstr;
 
+using HeartbeatTest = HeartbeatRig;
+
 size_t CountOf(const std::string& text, std::string_view what) {
   size_t count = 0;
   for (size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++count;
   return count;
 }
-
-class HeartbeatTest : public testing::Test {
- protected:
-  HeartbeatTest() {
-    sources_.hello = [this] {
-      v1::HelloRequest hello;
-      hello.set_boot_id(std::string(16, '\x07'));
-      hello.set_site("store-1");
-      hello.add_cameras()->set_name("front");
-      if (open_) hello.mutable_cameras(0)->set_codec("h264");
-      return hello;
-    };
-    sources_.spool = [] { return SpoolStats{.quota_bytes = 100, .used_bytes = 40}; };
-    sources_.upload = [this] { return UploadStats{.state = "sending", .sent_bytes = sent_bytes_}; };
-    sources_.cameras = [] {
-      v1::CameraHealth camera;
-      camera.set_name("front");
-      return std::vector<v1::CameraHealth>{camera};
-    };
-    sources_.problems = [] {
-      v1::Problem problem;
-      problem.set_part("spool");
-      problem.set_text(std::string(600, '!'));
-      return std::vector<v1::Problem>(20, problem);
-    };
-  }
-  ~HeartbeatTest() override { Stop(); }
-
-  void Start() {
-    link_ = PlainLink(cloud_.address(), clock_);
-    heartbeat_ =
-        std::make_unique<Heartbeat>(options_, sources_, *link_, clock_, [this](const auto& policy) {
-          std::lock_guard lock(mutex_);
-          policies_.push_back(policy);
-        });
-    thread_ = std::jthread([this](std::stop_token stop) { heartbeat_->Run(stop); });
-  }
-  void Stop() {
-    if (!thread_.joinable()) return;
-    thread_.request_stop();
-    thread_.join();
-  }
-  // Heartbeats that were answered, and the answer dealt with.
-  bool Heartbeats(uint64_t n) {
-    return Eventually([&] {
-      const HeartbeatStats stats = heartbeat_->stats();
-      return stats.heartbeats >= n && stats.connected;
-    });
-  }
-  // Moves the clock on in steps of a quarter second until the cloud has got `n` heartbeats; how
-  // long that took by the clock.
-  int64_t NsUntilHeartbeats(size_t n) {
-    const int64_t start = clock_.MonotonicNs();
-    EXPECT_TRUE(Eventually([&] {
-      if (cloud_.Locked([&] { return cloud_.heartbeats.size(); }) >= n) return true;
-      clock_.Advance(kNanosPerSecond / 4);
-      return false;
-    }));
-    EXPECT_TRUE(Heartbeats(n));
-    return clock_.MonotonicNs() - start;
-  }
-  std::vector<v1::Policy> policies() {
-    std::lock_guard lock(mutex_);
-    return policies_;
-  }
-
-  FakeClock clock_;
-  FakeCloud cloud_;
-  HeartbeatOptions options_{.seed = 1};
-  HeartbeatSources sources_;
-  std::atomic<uint64_t> sent_bytes_{0};
-  std::atomic<bool> open_{false};  // the camera
-  std::mutex mutex_;
-  std::vector<v1::Policy> policies_;
-  std::unique_ptr<Link> link_;
-  std::unique_ptr<Heartbeat> heartbeat_;
-  std::jthread thread_;
-};
 
 TEST_F(HeartbeatTest, SaysHelloOnceAndThenHowItIs) {
   Start();
@@ -231,30 +150,6 @@ TEST_F(HeartbeatTest, ConnectsAnewWhenTheServerDoesNotAnswer) {
   release->set_value();
 }
 
-TEST_F(HeartbeatTest, AppliesAPolicyWhenItChangesAndNotEachTimeItIsTold) {
-  std::vector<v1::Policy> told(6);
-  for (size_t i = 0; i < told.size(); ++i) {
-    told[i].set_version(i < 2 ? std::string(64, 'v') : i < 4 ? "p2" : std::string(64, 'v'));
-    told[i].set_heartbeat_interval_s(3600);
-  }
-  size_t next = 0;
-  cloud_.on_heartbeat = [&](const v1::HeartbeatRequest&, v1::HeartbeatResponse* response) {
-    *response->mutable_policy() = told[std::min(next++, told.size() - 1)];
-    return grpc::Status::OK;
-  };
-  Start();
-  for (size_t i = 1; i <= told.size(); ++i) {
-    ASSERT_TRUE(Heartbeats(i));
-    heartbeat_->Poke();
-  }
-  ASSERT_TRUE(Heartbeats(told.size() + 1));
-  const auto applied = policies();
-  ASSERT_EQ(applied.size(), 3u);
-  EXPECT_EQ(applied[0].version().size(), 64u) << "as long as it may be";
-  EXPECT_EQ(applied[1].version(), "p2");
-  EXPECT_EQ(heartbeat_->stats().policy_version, applied[2].version());
-}
-
 TEST_F(HeartbeatTest, SaysOnceThatItsClockIsOffAndAgainWhenItIsOffAgain) {
   std::atomic<int64_t> ahead_s{0};
   cloud_.on_heartbeat = [&](const v1::HeartbeatRequest&, v1::HeartbeatResponse* response) {
@@ -276,33 +171,6 @@ TEST_F(HeartbeatTest, SaysOnceThatItsClockIsOffAndAgainWhenItIsOffAgain) {
   EXPECT_EQ(CountOf(text, "this device's clock is"), 2u) << text;
   EXPECT_EQ(CountOf(text, "this device's clock is 6.0 s behind the server's"), 1u) << text;
   EXPECT_EQ(CountOf(text, "this device's clock is 6.0 s ahead of the server's"), 1u) << text;
-}
-
-TEST_F(HeartbeatTest, BringsHomeThePolicyAndFollowsItsInterval) {
-  cloud_.on_hello = [](const v1::HelloRequest&, v1::HelloResponse* response) {
-    response->mutable_policy()->set_version("p1");
-    response->mutable_policy()->set_heartbeat_interval_s(2);
-    response->mutable_policy()->set_upload_cap_bytes_per_s(1000);
-    return grpc::Status::OK;
-  };
-  cloud_.on_heartbeat = [](const v1::HeartbeatRequest& request, v1::HeartbeatResponse* response) {
-    if (request.policy_version() == "p1") {
-      response->mutable_policy()->set_version("p2");
-      response->mutable_policy()->set_heartbeat_interval_s(40);
-      response->mutable_policy()->set_capture_paused(true);
-    }
-    return grpc::Status::OK;
-  };
-  Start();
-  ASSERT_TRUE(Heartbeats(1));
-  ASSERT_TRUE(Eventually([&] { return policies().size() == 2; }));
-  EXPECT_EQ(policies()[0].upload_cap_bytes_per_s(), 1000u);
-  EXPECT_TRUE(policies()[1].capture_paused());
-  EXPECT_GE(NsUntilHeartbeats(2), 40 * kNanosPerSecond);
-  Stop();
-  EXPECT_EQ(cloud_.heartbeats[1].policy_version(), "p2");
-  EXPECT_EQ(policies().size(), 2u);
-  EXPECT_EQ(heartbeat_->stats().policy_version, "p2");
 }
 
 TEST_F(HeartbeatTest, HandsOnWhatTheServerFindsInThePicturesAndNothingThatForgesLines) {
@@ -330,57 +198,6 @@ TEST_F(HeartbeatTest, HandsOnWhatTheServerFindsInThePicturesAndNothingThatForges
   EXPECT_EQ(heard[0][0].text().substr(0, 18), "damage forged line");
   EXPECT_LE(heard[0][0].text().size(), 256u);
   EXPECT_TRUE(heard[1].empty()) << "all that holds, each time";
-}
-
-TEST_F(HeartbeatTest, FollowsNoPolicyOutOfBounds) {
-  v1::Policy odd[4];
-  odd[0].set_heartbeat_interval_s(3601);
-  odd[1].set_heartbeat_interval_s(std::numeric_limits<uint32_t>::max());
-  odd[2].set_version(std::string(65, 'v'));
-  odd[3].set_version("p1\n<3>forged");
-  size_t next = 0;
-  cloud_.on_heartbeat = [&](const v1::HeartbeatRequest&, v1::HeartbeatResponse* response) {
-    *response->mutable_policy() = odd[std::min(next++, std::size(odd) - 1)];
-    return grpc::Status::OK;
-  };
-  Start();
-  NsUntilHeartbeats(std::size(odd) + 1);
-  EXPECT_TRUE(policies().empty());
-  EXPECT_EQ(heartbeat_->stats().policy_version, "");
-}
-
-TEST_F(HeartbeatTest, APolicyThatChangesWithEachAnswerFillsNoLog) {
-  LogLines log;
-  std::atomic<int> next{0};
-  cloud_.on_heartbeat = [&](const v1::HeartbeatRequest&, v1::HeartbeatResponse* response) {
-    response->mutable_policy()->set_version(fmt::format("p{}", ++next));
-    // Every second one can't be followed.
-    response->mutable_policy()->set_heartbeat_interval_s(next % 2 == 0 ? 3601 : 3600);
-    return grpc::Status::OK;
-  };
-  Start();
-  for (uint64_t i = 1; i <= 200; ++i) {
-    ASSERT_TRUE(Heartbeats(i));
-    heartbeat_->Poke();
-  }
-  ASSERT_TRUE(Heartbeats(201));
-  const std::string text = log.text();
-  EXPECT_THAT(text, HasSubstr("policy p1 is in force: no upload cap, capture on"));
-  EXPECT_THAT(text, HasSubstr("policy \"p2\" is out of bounds"));
-  EXPECT_LT(std::count(text.begin(), text.end(), '\n'), 30);
-  EXPECT_GE(policies().size(), 100u) << "followed it is all the same";
-}
-
-TEST_F(HeartbeatTest, KeepsItsOwnIntervalUnderAPolicyWithout) {
-  cloud_.on_hello = [](const v1::HelloRequest&, v1::HelloResponse* response) {
-    response->mutable_policy()->set_version("p1");
-    response->mutable_policy()->set_heartbeat_interval_s(0);
-    return grpc::Status::OK;
-  };
-  Start();
-  ASSERT_TRUE(Heartbeats(1));
-  EXPECT_EQ(heartbeat_->stats().policy_version, "p1");
-  EXPECT_GE(NsUntilHeartbeats(2), options_.interval_ns);
 }
 
 TEST_F(HeartbeatTest, BelievesNoTimeThatCannotBe) {
