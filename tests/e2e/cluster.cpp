@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
@@ -22,9 +21,6 @@ constexpr auto kReadyDeadline = std::chrono::seconds(120);
 }  // namespace
 
 Cluster::Cluster(int servers, const Process::Environment& extra) : extra_(extra) {
-  std::string name = testing::TempDir() + "/gleaner-XXXXXX";
-  if (::mkdtemp(name.data()) == nullptr) std::abort();
-  directory_ = name;
   pki_.Write(directory_);
   cloud::ConnectPostgres(database_.Name("postgres"))->Script("CREATE DATABASE fleet");
   std::filesystem::create_directory(directory_ + "/store");
@@ -53,18 +49,6 @@ secret_key = "{6}"
   // All at once: whichever comes first makes the tables.
   for (Server& server : servers_) Start(server, extra_);
   UntilReady();
-}
-
-Cluster::~Cluster() {
-  page_.reset();
-  servers_.clear();
-  store_.reset();
-  // The folder of a failed test stays, for a look at its logs.
-  if (testing::Test::HasFailure()) {
-    fmt::print(stderr, "kept for a look: {}\n", directory_);
-  } else {
-    std::filesystem::remove_all(directory_);
-  }
 }
 
 Cluster::Server Cluster::Configure(const std::string& name, const std::string& role) {

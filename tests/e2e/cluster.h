@@ -9,6 +9,7 @@
 #include "tests/data/pki.h"
 #include "tests/data/postgres_server.h"
 #include "tests/data/radosgw.h"
+#include "tests/e2e/kept_folder.h"
 #include "tests/e2e/page.h"
 #include "tests/e2e/process.h"
 
@@ -20,7 +21,6 @@ class Cluster {
   // Starts all of it, the servers with `extra` in their environment, and waits until they are
   // ready. Needs HasRadosgw().
   Cluster(int servers, const Process::Environment& extra);
-  ~Cluster();
 
   // What is killed: a server by its number, or what they share.
   static constexpr int kDatabase = -1;
@@ -53,7 +53,8 @@ class Cluster {
   void Start(Server& server, const Process::Environment& extra);
   static bool Serves(Server& server);
 
-  std::string directory_;
+  const KeptFolder folder_;  // goes after all that writes in it
+  const std::string directory_ = folder_.path();
   const Process::Environment extra_;
   TestPki pki_;
   PostgresServer database_;

@@ -1,12 +1,9 @@
 #include "tests/e2e/process.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -152,21 +149,6 @@ std::string Run(const std::vector<std::string>& argv, int expected) {
   ::waitpid(pid, &status, 0);
   EXPECT_EQ(ExitStatus(status), expected) << argv[0] << " printed: " << output;
   return output;
-}
-
-int FreePort() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  if (::bind(fd, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
-      ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-    std::perror("no free port");
-    std::abort();
-  }
-  ::close(fd);
-  return ntohs(address.sin_port);
 }
 
 }  // namespace gleaner::e2e

@@ -62,9 +62,6 @@ std::string Run(const std::vector<std::string>& argv, int expected = 0);
 template <typename Condition>
 bool Eventually(Condition condition, std::chrono::milliseconds deadline = std::chrono::seconds(30));
 
-// A TCP port on loopback that nobody listens on now.
-int FreePort();
-
 }  // namespace gleaner::e2e
 
 #include <thread>

@@ -2,14 +2,13 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <set>
 
 #include "gleaner/v1/clip.pb.h"
+#include "tests/data/free_port.h"
 #include "tests/data/paths.h"
 #include "tests/data/test_bucket.h"
 #include "tests/data/test_database.h"
@@ -28,22 +27,7 @@ void Write(const std::string& path, const std::string& text) {
 
 }  // namespace
 
-Rig::Rig() : Page(FreePort()), grpc_port_(FreePort()) {
-  std::string name = testing::TempDir() + "/gleaner-XXXXXX";
-  if (::mkdtemp(name.data()) == nullptr) std::abort();
-  directory_ = name;
-  pki_.Write(directory_);
-}
-
-Rig::~Rig() {
-  server_.reset();
-  // The folder of a failed test stays, for a look at its logs.
-  if (testing::Test::HasFailure()) {
-    fmt::print(stderr, "kept for a look: {}\n", directory_);
-  } else {
-    std::filesystem::remove_all(directory_);
-  }
-}
+Rig::Rig() : Page(FreeServerPort()), grpc_port_(FreeServerPort()) { pki_.Write(directory_); }
 
 Process& Rig::StartServer(const Process::Environment& extra, bool wait) {
   const std::string config = directory_ + "/cloud.toml";

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "tests/data/pki.h"
+#include "tests/e2e/kept_folder.h"
 #include "tests/e2e/page.h"
 #include "tests/e2e/process.h"
 
@@ -34,7 +35,6 @@ class Rig : public Page {
   // Makes the folder, certificates for the server and configuration for nothing yet. Objects are
   // kept where the environment says: see tests/data/test_objects.h.
   Rig();
-  ~Rig();
 
   const std::string& directory() const { return directory_; }
   int grpc_port() const { return grpc_port_; }
@@ -68,7 +68,8 @@ class Rig : public Page {
   std::vector<std::string> LedgerProblems(const DeviceSetup& device);
 
  private:
-  std::string directory_;
+  const KeptFolder folder_;  // goes after all that writes in it
+  const std::string directory_ = folder_.path();
   int grpc_port_;
   TestPki pki_;
   std::string server_more_;

@@ -1,16 +1,14 @@
-#include <curl/curl.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cstring>
 #include <stdexcept>
 
 #include "common/digest.h"
 #include "common/file.h"
 #include "tests/bench/ingest/clients.h"
+#include "tests/bench/ingest/curl_put.h"
 
 namespace gleaner::bench {
 namespace {
@@ -24,25 +22,15 @@ double ThreadCpuSeconds() {
 class PutClient : public Client {
  public:
   PutClient(const ClientOptions& options, int device) : options_(options), device_(device) {}
-  ~PutClient() override {
-    curl_slist_free_all(headers_);
-    curl_easy_cleanup(curl_);
-  }
 
   void Connect() override {
-    curl_ = curl_easy_init();
     const std::string name = fmt::format("{}/dev-{}", options_.folder, device_);
-    // Without "Expect: 100-continue", which would cost a round trip a clip.
-    headers_ = curl_slist_append(nullptr, "Expect:");
-    curl_easy_setopt(curl_, CURLOPT_HTTPHEADER, headers_);
-    curl_easy_setopt(curl_, CURLOPT_CAINFO, (options_.folder + "/ca.pem").c_str());
-    curl_easy_setopt(curl_, CURLOPT_SSLCERT, (name + ".pem").c_str());
-    curl_easy_setopt(curl_, CURLOPT_SSLKEY, (name + ".key").c_str());
-    curl_easy_setopt(curl_, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_3);
-    curl_easy_setopt(curl_, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(curl_, CURLOPT_UPLOAD_BUFFERSIZE, 256L * 1024);
-    curl_easy_setopt(curl_, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl_, CURLOPT_WRITEFUNCTION, &Ignore);
+    CURL* const curl = put_.handle();
+    curl_easy_setopt(curl, CURLOPT_CAINFO, (options_.folder + "/ca.pem").c_str());
+    curl_easy_setopt(curl, CURLOPT_SSLCERT, (name + ".pem").c_str());
+    curl_easy_setopt(curl, CURLOPT_SSLKEY, (name + ".key").c_str());
+    curl_easy_setopt(curl, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_3);
+    curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
     // A first small file brings the handshake off the clock.
     Put(fmt::format("hello-{}-{}", options_.round, device_), 1);
   }
@@ -59,35 +47,8 @@ class PutClient : public Client {
   double ServersCpuSeconds() const override { return servers_cpu_; }
 
  private:
-  struct Body {
-    size_t at = 0;
-    size_t size = 0;
-  };
-
-  static size_t Ignore(char*, size_t size, size_t count, void*) { return size * count; }
-  static size_t Read(char* buffer, size_t size, size_t count, void* user) {
-    Body& body = *static_cast<Body*>(user);
-    const size_t take = std::min(size * count, body.size - body.at);
-    std::memcpy(buffer, Payload().data() + body.at, take);
-    body.at += take;
-    return take;
-  }
-
   void Put(const std::string& path, size_t size) {
-    Body body{.size = size};
-    const std::string url = fmt::format("https://{}/{}", options_.address, path);
-    curl_easy_setopt(curl_, CURLOPT_URL, url.c_str());
-    curl_easy_setopt(curl_, CURLOPT_UPLOAD, 1L);
-    curl_easy_setopt(curl_, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(size));
-    curl_easy_setopt(curl_, CURLOPT_READFUNCTION, &Read);
-    curl_easy_setopt(curl_, CURLOPT_READDATA, &body);
-    const CURLcode result = curl_easy_perform(curl_);
-    long status = 0;  // NOLINT(google-runtime-int): curl's
-    curl_easy_getinfo(curl_, CURLINFO_RESPONSE_CODE, &status);
-    if (result != CURLE_OK || status / 100 != 2) {
-      throw std::runtime_error(
-          fmt::format("PUT {}: {}, HTTP status {}", url, curl_easy_strerror(result), status));
-    }
+    put_.Put(fmt::format("https://{}/{}", options_.address, path), size);
   }
 
   void VerifyAndSync(const std::string& path) {
@@ -110,8 +71,8 @@ class PutClient : public Client {
   const int device_;
   std::string buffer_ = std::string(256 << 10, '\0');
   double servers_cpu_ = 0;
-  CURL* curl_ = nullptr;
-  curl_slist* headers_ = nullptr;
+  // Without "Expect: 100-continue", which would cost a round trip a clip.
+  CurlPut put_{"Expect:"};
 };
 
 }  // namespace

@@ -1,9 +1,6 @@
 #include "tests/bench/ingest/servers.h"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -19,6 +16,7 @@
 #include "cloud/store/file_blob_store.h"
 #include "cloud/store/s3/bucket_folder.h"
 #include "common/log.h"
+#include "tests/data/free_port.h"
 
 namespace gleaner::bench {
 namespace {
@@ -74,16 +72,6 @@ int ServeIngest(cloud::Database& database, cloud::UploadStaging& staging,
   return ServeGrpc(service, folder);
 }
 
-int FreePort() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-  socklen_t size = sizeof address;
-  ::bind(fd, reinterpret_cast<sockaddr*>(&address), size);
-  ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
-  ::close(fd);
-  return ntohs(address.sin_port);
-}
-
 }  // namespace
 
 int Serve(const ServeOptions& options) {
@@ -116,7 +104,7 @@ int Serve(const ServeOptions& options) {
 
 std::unique_ptr<Process> StartNginx(const std::string& folder, int* port) {
   std::filesystem::create_directories(folder + "/www");
-  *port = FreePort();
+  *port = FreeServerPort();
   // The body goes to a file in the same file system and is then renamed. Its buffer is as large as
   // our chunks: with nginx's default of 16 KiB it needs more CPU.
   std::ofstream(folder + "/nginx.conf")
