@@ -3,11 +3,11 @@
 #pragma once
 
 #include <atomic>
+#include <memory>
 #include <string>
-#include <thread>
-#include <vector>
+#include <string_view>
 
-#include "common/file.h"
+#include "tests/data/proxy.h"
 #include "tests/data/temporary_folder.h"
 
 namespace gleaner {
@@ -16,7 +16,6 @@ class PostgresProxy {
  public:
   // `name`: as TestDatabase gives it.
   explicit PostgresProxy(const std::string& name);
-  ~PostgresProxy();
 
   // The same database by way of this.
   const std::string& name() const { return name_; }
@@ -24,17 +23,12 @@ class PostgresProxy {
   void LoseNextAnswer() { lose_next_ = true; }
 
  private:
-  void Accept(const std::stop_token& stop);
-  void Serve(const Fd& client, const std::stop_token& stop);
-  // False if the connection is to end.
-  bool PassOn(int client, int server);
+  bool PassOn(Proxy::From from, std::string_view bytes, int client, int server);
 
   TemporaryFolder folder_;
-  std::string server_, name_;
-  Fd listener_;
+  std::string name_;
   std::atomic<bool> lose_next_{false};
-  std::vector<std::jthread> connections_;
-  std::jthread accepting_;
+  std::unique_ptr<Proxy> proxy_;  // last: its threads use what stands above
 };
 
 }  // namespace gleaner

@@ -5,10 +5,9 @@
 #include <atomic>
 #include <cstdint>
 #include <string>
-#include <thread>
-#include <vector>
+#include <string_view>
 
-#include "common/file.h"
+#include "tests/data/proxy.h"
 
 namespace gleaner::cloud::s3 {
 
@@ -16,7 +15,6 @@ class FaultProxy {
  public:
   // `endpoint`: "http://127.0.0.1:PORT".
   explicit FaultProxy(const std::string& endpoint);
-  ~FaultProxy();
 
   std::string endpoint() const;
   // So many requests get 503 SlowDown instead of an answer.
@@ -29,19 +27,13 @@ class FaultProxy {
   int requests() const { return requests_; }
 
  private:
-  void Accept(const std::stop_token& stop);
-  void Serve(const Fd& client, const std::stop_token& stop);
-  // False if the connection is to break.
-  bool Pass(int from, int to, std::atomic<int64_t>& budget, bool to_server);
-  void Refuse(int client);
+  bool PassOn(Proxy::From from, std::string_view bytes, int client, int server);
+  static void Refuse(int client);
 
   static constexpr int64_t kNoEnd = INT64_MAX;
-  int server_port_ = 0, port_ = 0;
-  Fd listener_;
   std::atomic<int> slow_downs_{0}, requests_{0};
   std::atomic<int64_t> send_budget_{kNoEnd}, receive_budget_{kNoEnd};
-  std::vector<std::jthread> connections_;
-  std::jthread accepting_;
+  Proxy proxy_;  // last: its threads use what stands above
 };
 
 }  // namespace gleaner::cloud::s3
