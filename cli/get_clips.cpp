@@ -13,7 +13,7 @@
 #include "cli/download.h"
 #include "cli/filter.h"
 #include "cli/json.h"
-#include "common/clip_key.h"
+#include "common/clip_id.h"
 #include "common/digest.h"
 #include "common/file.h"
 #include "common/limits.h"
@@ -188,16 +188,11 @@ absl::Status GetClip(Client& client, const std::string& id, const GetClipsOption
   return absl::OkStatus();
 }
 
-bool IsWholeId(const std::string& id) {
-  return id.size() == kClipIdDigits &&
-         id.find_first_not_of("0123456789abcdef") == std::string::npos;
-}
-
 absl::StatusOr<std::vector<std::string>> Wanted(Client& client, const GetClipsOptions& options) {
   std::vector<std::string> ids;
   const auto add = [&](const std::string& id) -> absl::Status {
     // It becomes the name of a folder.
-    if (!IsWholeId(id)) return absl::UnavailableError("the server's answer names no clip");
+    if (!IsClipId(id)) return absl::UnavailableError("the server's answer names no clip");
     if (std::find(ids.begin(), ids.end(), id) == ids.end()) ids.push_back(id);
     return absl::OkStatus();
   };

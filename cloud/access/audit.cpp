@@ -1,6 +1,6 @@
 #include "cloud/access/audit.h"
 
-#include "cloud/access/pages.h"
+#include "cloud/database/pages.h"
 #include "common/printable.h"
 #include "common/status.h"
 

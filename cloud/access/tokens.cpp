@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "cloud/access/audit.h"
-#include "cloud/access/pages.h"
+#include "cloud/database/pages.h"
 #include "cloud/access/secret.h"
 #include "common/name.h"
 #include "common/status.h"

@@ -8,6 +8,7 @@
 
 #include "cloud/clips/filter_sql.h"
 #include "cloud/database/columns.h"
+#include "cloud/database/pages.h"
 #include "cloud/database/tally.h"
 #include "common/clock.h"
 #include "common/status.h"
@@ -15,8 +16,6 @@
 namespace gleaner::cloud {
 namespace {
 
-constexpr uint32_t kDefaultPage = 60;
-constexpr uint32_t kMaxPage = 500;
 constexpr uint64_t kMaxCounted = 10'000;
 constexpr int kMaxFacets = 100;
 
@@ -133,11 +132,7 @@ void ReadFacet(Sql& sql, std::string_view dimension,
 
 absl::StatusOr<v1::ListClipsResponse> Clips::List(const v1::ListClipsRequest& request,
                                                   const Filter& filter) {
-  if (request.page_size() > kMaxPage) {
-    return absl::InvalidArgumentError(
-        fmt::format("page_size is {}, must be 1 to {}", request.page_size(), kMaxPage));
-  }
-  const size_t page = request.page_size() == 0 ? kDefaultPage : request.page_size();
+  ASSIGN_OR_RETURN(const size_t page, PageSizeWithin(request.page_size()));
   ASSIGN_OR_RETURN(const int64_t before, ParseToken("page_token", request.page_token(),
                                                     std::numeric_limits<int64_t>::max()));
   ASSIGN_OR_RETURN(const int64_t after, ParseToken("arrived_after", request.arrived_after(), -1));

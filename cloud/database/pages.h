@@ -1,5 +1,8 @@
-// Lists in pages, newest first, by the number of the last row that was shown.
+// Lists in pages: how long one is, and of lists that go by a row's number, newest first, where the
+// next begins.
 #pragma once
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <charconv>
@@ -11,8 +14,18 @@
 
 namespace gleaner::cloud {
 
+inline constexpr uint32_t kDefaultPage = 60;
+inline constexpr uint32_t kMaxPage = 500;
+
 inline uint32_t PageSize(uint32_t wanted) {
-  return wanted == 0 ? 60 : std::min<uint32_t>(wanted, 500);
+  return wanted == 0 ? kDefaultPage : std::min(wanted, kMaxPage);
+}
+
+// The same, but INVALID_ARGUMENT for more than there may be.
+inline absl::StatusOr<uint32_t> PageSizeWithin(uint32_t wanted) {
+  if (wanted <= kMaxPage) return PageSize(wanted);
+  return absl::InvalidArgumentError(
+      fmt::format("page_size is {}, must be 1 to {}", wanted, kMaxPage));
 }
 
 // Below which number the page begins. INVALID_ARGUMENT for a token that isn't one.

@@ -11,7 +11,7 @@
 #include "cloud/http/file_response.h"
 #include "cloud/http/respond.h"
 #include "cloud/media/worker_protocol.h"
-#include "common/clip_key.h"
+#include "common/clip_id.h"
 #include "common/log.h"
 #include "common/name.h"
 #include "common/status.h"
@@ -30,10 +30,7 @@ bool ParseTarget(std::string_view path, Target* target) {
   const std::vector<std::string> parts = absl::StrSplit(std::string(path), '/');  // "", frames, …
   if (parts.size() != 6) return false;
   const std::string& clip = parts[2];
-  if (clip.size() != kClipIdDigits ||
-      clip.find_first_not_of("0123456789abcdef") != std::string::npos || !IsName(parts[3])) {
-    return false;
-  }
+  if (!IsClipId(clip) || !IsName(parts[3])) return false;
   const std::string& pts = parts[4];
   const auto [end, error] = std::from_chars(pts.data(), pts.data() + pts.size(), target->name.pts);
   if (error != std::errc() || end != pts.data() + pts.size()) return false;

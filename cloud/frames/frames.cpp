@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_split.h"
 #include "cloud/clips/clip_rows.h"
+#include "cloud/database/pages.h"
 #include "cloud/frames/frame_filter.h"
 #include "cloud/frames/frame_rows.h"
 #include "cloud/media/frame_choice.h"
@@ -19,9 +20,6 @@
 
 namespace gleaner::cloud {
 namespace {
-
-constexpr uint32_t kDefaultPage = 60;
-constexpr uint32_t kMaxPage = 500;
 
 constexpr std::string_view kColumns =
     "frame.arrival, frame.position, frame.pts, clip.id, clip.device, clip.site, clip.rule, "
@@ -124,11 +122,7 @@ absl::StatusOr<v1::Frame> ReadFrame(Sql& sql, const FrameName& name) {
 
 absl::StatusOr<v1::ListFramesResponse> Frames::List(const v1::ListFramesRequest& request,
                                                     const Filter& filter) {
-  if (request.page_size() > kMaxPage) {
-    return absl::InvalidArgumentError(
-        fmt::format("page_size is {}, must be 1 to {}", request.page_size(), kMaxPage));
-  }
-  const size_t page = request.page_size() == 0 ? kDefaultPage : request.page_size();
+  ASSIGN_OR_RETURN(const size_t page, PageSizeWithin(request.page_size()));
   // A clip's frames are read from its beginning, all clips' from the newest one back.
   const bool of_clip = !request.clip().empty();
   constexpr auto kMost = std::numeric_limits<int64_t>::max();

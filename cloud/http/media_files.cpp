@@ -11,6 +11,7 @@
 #include "absl/strings/str_split.h"
 #include "cloud/http/file_response.h"
 #include "cloud/http/respond.h"
+#include "common/clip_id.h"
 #include "common/log.h"
 #include "common/status.h"
 
@@ -18,7 +19,6 @@ namespace gleaner::cloud {
 namespace {
 
 constexpr uint64_t kMaxThumbnailBytes = 1 << 20;
-constexpr size_t kIdDigits = 20;
 // Shorter than a URL holds.
 constexpr const char* kRedirectCaching = "private, max-age=300";
 
@@ -37,9 +37,7 @@ bool ParseTarget(std::string_view path, Target* target) {
   const std::vector<std::string> parts = absl::StrSplit(std::string(path), '/');  // "", media, …
   if (parts.size() < 4 || parts.size() > 5) return false;
   const std::string& id = parts[2];
-  if (id.size() != kIdDigits || id.find_first_not_of("0123456789abcdef") != std::string::npos) {
-    return false;
-  }
+  if (!IsClipId(id)) return false;
   target->clip_id = id;
   const std::string& name = parts[3];
   if (parts.size() == 4) {

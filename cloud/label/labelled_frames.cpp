@@ -2,15 +2,14 @@
 
 #include <fmt/format.h>
 
-#include "common/clip_key.h"
+#include "common/clip_id.h"
 #include "common/name.h"
 #include "common/status.h"
 
 namespace gleaner::cloud {
 
 absl::Status CheckFrameId(const v1::FrameId& id, std::string_view where) {
-  if (id.clip().size() != kClipIdDigits ||
-      id.clip().find_first_not_of("0123456789abcdef") != std::string::npos) {
+  if (!IsClipId(id.clip())) {
     return absl::InvalidArgumentError(
         fmt::format("{}.clip: {} hexadecimal digits", where, kClipIdDigits));
   }

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_split.h"
-#include "cloud/access/pages.h"
+#include "cloud/database/pages.h"
 #include "cloud/label/annotation.h"
 #include "cloud/label/labelled_frames.h"
 #include "cloud/label/schemas.h"

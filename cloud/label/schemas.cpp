@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <set>
 
-#include "cloud/access/pages.h"
+#include "cloud/database/pages.h"
 #include "cloud/label/annotation.h"
 #include "common/name.h"
 #include "common/status.h"

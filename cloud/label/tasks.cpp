@@ -7,7 +7,7 @@
 #include <set>
 #include <utility>
 
-#include "cloud/access/pages.h"
+#include "cloud/database/pages.h"
 #include "cloud/label/annotation.h"
 #include "cloud/label/disagreement.h"
 #include "cloud/label/labelled_frames.h"
