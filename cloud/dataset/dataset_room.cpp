@@ -1,27 +1,19 @@
 #include "cloud/dataset/dataset_room.h"
 
-#include <algorithm>
-
 #include "cloud/dataset/dataset_files.h"
 #include "cloud/dataset/dataset_service.h"
 #include "cloud/dataset/sealing.h"
-#include "cloud/frames/pictures.h"
+#include "cloud/frames/frames_room.h"
 
 namespace gleaner::cloud {
 namespace {
-
-constexpr int64_t kPictureCpuNs = 20 * kNanosPerSecond;
 
 class DatasetsOfClips : public Room {
  public:
   explicit DatasetsOfClips(RoomContext& context)
       : frames_(context.database),
         pictures_(frames_, context.objects,
-                  {.program = context.config.media_worker,
-                   .cpu_ns = std::min(context.config.media_cpu_ns, kPictureCpuNs),
-                   .at_once = 1,
-                   .folder = context.config.data_dir + "/dataset-pictures",
-                   .cache_bytes = 0}),
+                  PictureOptions(context.config, 1, "dataset-pictures", 0)),
         freezer_(context.database, context.objects,
                  [this](const FrameName& frame) -> absl::StatusOr<std::string> {
                    auto picture = pictures_.Get(frame);

@@ -52,8 +52,7 @@ absl::Status ForEachVideo(Sql& sql, const std::function<absl::Status(const Named
   std::vector<NamedBlob> all;
   NamedBlob one;
   sql.Query(
-      "SELECT frame_video.blob, clip.id FROM frame_video JOIN clip ON "
-      "clip.arrival = "
+      "SELECT frame_video.blob, clip.id FROM frame_video JOIN clip ON clip.arrival = "
       "frame_video.arrival",
       In(), Out(one.id, one.clip), [&] { all.push_back(one); });
   for (const NamedBlob& blob : all) RETURN_IF_ERROR(each(blob));
@@ -83,19 +82,15 @@ std::vector<v1::Frame::Background> JudgeVideo(Sql& sql, std::string_view device,
                                               const std::vector<media::ChosenFrame>& frames) {
   std::string samples;
   BytesOut out{&samples};
-  sql.Query(
-      "SELECT samples FROM camera_background WHERE device = :device AND "
-      "camera = :camera",
-      In(device, camera), Out(out), [] {});
+  sql.Query("SELECT samples FROM camera_background WHERE device = :device AND camera = :camera",
+            In(device, camera), Out(out), [] {});
   Background background(samples);
   auto judged = JudgeClip(frames, is_new, background);
   const std::string learnt = background.Serialize();
   if (learnt != samples) {
     sql.Run(
-        "INSERT INTO camera_background (device, camera, samples) VALUES "
-        "(:device, :camera, "
-        ":samples) ON CONFLICT (device, camera) DO UPDATE SET samples = "
-        "excluded.samples",
+        "INSERT INTO camera_background (device, camera, samples) VALUES (:device, :camera, "
+        ":samples) ON CONFLICT (device, camera) DO UPDATE SET samples = excluded.samples",
         In(device, camera, Bytes{learnt}));
   }
   return judged;
@@ -106,8 +101,7 @@ void InsertVideo(Sql& sql, uint64_t arrival, const v1::ClipManifest& manifest, b
   const v1::VideoTrack& track = manifest.video(static_cast<int>(video.position));
   const bool sideways = track.rotation_degrees() % 180 != 0;
   sql.Run(
-      "INSERT INTO frame_video (arrival, position, camera, width, height, "
-      "blob) VALUES (:arrival, "
+      "INSERT INTO frame_video (arrival, position, camera, width, height, blob) VALUES (:arrival, "
       ":position, :camera, :width, :height, :blob)",
       In(arrival, video.position, track.camera(), sideways ? track.height() : track.width(),
          sideways ? track.width() : track.height(), video.thumbnails));
@@ -118,12 +112,9 @@ void InsertVideo(Sql& sql, uint64_t arrival, const v1::ClipManifest& manifest, b
     const media::ChosenFrame& frame = video.frames[i];
     const int64_t monotonic_ns = media::MonotonicOf(track, times, frame.pts);
     sql.Run(
-        "INSERT INTO frame (arrival, position, pts, reasons, offset_ns, "
-        "taken_ns, phash, "
-        "sharpness, exposure, clipped, blocked, motion, background, "
-        "thumbnail_at, thumbnail_bytes) "
-        "VALUES (:arrival, :position, :pts, :reasons, :offset, :taken, "
-        ":phash, :sharpness, "
+        "INSERT INTO frame (arrival, position, pts, reasons, offset_ns, taken_ns, phash, "
+        "sharpness, exposure, clipped, blocked, motion, background, thumbnail_at, thumbnail_bytes) "
+        "VALUES (:arrival, :position, :pts, :reasons, :offset, :taken, :phash, :sharpness, "
         ":exposure, :clipped, :blocked, :motion, :background, :at, :bytes)",
         In(arrival, video.position, frame.pts, frame.reasons,
            monotonic_ns - manifest.delivered().start_monotonic_ns(),

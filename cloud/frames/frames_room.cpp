@@ -6,7 +6,6 @@
 #include "cloud/frames/frame_rows.h"
 #include "cloud/frames/frame_service.h"
 #include "cloud/frames/frames.h"
-#include "cloud/frames/pictures.h"
 
 namespace gleaner::cloud {
 namespace {
@@ -19,11 +18,8 @@ class FramesOfClips : public Room {
   explicit FramesOfClips(RoomContext& context)
       : frames_(context.database),
         pictures_(frames_, context.objects,
-                  {.program = context.config.media_worker,
-                   .cpu_ns = std::min(context.config.media_cpu_ns, kPictureCpuNs),
-                   .at_once = context.config.pictures_at_once,
-                   .folder = context.config.data_dir + "/pictures",
-                   .cache_bytes = context.config.picture_cache_bytes}),
+                  PictureOptions(context.config, context.config.pictures_at_once, "pictures",
+                                 context.config.picture_cache_bytes)),
         files_(frames_, pictures_, context.objects),
         service_(frames_, context.clock) {
     context.with_check.emplace_back(RecordFrames);
@@ -64,6 +60,15 @@ class FramesOfClips : public Room {
 };
 
 }  // namespace
+
+Pictures::Options PictureOptions(const ServerConfig& config, size_t at_once,
+                                 const std::string& folder, uint64_t cache_bytes) {
+  return {.program = config.media_worker,
+          .cpu_ns = std::min(config.media_cpu_ns, kPictureCpuNs),
+          .at_once = at_once,
+          .folder = config.data_dir + "/" + folder,
+          .cache_bytes = cache_bytes};
+}
 
 RoomEntry FramesRoom() {
   return {.tables = FrameTables(),
