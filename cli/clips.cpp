@@ -16,7 +16,6 @@
 #include "common/table.h"
 #include "common/text.h"
 #include "gleaner/v1/catalog.pb.h"
-#include "gleaner/v1/jobs.pb.h"
 
 namespace gleaner::cli {
 namespace {
@@ -40,26 +39,6 @@ std::string MediaOf(const v1::MediaCheck& media) {
     default:
       return "pending";
   }
-}
-
-// Why a clip that is pending stays so; empty where its check is still to come.
-std::string WhyUnchecked(Client& client, const v1::ClipSummary& clip) {
-  const auto state = clip.media().state();
-  if (state == v1::MediaCheck::STATE_OK || state == v1::MediaCheck::STATE_FAILED) return "";
-  v1::ListJobsRequest request;
-  request.add_kinds("media-check");
-  request.set_subject(clip.id());
-  request.set_page_size(1);
-  v1::ListJobsResponse response;
-  // A server that doesn't say is no reason to show nothing of the clip.
-  if (!client.Call("JobsService/ListJobs", request, &response).ok() || response.jobs().empty()) {
-    return "";
-  }
-  const v1::Job& job = response.jobs(0);
-  const bool cancelled = job.state() == v1::Job::STATE_CANCELLED;
-  if (!cancelled && job.state() != v1::Job::STATE_FAILED) return "";
-  return fmt::format("not checked: its job {}; `gleaner jobs retry {}`",
-                     cancelled ? "was cancelled" : "failed", job.number());
 }
 
 }  // namespace
@@ -158,8 +137,7 @@ absl::Status ShowClip(Client& client, const std::string& text, bool json) {
                Printable(track.codec()), track.width(), track.height(),
                Count(track.frame_count(), "frame"), Printable(track.encoder()));
   }
-  const std::string unchecked = WhyUnchecked(client, summary);
-  fmt::print("media     {}{}\n", unchecked.empty() ? MediaOf(summary.media()) : unchecked,
+  fmt::print("media     {}{}\n", MediaOf(summary.media()),
              summary.media().problem().empty() ? "" : ": " + Printable(summary.media().problem()));
   fmt::print("manifest  sha256 {}\n", Hex(clip.manifest_sha256()));
   if (trigger.signals().empty()) return absl::OkStatus();

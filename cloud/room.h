@@ -63,7 +63,7 @@ class Room {
   virtual std::vector<PeopleService> ForPeople() { return {}; }
   // What it answers over HTTP by itself, where a call doesn't fit: see http/route.h.
   virtual std::vector<Route> Routes() { return {}; }
-  // What it does in the background, where this server does such work: see jobs/job_runner.h.
+  // What is done in the background, by servers that do such work: see jobs/job_runner.h.
   virtual std::vector<JobKind> JobKinds() { return {}; }
   // Gathered at each scrape of /metrics.
   virtual std::vector<prometheus::MetricFamily> Metrics() { return {}; }

@@ -56,7 +56,6 @@ struct Server::Parts {
   void OpenRooms();
   absl::Status ListenForDevices();
   absl::Status ServePage();
-  void WorkInBackground();
   absl::Status Ready();
 };
 
@@ -81,6 +80,12 @@ absl::Status Server::Parts::OpenStores() {
 void Server::Parts::OpenRooms() {
   for (const RoomEntry& entry : Rooms()) {
     if (entry.open != nullptr) rooms.push_back(entry.open(*context));
+  }
+  // Their kinds are known also where nothing runs in the background: people cancel jobs anywhere.
+  runner = std::make_unique<JobRunner>(
+      *jobs, clock, JobRunner::Options{.worker = WorkerName(), .alone = config.database.empty()});
+  for (const auto& room : rooms) {
+    for (JobKind& kind : room->JobKinds()) runner->Add(std::move(kind));
   }
   for (const auto& room : rooms) room->Begin();
 }
@@ -152,15 +157,6 @@ absl::Status Server::Parts::ServePage() {
   return absl::OkStatus();
 }
 
-void Server::Parts::WorkInBackground() {
-  runner = std::make_unique<JobRunner>(
-      *jobs, clock, JobRunner::Options{.worker = WorkerName(), .alone = config.database.empty()});
-  for (const auto& room : rooms) {
-    for (JobKind& kind : room->JobKinds()) runner->Add(std::move(kind));
-  }
-  runner->Start();
-}
-
 absl::Status Server::Parts::Ready() {
   if (devices != nullptr) RETURN_IF_ERROR(devices->Check());
   for (const auto& room : rooms) RETURN_IF_ERROR(room->Ready());
@@ -181,7 +177,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config
   parts.OpenRooms();
   if (config.roles.ingest) RETURN_IF_ERROR(parts.ListenForDevices());
   RETURN_IF_ERROR(parts.ServePage());
-  if (config.roles.worker) parts.WorkInBackground();
+  if (config.roles.worker) parts.runner->Start();
   const ListenAddress page{config.http_listen.host, parts.http->port()};
   std::string ready = fmt::format("gleaner-cloud {} is ready: {} at http://{}/", Version(),
                                   config.roles.api ? "page" : "health", page.ToString());

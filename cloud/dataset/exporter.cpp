@@ -109,7 +109,7 @@ JobKind Exporter::Kind() {
   return {.name = std::string(kExportJob),
           .at_once = 1,
           .run = [this](JobRun& run) { return Run(run); },
-          .on_failed = {}};
+          .on_given_up = {}};
 }
 
 absl::Status Exporter::Run(JobRun& run) {

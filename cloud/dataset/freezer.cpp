@@ -384,7 +384,7 @@ JobKind Freezer::Kind() {
   return {.name = std::string(kFreezeJob),
           .at_once = 1,
           .run = [this](JobRun& run) { return Run(run); },
-          .on_failed = {}};
+          .on_given_up = {}};
 }
 
 absl::Status Freezer::Run(JobRun& run) {

@@ -62,6 +62,7 @@ JobRunner::~JobRunner() { Stop(); }
 
 void JobRunner::Add(JobKind kind) {
   std::string name = kind.name;
+  jobs_.OnGivenUp(name, kind.on_given_up);
   board_->lanes.try_emplace(std::move(name), std::move(kind));
 }
 
@@ -182,7 +183,7 @@ int64_t JobRunner::After(Lane& lane, JobRun& run, const absl::Status& status) {
     std::unique_lock lock(board_->mutex);
     const int64_t again_ns = lane.failed.NthNs(static_cast<int>(job.attempts()));
     lock.unlock();
-    told = jobs_.Fail(claim, Message(status), IsForGood(status), again_ns, lane.kind.on_failed);
+    told = jobs_.Fail(claim, Message(status), IsForGood(status), again_ns);
   }
   // Then its lease runs out, and it is taken back.
   if (!told.ok()) LOG_ERROR("{}: its end can't be noted: {}", NameOf(job), Message(told));
@@ -204,7 +205,7 @@ void JobRunner::Look(Lane& lane) {
 }
 
 void JobRunner::TakeBack(Lane& lane, bool all) {
-  const auto taken = jobs_.TakeBack(lane.kind.name, all, lane.kind.on_failed);
+  const auto taken = jobs_.TakeBack(lane.kind.name, all);
   if (!taken.ok()) {
     LOG_ERROR("{}: {}", lane.kind.name, Message(taken.status()));
   } else if (*taken > 0) {

@@ -68,7 +68,7 @@ struct JobKind {
   //                         failed: another attempt would end in the same way
   //   any other             the attempt failed; another follows as long as there is one left
   std::function<absl::Status(JobRun& run)> run;
-  OnJobFailed on_failed;
+  OnJobGivenUp on_given_up;
 };
 
 class JobRunner {
@@ -85,7 +85,7 @@ class JobRunner {
   // Stops.
   ~JobRunner();
 
-  // Before Start.
+  // Before Start, and before anybody cancels a job of the kind.
   void Add(JobKind kind);
   // Begins.
   void Start();

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
 
+#include "cloud/database/pages.h"
 #include "cloud/jobs/job_rows.h"
 #include "common/status.h"
 #include "common/text.h"
@@ -15,8 +15,6 @@ namespace {
 
 using v1::Job;
 
-constexpr uint32_t kDefaultPageSize = 60;
-constexpr uint32_t kMaxPageSize = 500;
 constexpr size_t kMaxForgotten = 1'000;
 constexpr int kMaxKinds = 32, kMaxStates = 16;  // that a list asks for
 constexpr size_t kMaxNameBytes = 256;
@@ -43,23 +41,6 @@ void WaitAgain(Sql& sql, JobRow& row, int64_t now_ns, int64_t wait_ns) {
   row.job.set_progress(0);
   row.job.clear_doing();
   if (wait_ns == 0) AnnounceWaitingJob(sql, row.job.kind(), row.job.share());
-}
-
-// What becomes of a job whose attempt failed.
-absl::Status AfterFailure(Sql& sql, JobRow& row, std::string_view error, bool final, int64_t now_ns,
-                          int64_t wait_ns, const OnJobFailed& on_failed) {
-  Job& job = row.job;
-  job.set_error(JobText(error));
-  if (job.cancel_requested()) {
-    End(row, Job::STATE_CANCELLED, now_ns);
-  } else if (final || job.attempts() >= job.max_attempts()) {
-    End(row, Job::STATE_FAILED, now_ns);
-    if (on_failed) RETURN_IF_ERROR(on_failed(sql, job));
-  } else {
-    WaitAgain(sql, row, now_ns, wait_ns);
-  }
-  KeepJob(sql, row, Job::STATE_RUNNING);
-  return absl::OkStatus();
 }
 
 // A long list would keep the database busy for everybody.
@@ -108,6 +89,45 @@ uint64_t AddJob(Sql& sql, const NewJob& job, int64_t now_unix_ns) {
   const uint64_t number = InsertJob(sql, job, now_unix_ns);
   if (job.run_after_unix_ns <= now_unix_ns) AnnounceWaitingJob(sql, job.kind, job.share);
   return number;
+}
+
+void Jobs::OnGivenUp(std::string kind, OnJobGivenUp hook) {
+  on_given_up_.insert_or_assign(std::move(kind), std::move(hook));
+}
+
+absl::Status Jobs::Write(
+    const std::function<absl::Status(Sql& sql, GivenUp& given_up)>& operation) {
+  GivenUp given_up;
+  RETURN_IF_ERROR(database_.Write([&](Sql& sql) {
+    given_up.clear();
+    return operation(sql, given_up);
+  }));
+  for (const Job& job : given_up) {
+    const auto hook = on_given_up_.find(job.kind());
+    if (hook != on_given_up_.end() && hook->second.kept) hook->second.kept(job);
+  }
+  return absl::OkStatus();
+}
+
+void Jobs::GiveUp(Sql& sql, JobRow& row, Job::State state, GivenUp& given_up) {
+  End(row, state, clock_.WallNs());
+  const auto hook = on_given_up_.find(row.job.kind());
+  if (hook != on_given_up_.end() && hook->second.write) hook->second.write(sql, row.job);
+  given_up.push_back(row.job);
+}
+
+void Jobs::AfterFailure(Sql& sql, JobRow& row, std::string_view error, bool final, int64_t wait_ns,
+                        GivenUp& given_up) {
+  Job& job = row.job;
+  job.set_error(JobText(error));
+  if (job.cancel_requested()) {
+    GiveUp(sql, row, Job::STATE_CANCELLED, given_up);
+  } else if (final || job.attempts() >= job.max_attempts()) {
+    GiveUp(sql, row, Job::STATE_FAILED, given_up);
+  } else {
+    WaitAgain(sql, row, clock_.WallNs(), wait_ns);
+  }
+  KeepJob(sql, row, Job::STATE_RUNNING);
 }
 
 absl::StatusOr<uint64_t> Jobs::Add(const NewJob& job) {
@@ -200,44 +220,40 @@ absl::Status Jobs::Finish(const JobClaim& claim, std::string_view result,
   });
 }
 
-absl::Status Jobs::Fail(const JobClaim& claim, std::string_view error, bool final, int64_t wait_ns,
-                        const OnJobFailed& on_failed) {
-  return database_.Write([&](Sql& sql) {
+absl::Status Jobs::Fail(const JobClaim& claim, std::string_view error, bool final,
+                        int64_t wait_ns) {
+  return Write([&](Sql& sql, GivenUp& given_up) {
     auto row = ReadHeldJob(sql, claim);
-    if (!row) return absl::OkStatus();
-    return AfterFailure(sql, *row, error, final, clock_.WallNs(), wait_ns, on_failed);
+    if (row) AfterFailure(sql, *row, error, final, wait_ns, given_up);
+    return absl::OkStatus();
   });
 }
 
 absl::Status Jobs::GiveBack(const JobClaim& claim, std::string_view why, int64_t wait_ns) {
-  return database_.Write([&](Sql& sql) {
+  return Write([&](Sql& sql, GivenUp& given_up) {
     auto row = ReadHeldJob(sql, claim);
     if (!row) return absl::OkStatus();
-    const int64_t now_ns = clock_.WallNs();
     row->job.set_attempts(row->job.attempts() - 1);
     row->job.set_error(JobText(why));
     if (row->job.cancel_requested()) {
-      End(*row, Job::STATE_CANCELLED, now_ns);
+      GiveUp(sql, *row, Job::STATE_CANCELLED, given_up);
     } else {
-      WaitAgain(sql, *row, now_ns, wait_ns);
+      WaitAgain(sql, *row, clock_.WallNs(), wait_ns);
     }
     KeepJob(sql, *row, Job::STATE_RUNNING);
     return absl::OkStatus();
   });
 }
 
-absl::StatusOr<uint64_t> Jobs::TakeBack(std::string_view kind, bool all,
-                                        const OnJobFailed& on_failed) {
+absl::StatusOr<uint64_t> Jobs::TakeBack(std::string_view kind, bool all) {
   uint64_t taken = 0;
-  RETURN_IF_ERROR(database_.Write([&](Sql& sql) -> absl::Status {
-    const int64_t now_ns = clock_.WallNs();
-    const int64_t before_ns = all ? std::numeric_limits<int64_t>::max() : now_ns;
+  RETURN_IF_ERROR(Write([&](Sql& sql, GivenUp& given_up) {
+    const int64_t before_ns = all ? std::numeric_limits<int64_t>::max() : clock_.WallNs();
     std::vector<JobRow> rows =
         ReadJobs(sql, "WHERE kind = :kind AND state = 2 AND lease_ns < :now", In(kind, before_ns));
     for (JobRow& row : rows) {
-      RETURN_IF_ERROR(AfterFailure(sql, row,
-                                   fmt::format("its server {} was lost", row.job.worker()), false,
-                                   now_ns, 0, on_failed));
+      AfterFailure(sql, row, fmt::format("its server {} was lost", row.job.worker()), false, 0,
+                   given_up);
     }
     taken = rows.size();
     return absl::OkStatus();
@@ -270,18 +286,11 @@ absl::StatusOr<uint64_t> Jobs::Forget() {
 
 absl::StatusOr<v1::ListJobsResponse> Jobs::List(const v1::ListJobsRequest& request) {
   RETURN_IF_ERROR(CheckBounds(request));
-  uint64_t before = std::numeric_limits<int64_t>::max();
-  if (const std::string& token = request.page_token(); !token.empty()) {
-    const auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), before);
-    if (error != std::errc() || end != token.data() + token.size()) {
-      return absl::InvalidArgumentError("page_token: not one that this server gave");
-    }
-  }
-  const uint32_t wanted =
-      request.page_size() == 0 ? kDefaultPageSize : std::min(request.page_size(), kMaxPageSize);
+  ASSIGN_OR_RETURN(const int64_t before, PageBefore(request.page_token()));
+  const uint32_t wanted = PageSize(request.page_size());
   Parameters parameters;
   std::string where = "number < " + parameters.NextName();
-  parameters.Add(static_cast<int64_t>(before));
+  parameters.Add(before);
   const auto any_of = [&](std::string_view column, const auto& values, auto as_parameter) {
     if (values.empty()) return;
     std::string names;
@@ -321,20 +330,21 @@ absl::StatusOr<Job> Jobs::Get(uint64_t number) {
 
 absl::StatusOr<Job> Jobs::Cancel(uint64_t number, const Database::Operation& write) {
   Job job;
-  RETURN_IF_ERROR(database_.Write([&](Sql& sql) -> absl::Status {
+  RETURN_IF_ERROR(Write([&](Sql& sql, GivenUp& given_up) -> absl::Status {
     auto row = ReadJob(sql, number);
     if (!row) return NoJob(number);
     const Job::State before = row->job.state();
-    if (before == Job::STATE_WAITING) {
-      End(*row, Job::STATE_CANCELLED, clock_.WallNs());
-    } else if (before == Job::STATE_RUNNING) {
-      row->job.set_cancel_requested(true);
-      sql.Announce(kJobCancelled, std::to_string(number));
-    } else {
+    if (before != Job::STATE_WAITING && before != Job::STATE_RUNNING) {
       return absl::FailedPreconditionError(
           fmt::format("job {} {}: there is nothing to cancel", number, WordOf(before)));
     }
     if (write) RETURN_IF_ERROR(write(sql));
+    if (before == Job::STATE_WAITING) {
+      GiveUp(sql, *row, Job::STATE_CANCELLED, given_up);
+    } else {
+      row->job.set_cancel_requested(true);
+      sql.Announce(kJobCancelled, std::to_string(number));
+    }
     KeepJob(sql, *row, before);
     job = std::move(row->job);
     return absl::OkStatus();

@@ -21,6 +21,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -69,15 +71,22 @@ struct ClaimedJob {
   v1::Job job;
 };
 
+struct JobRow;  // job_rows.h
+
 struct JobProgress {
   JobClaim claim;
   double progress = 0;
   std::string doing;
 };
 
-// What a room wants written in the transaction in which a job of its kind fails for good; may be
-// empty.
-using OnJobFailed = std::function<absl::Status(Sql& sql, const v1::Job& job)>;
+// What a room does when a job of its kind ends without being done: it failed for good or was
+// cancelled, as its state says. Each may be empty.
+struct OnJobGivenUp {
+  // In the transaction of that end; may throw SqlError.
+  std::function<void(Sql& sql, const v1::Job& job)> write;
+  // Once that is durable; on the thread that ended it.
+  std::function<void(const v1::Job& job)> kept;
+};
 
 // Thread-safe; blocks. Errors as Database, and what is named.
 class Jobs {
@@ -92,6 +101,9 @@ class Jobs {
 
   Database& database() { return database_; }
   Clock& clock() { return clock_; }
+
+  // Before anybody else calls anything; the last for a kind counts.
+  void OnGivenUp(std::string kind, OnJobGivenUp hook);
 
   absl::StatusOr<uint64_t> Add(const NewJob& job);
 
@@ -111,14 +123,13 @@ class Jobs {
                       const Database::Operation& write);
   // An attempt failed: it waits for `wait_ns`, or has failed for good if it was the last one or
   // `final`. OK also if it is another's by now.
-  absl::Status Fail(const JobClaim& claim, std::string_view error, bool final, int64_t wait_ns,
-                    const OnJobFailed& on_failed);
+  absl::Status Fail(const JobClaim& claim, std::string_view error, bool final, int64_t wait_ns);
   // Not its fault: it waits for `wait_ns`, and the attempt doesn't count. Cancelled if that was
   // asked for meanwhile.
   absl::Status GiveBack(const JobClaim& claim, std::string_view why, int64_t wait_ns);
   // Takes what is leased from holders whose lease ran out, or from all if `all`: for a server that
   // knows that there is no other. How many.
-  absl::StatusOr<uint64_t> TakeBack(std::string_view kind, bool all, const OnJobFailed& on_failed);
+  absl::StatusOr<uint64_t> TakeBack(std::string_view kind, bool all);
   // Removes jobs that ended long ago, at most a thousand. How many.
   absl::StatusOr<uint64_t> Forget();
 
@@ -135,8 +146,19 @@ class Jobs {
   absl::StatusOr<std::vector<v1::JobCount>> Count();
 
  private:
+  using GivenUp = std::vector<v1::Job>;
+
+  // Write, and then who wants to know hears of the jobs that it gave up.
+  absl::Status Write(const std::function<absl::Status(Sql& sql, GivenUp& given_up)>& operation);
+  // Ends a job that isn't done.
+  void GiveUp(Sql& sql, JobRow& row, v1::Job::State state, GivenUp& given_up);
+  // What becomes of a job whose attempt failed.
+  void AfterFailure(Sql& sql, JobRow& row, std::string_view error, bool final, int64_t wait_ns,
+                    GivenUp& given_up);
+
   Database& database_;
   Clock& clock_;
+  std::map<std::string, OnJobGivenUp, std::less<>> on_given_up_;  // by kind
 };
 
 }  // namespace gleaner::cloud

@@ -20,6 +20,20 @@ int Badness(const MediaCheck& check) {
   return check.reason() != MediaCheck::REASON_UNSPECIFIED ? 1 : 0;
 }
 
+// On a clip whose check was given up.
+MediaCheck VerdictWithout(const v1::Job& job) {
+  if (job.state() == v1::Job::STATE_CANCELLED) {
+    return Failed(MediaCheck::REASON_CANCELLED,
+                  fmt::format("nobody has looked; `gleaner jobs retry {}` checks it after all",
+                              job.number()))
+        .verdict;
+  }
+  return Failed(MediaCheck::REASON_WORKER_DIED,
+                fmt::format("{}, {} times: it may need more memory than there is", job.error(),
+                            job.attempts()))
+      .verdict;
+}
+
 }  // namespace
 
 MediaChecker::MediaChecker(MediaChecks& checks, ObjectStore& objects, Clock& clock, Options options)
@@ -29,7 +43,14 @@ JobKind MediaChecker::Kind() {
   return {.name = std::string(kMediaCheck),
           .at_once = options_.workers,
           .run = [this](JobRun& run) { return Check(run); },
-          .on_failed = [this](Sql& sql, const v1::Job& job) { return GiveUp(sql, job); }};
+          .on_given_up = {
+              .write = [this](Sql& sql, const v1::Job& job) { GiveUp(sql, job); },
+              .kept =
+                  [this](const v1::Job& job) {
+                    const bool failed = job.state() == v1::Job::STATE_FAILED;
+                    if (failed && options_.on_checked) options_.on_checked(VerdictWithout(job), 0);
+                  },
+          }};
 }
 
 absl::Status MediaChecker::Check(JobRun& run) {
@@ -77,16 +98,11 @@ absl::Status MediaChecker::Check(JobRun& run) {
   return absl::OkStatus();
 }
 
-absl::Status MediaChecker::GiveUp(Sql& sql, const v1::Job& job) {
-  const MediaCheck verdict =
-      Failed(MediaCheck::REASON_WORKER_DIED,
-             fmt::format("{}, {} times: it may need more memory than there is", job.error(),
-                         job.attempts()))
-          .verdict;
-  const absl::Status recorded = Record(sql, job.subject(), {.verdict = verdict}, {});
-  if (absl::IsNotFound(recorded)) return absl::OkStatus();
-  if (recorded.ok() && options_.on_checked) options_.on_checked(verdict, 0);
-  return recorded;
+void MediaChecker::GiveUp(Sql& sql, const v1::Job& job) {
+  // What an earlier check found stays true when another look is cancelled.
+  if (job.state() == v1::Job::STATE_CANCELLED && WasChecked(sql, job.subject())) return;
+  // A clip that is gone needs no verdict.
+  (void)Record(sql, job.subject(), {.verdict = VerdictWithout(job)}, {});
 }
 
 absl::StatusOr<MediaChecker::Findings> MediaChecker::Judge(const ClipMedia& clip,

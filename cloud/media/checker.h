@@ -10,7 +10,8 @@
 // A clip whose worker crashes, hangs or lies is recorded as failed and not tried again. Only what
 // is not the clip's fault (no program, no memory, a full disk) is tried again, for as long as it
 // lasts. Whose fault it is when somebody else kills the worker can't be known: the third time, it
-// is the clip's. Devices take turns, so that the expensive videos of one don't hold up the others'
+// is the clip's. One whose check is cancelled is recorded as failed too, until the job is tried
+// again. Devices take turns, so that the expensive videos of one don't hold up the others'
 // (jobs/turns.h); of one device the oldest clip goes first.
 #pragma once
 
@@ -46,7 +47,8 @@ class MediaChecker {
     media::FrameChoice frames;
     // Outlives it; read when a check ends. May be null.
     const std::vector<WithCheck>* with_check = nullptr;
-    // After each clip; on any thread. May be empty.
+    // Once a clip's verdict is kept; on any thread. May be empty. Not of a check that was
+    // cancelled.
     std::function<void(const v1::MediaCheck& verdict, double seconds)> on_checked;
     // A clip of a device's camera came with so many damaged frames (all of them, where none
     // decodes); on any thread. May be empty.
@@ -63,7 +65,8 @@ class MediaChecker {
 
  private:
   absl::Status Check(JobRun& run);
-  absl::Status GiveUp(Sql& sql, const v1::Job& job);
+  // What stays where a check ended without a verdict of its own.
+  void GiveUp(Sql& sql, const v1::Job& job);
   // The verdict on all of a clip's videos together, and what was taken out of them.
   struct Findings {
     v1::ClipManifest manifest;

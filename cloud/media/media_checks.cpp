@@ -11,7 +11,7 @@
 namespace gleaner::cloud {
 namespace {
 
-constexpr std::array<std::string_view, 2> kMigrations = {
+constexpr std::array<std::string_view, 3> kMigrations = {
     R"(
   CREATE TABLE thumbnail (
     arrival BIGINT NOT NULL, position BIGINT NOT NULL, blob TEXT NOT NULL,
@@ -27,6 +27,18 @@ constexpr std::array<std::string_view, 2> kMigrations = {
       '', 0 FROM clip WHERE media_state = 1 ORDER BY arrival;
   INSERT INTO tally (dimension, value, clips, bytes)
     SELECT 'job', '1 media-check', COUNT(*), 0 FROM clip WHERE media_state = 1;
+)",
+    // Clips whose check was cancelled before that was a verdict: they waited for nothing.
+    R"(
+  INSERT INTO job (kind, subject, share, state, priority, run_after_ns, attempts, max_attempts,
+    claims, lease_ns, created_ns, started_ns, ended_ns, worker, progress, doing, parameters, result,
+    error, cancel)
+    SELECT 'media-check', id, device, 1, 0, 0, 0, 3, 0, 0, committed_ns, 0, 0, '', 0, '', '', '',
+      '', 0 FROM clip WHERE media_state = 1 AND NOT EXISTS (SELECT 1 FROM job AS other WHERE
+      other.subject = clip.id AND other.kind = 'media-check' AND other.state < 3) ORDER BY arrival;
+  DELETE FROM tally WHERE dimension = 'job' AND value = '1 media-check';
+  INSERT INTO tally (dimension, value, clips, bytes)
+    SELECT 'job', '1 media-check', COUNT(*), 0 FROM job WHERE kind = 'media-check' AND state = 1;
 )"};
 
 absl::Status ForEachThumbnail(Sql& sql, const std::function<absl::Status(const NamedBlob&)>& each) {
@@ -48,6 +60,13 @@ NamingTable ThumbnailNames() { return {.table = "thumbnail", .for_each = &ForEac
 void AskForMediaCheck(Sql& sql, std::string_view device, std::string_view clip_id,
                       int64_t now_unix_ns) {
   AddJob(sql, {.kind = kMediaCheck, .subject = clip_id, .share = device}, now_unix_ns);
+}
+
+bool WasChecked(Sql& sql, std::string_view clip_id) {
+  int state = 0, reason = 0;
+  sql.Query("SELECT media_state, media_reason FROM clip WHERE id = :id", In(clip_id),
+            Out(state, reason), [] {});
+  return state != v1::MediaCheck::STATE_PENDING && reason != v1::MediaCheck::REASON_CANCELLED;
 }
 
 absl::Status RecordMediaCheck(Sql& sql, std::string_view clip_id, const v1::MediaCheck& check,
@@ -84,9 +103,7 @@ absl::StatusOr<ClipMedia> MediaChecks::Find(std::string_view clip_id) {
         media.videos.push_back(blobs.at(static_cast<size_t>(o)));
       }
     }
-    int state = 0;
-    sql.Query("SELECT media_state FROM clip WHERE id = :id", In(clip_id), Out(state), [] {});
-    media.checked = state != v1::MediaCheck::STATE_PENDING;
+    media.checked = WasChecked(sql, clip_id);
     return media;
   });
 }

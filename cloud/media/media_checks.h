@@ -35,6 +35,8 @@ inline constexpr std::string_view kMediaCheck = "media-check";
 // Has somebody look at a clip.
 void AskForMediaCheck(Sql& sql, std::string_view device, std::string_view clip_id,
                       int64_t now_unix_ns);
+// Somebody has looked at it, and not only been asked to.
+bool WasChecked(Sql& sql, std::string_view clip_id);
 // Replaces an earlier check and its thumbnails. NOT_FOUND without such a clip.
 absl::Status RecordMediaCheck(Sql& sql, std::string_view clip_id, const v1::MediaCheck& check,
                               const std::vector<ObjectKey>& thumbnails);

@@ -134,10 +134,10 @@ absl::Status CheckVerdict(const WorkerAnswer& answer, const v1::VideoTrack& trac
       return absl::OkStatus();
     case v1::MediaCheck::STATE_FAILED:
       if (!answer.frames.empty()) return Nonsense("frames of a bad video");
-      // Whether a worker died is not the worker's to say.
+      // Whether a worker died, or nobody asked one, is not a worker's to say.
       if (!v1::MediaCheck::Reason_IsValid(verdict.reason()) ||
           verdict.reason() == v1::MediaCheck::REASON_UNSPECIFIED ||
-          verdict.reason() == v1::MediaCheck::REASON_WORKER_DIED || verdict.problem().empty()) {
+          verdict.reason() >= v1::MediaCheck::REASON_WORKER_DIED || verdict.problem().empty()) {
         return Nonsense("a bad video without a reason");
       }
       return absl::OkStatus();

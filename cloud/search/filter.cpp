@@ -219,7 +219,8 @@ std::string WhatIsWrong(FilterTerm::Key key, std::string_view text) {
                  ? ""
                  : fmt::format(
                        "\"{}\": media is ok, failed, pending, damaged-frames, undecodable, "
-                       "too-large, frame-count, times, mismatch, unreadable or worker-died",
+                       "too-large, frame-count, times, mismatch, unreadable, worker-died or "
+                       "cancelled",
                        text);
     case FilterTerm::Key::kId:
       return !text.empty() && text.size() <= kClipIdDigits && AllOf(text, "0123456789abcdef")

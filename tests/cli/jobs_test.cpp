@@ -23,7 +23,7 @@ class JobsCommandsTest : public CommandsTest {
       ASSERT_TRUE(jobs_->Add({.kind = "press", .subject = subject, .share = "cart-1"}).ok());
     }
     const auto failed = jobs_->Claim("press", "cart-1", "server-1").value();
-    ASSERT_TRUE(jobs_->Fail(failed->claim, "no \x1b[31mink", true, 0, {}).ok());
+    ASSERT_TRUE(jobs_->Fail(failed->claim, "no \x1b[31mink", true, 0).ok());
     const auto running = jobs_->Claim("press", "cart-1", "server-1").value();
     ASSERT_TRUE(jobs_->Extend({{running->claim, 0.25, "pressing"}}).ok());
   }
@@ -59,23 +59,6 @@ TEST_F(JobsCommandsTest, ShowsCancelsAndRetriesOne) {
               AllOf(HasSubstr("\"cancelRequested\": true"), HasSubstr("\"number\": \"2\"")));
   EXPECT_TRUE(absl::IsFailedPrecondition(CancelJob(client, 3, false)));
   EXPECT_TRUE(absl::IsNotFound(ShowJob(client, 99, false)));
-}
-
-TEST_F(JobsCommandsTest, AClipWhoseCheckWasCancelledSaysHowItIsCheckedAfterAll) {
-  Start();
-  const std::string id = AddClip(1);
-  // There is one at a time: where the clip's arrival asked for it already, it is that.
-  const auto added = jobs_->Add({.kind = "media-check", .subject = id, .share = "cart-1"});
-  ASSERT_TRUE(added.ok()) << added.status();
-  Client client = Connect();
-  EXPECT_THAT(Output([&] { return ShowClip(client, id, false); }),
-              HasSubstr("media     pending\n"));
-  Output([&] { return CancelJob(client, 1, false); });
-  EXPECT_THAT(Output([&] { return ShowClip(client, id, false); }),
-              HasSubstr("media     not checked: its job was cancelled; `gleaner jobs retry 1`\n"));
-  Output([&] { return RetryJob(client, 1, false); });
-  EXPECT_THAT(Output([&] { return ShowClip(client, id, false); }),
-              HasSubstr("media     pending\n"));
 }
 
 }  // namespace

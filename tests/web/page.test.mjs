@@ -628,25 +628,6 @@ test('who was signed in and is thrown out is told why, and who signs out is not'
   );
 });
 
-test('a clip whose check was cancelled says how it is checked after all', async () => {
-  const [clip] = await checkedClips();
-  await visit(`/clips/${clip.id}`, async (page) => {
-    await page.getByRole('slider', { name: 'Position' }).waitFor();
-    await page.route('**/gleaner.v1.CatalogService/GetClip', async (route) => {
-      const response = await route.fetch();
-      const json = await response.json();
-      json.summary.media = { state: 'STATE_PENDING' };
-      await route.fulfill({ response, json });
-    });
-    await page.route('**/gleaner.v1.JobsService/ListJobs', (route) =>
-      route.fulfill({ json: { jobs: [{ number: '7', kind: 'media-check', subject: clip.id, state: 'STATE_CANCELLED' }] } }),
-    );
-    await page.reload();
-    await page.getByRole('note').filter({ hasText: 'its job was cancelled' }).waitFor();
-    await page.getByText('gleaner jobs retry 7').waitFor();
-  });
-});
-
 test('a filter of frames among clips says where it works', async () => {
   await visit(
     '/clips?q=sharpness%3C0.2',

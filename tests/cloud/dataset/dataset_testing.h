@@ -147,14 +147,14 @@ class DatasetRig {
   // Does the job that was asked for last of this kind.
   absl::Status Work(std::string_view kind) {
     // What a server that was killed had begun.
-    (void)jobs->TakeBack(kind, true, {});
+    (void)jobs->TakeBack(kind, true);
     const auto claimed = jobs->Claim(kind, "datasets", "me");
     if (!claimed.ok()) return claimed.status();
     if (!*claimed) return absl::NotFoundError("no job waits");
     JobRun run(*jobs, **claimed);
     const absl::Status status = kind == kFreezeJob ? freezer->Run(run) : exporter->Run(run);
     if (!status.ok()) {
-      jobs->Fail((*claimed)->claim, Message(status), true, 0, {}).IgnoreError();
+      jobs->Fail((*claimed)->claim, Message(status), true, 0).IgnoreError();
     }
     return status;
   }

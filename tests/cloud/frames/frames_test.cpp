@@ -1,10 +1,8 @@
 #include "cloud/frames/frames.h"
 
 #include <gmock/gmock.h>
-#include <sys/stat.h>
 
 #include <algorithm>
-#include <fstream>
 
 #include "cloud/media/frame_times.h"
 #include "common/status.h"
@@ -30,12 +28,6 @@ class FramesTest : public FramesRig {
     const auto list = frames_.List(request, *parsed);
     EXPECT_TRUE(list.ok()) << list.status();
     return list.ok() ? *list : v1::ListFramesResponse();
-  }
-  std::string Impostor(const std::string& script) {
-    const std::string path = folder_ / "impostor";
-    std::ofstream(path) << "#!/bin/bash\n" << script << "\n";
-    ::chmod(path.c_str(), 0755);
-    return path;
   }
 };
 
@@ -102,7 +94,7 @@ TEST_F(FramesTest, ACheckThatIsRepeatedReplacesThemAndTheirObjects) {
   const auto before = FramesOf(clip);
   const ObjectKey object = frames_.FindThumbnail({clip, "front", before[0].id().pts()}).value().key;
   CheckAgain(clip);
-  Start(BinDir() + "/gleaner-media", {.firings = 1, .peaks = 0, .keyframes = 0, .evenly = 0});
+  Start("", {.firings = 1, .peaks = 0, .keyframes = 0, .evenly = 0});
   WaitFor(2);
   const auto after = FramesOf(clip);
   ASSERT_EQ(after.size(), 1u);
@@ -111,7 +103,7 @@ TEST_F(FramesTest, ACheckThatIsRepeatedReplacesThemAndTheirObjects) {
   EXPECT_TRUE(catalog_->names.Check().ok()) << catalog_->names.Check();
   // And with none at all nothing is left of them.
   CheckAgain(clip);
-  Start(BinDir() + "/gleaner-media", {.firings = 0, .peaks = 0, .keyframes = 0, .evenly = 0});
+  Start("", {.firings = 0, .peaks = 0, .keyframes = 0, .evenly = 0});
   WaitFor(3);
   EXPECT_TRUE(FramesOf(clip).empty());
   EXPECT_TRUE(catalog_->names.Check().ok()) << catalog_->names.Check();

@@ -22,13 +22,13 @@ class JobRunnerTest : public QueueTest {
   ~JobRunnerTest() override { runner_.reset(); }
 
   using Run = std::function<absl::Status(JobRun&)>;
-  void Start(Run run, size_t at_once = 1, bool alone = false, OnJobFailed on_failed = {}) {
+  void Start(Run run, size_t at_once = 1, bool alone = false, OnJobGivenUp on_given_up = {}) {
     runner_ = std::make_unique<JobRunner>(*jobs_, clock_,
                                           JobRunner::Options{.worker = "me", .alone = alone});
     runner_->Add({.name = "press",
                   .at_once = at_once,
                   .run = std::move(run),
-                  .on_failed = std::move(on_failed)});
+                  .on_given_up = std::move(on_given_up)});
     runner_->Start();
   }
   void Second() {
@@ -66,10 +66,7 @@ TEST_F(JobRunnerTest, WhatFailsIsTriedAgainUntilItsAttemptsAreUsedUp) {
   const uint64_t number = Add("a");
   std::atomic<int> tries = 0, failed = 0;
   Start([&](JobRun&) { return absl::InternalError(fmt::format("dry {}", ++tries)); }, 1, false,
-        [&](Sql&, const Job&) {
-          ++failed;
-          return absl::OkStatus();
-        });
+        {.write = [&](Sql&, const Job&) { ++failed; }, .kept = {}});
   EXPECT_EQ(WaitFor(number, Job::STATE_FAILED).error(), "dry 3");
   runner_->Stop();
   EXPECT_EQ(tries, 3);
@@ -162,7 +159,7 @@ TEST_F(JobRunnerTest, AJobThatKillsItsServerEachTimeFailsAtLast) {
   const uint64_t number = Add("a");
   for (int i = 0; i < 3; ++i) {
     ASSERT_TRUE(Claim());
-    ASSERT_EQ(jobs_->TakeBack("press", true, {}).value(), 1u);
+    ASSERT_EQ(jobs_->TakeBack("press", true).value(), 1u);
   }
   EXPECT_EQ(Get(number).state(), Job::STATE_FAILED);
   EXPECT_THAT(Get(number).error(), HasSubstr("server-1 was lost"));

@@ -111,7 +111,7 @@ TEST_F(JobsTest, WhoLostALeaseWritesNothingMore) {
   Add("a");
   const auto lost = *Claim();
   clock_.Advance(Jobs::kLeaseNs + 1);
-  EXPECT_EQ(jobs_->TakeBack("press", false, {}).value(), 1u);
+  EXPECT_EQ(jobs_->TakeBack("press", false).value(), 1u);
   const auto taken = *jobs_->Claim("press", "cart-1", "server-2").value();
   EXPECT_EQ(taken.job.attempts(), 2u);
   EXPECT_THAT(taken.job.error(), HasSubstr("server-1 was lost"));
@@ -122,7 +122,7 @@ TEST_F(JobsTest, WhoLostALeaseWritesNothingMore) {
   };
   EXPECT_TRUE(absl::IsAborted(jobs_->Finish(lost.claim, "late", write)));
   EXPECT_FALSE(written);
-  EXPECT_TRUE(jobs_->Fail(lost.claim, "late", true, 0, {}).ok());
+  EXPECT_TRUE(jobs_->Fail(lost.claim, "late", true, 0).ok());
   EXPECT_TRUE(jobs_->GiveBack(lost.claim, "late", 0).ok());
   EXPECT_EQ(Get(lost.claim.number).state(), Job::STATE_RUNNING);
   EXPECT_THAT(jobs_->Extend({{.claim = lost.claim}, {.claim = taken.claim}}).value(),
@@ -138,7 +138,7 @@ TEST_F(JobsTest, ALeaseThatIsExtendedIsNotTakenBack) {
     clock_.Advance(Jobs::kLeaseNs / 2 + 1);
     ASSERT_TRUE(
         jobs_->Extend({{.claim = claimed.claim, .progress = 0.25, .doing = "pressing"}}).ok());
-    EXPECT_EQ(jobs_->TakeBack("press", false, {}).value(), 0u);
+    EXPECT_EQ(jobs_->TakeBack("press", false).value(), 0u);
   }
   EXPECT_EQ(Get(claimed.claim.number).progress(), 0.25);
   EXPECT_EQ(Get(claimed.claim.number).doing(), "pressing");
@@ -147,22 +147,19 @@ TEST_F(JobsTest, ALeaseThatIsExtendedIsNotTakenBack) {
 TEST_F(JobsTest, AServerThatIsAloneTakesAllBackAtOnce) {
   Add("a");
   Claim();
-  EXPECT_EQ(jobs_->TakeBack("press", false, {}).value(), 0u);
-  EXPECT_EQ(jobs_->TakeBack("press", true, {}).value(), 1u);
+  EXPECT_EQ(jobs_->TakeBack("press", false).value(), 0u);
+  EXPECT_EQ(jobs_->TakeBack("press", true).value(), 1u);
   EXPECT_EQ(SubjectOf(Claim()), "a");
 }
 
 TEST_F(JobsTest, AnAttemptThatFailsIsFollowedByOthersUntilTheLast) {
   const uint64_t number = Add("a");
   std::vector<std::string> failed;
-  const OnJobFailed note = [&](Sql&, const Job& job) {
-    failed.push_back(job.error());
-    return absl::OkStatus();
-  };
+  jobs_->OnGivenUp(
+      "press", {.write = [&](Sql&, const Job& job) { failed.push_back(job.error()); }, .kept = {}});
   for (int attempt = 1; attempt <= 3; ++attempt) {
     ASSERT_TRUE(
-        jobs_->Fail(Claim()->claim, fmt::format("dry {}", attempt), false, kNanosPerSecond, note)
-            .ok());
+        jobs_->Fail(Claim()->claim, fmt::format("dry {}", attempt), false, kNanosPerSecond).ok());
     EXPECT_EQ(SubjectOf(Claim()), "none") << "it waits first";
     clock_.Advance(kNanosPerSecond);
   }
@@ -174,7 +171,7 @@ TEST_F(JobsTest, AnAttemptThatFailsIsFollowedByOthersUntilTheLast) {
 
 TEST_F(JobsTest, AFailureThatIsFinalIsNotTriedAgain) {
   const uint64_t number = Add("a");
-  ASSERT_TRUE(jobs_->Fail(Claim()->claim, "no such clip", true, 0, {}).ok());
+  ASSERT_TRUE(jobs_->Fail(Claim()->claim, "no such clip", true, 0).ok());
   EXPECT_EQ(Get(number).state(), Job::STATE_FAILED);
   EXPECT_EQ(Get(number).attempts(), 1u);
 }
@@ -205,10 +202,50 @@ TEST_F(JobsTest, AJobIsCancelledAtOnceOrWhenItEnds) {
   EXPECT_TRUE(absl::IsNotFound(jobs_->Cancel(99).status()));
 }
 
+TEST_F(JobsTest, WhateverEndsAJobThatIsNotDoneItsKindWritesInTheSameTransaction) {
+  std::vector<std::string> kept;
+  jobs_->OnGivenUp("press", {.write = [](Sql& sql, const Job&) { Tally(sql, "given up", "", 1); },
+                             .kept =
+                                 [&](const Job& job) {
+                                   EXPECT_EQ(Get(job.number()).state(), job.state()) << "by then";
+                                   kept.push_back(job.subject() + " " + job.error());
+                                 }});
+  const auto written = [&] {
+    return database_
+        ->Read([](Sql& sql) -> absl::StatusOr<uint64_t> { return ReadTally(sql, "given up"); })
+        .value();
+  };
+  const auto refuses = [](Sql&) { return absl::InternalError("no"); };
+  const uint64_t waiting = Add("waiting");
+  EXPECT_FALSE(jobs_->Cancel(waiting, refuses).ok());
+  EXPECT_EQ(written(), 0u);
+  ASSERT_TRUE(jobs_->Cancel(waiting).ok());
+  EXPECT_EQ(written(), 1u);
+
+  Add("failed");
+  ASSERT_TRUE(jobs_->Fail(Claim()->claim, "dry", true, 0).ok());
+  for (const char* subject : {"stopped", "failed late", "lost"}) Add(subject);
+  const auto stopped = *Claim(), late = *Claim(), lost = *Claim();
+  for (const auto& one : {stopped, late, lost}) {
+    ASSERT_TRUE(jobs_->Cancel(one.claim.number).ok());
+  }
+  EXPECT_EQ(written(), 2u) << "those that run have not ended yet";
+  ASSERT_TRUE(jobs_->GiveBack(stopped.claim, "asked to", 0).ok());
+  ASSERT_TRUE(jobs_->Fail(late.claim, "dry", false, 0).ok());
+  EXPECT_EQ(jobs_->TakeBack("press", true).value(), 1u);
+  EXPECT_EQ(written(), 5u);
+
+  Add("done");
+  ASSERT_TRUE(jobs_->Finish(Claim()->claim, "", {}).ok());
+  EXPECT_EQ(written(), 5u);
+  EXPECT_THAT(kept, ElementsAre("waiting ", "failed dry", "stopped asked to", "failed late dry",
+                                "lost its server server-1 was lost"));
+}
+
 TEST_F(JobsTest, OnlyWhatFailedOrWasCancelledIsTriedAgain) {
   const uint64_t number = Add("a");
   EXPECT_TRUE(absl::IsFailedPrecondition(jobs_->Retry(number).status()));
-  ASSERT_TRUE(jobs_->Fail(Claim()->claim, "dry", true, 0, {}).ok());
+  ASSERT_TRUE(jobs_->Fail(Claim()->claim, "dry", true, 0).ok());
   const Job again = jobs_->Retry(number).value();
   EXPECT_EQ(again.state(), Job::STATE_WAITING);
   EXPECT_EQ(again.attempts(), 0u);
@@ -227,7 +264,7 @@ TEST_F(JobsTest, JobsAreCountedByKindAndState) {
   EXPECT_EQ(Counts(), "4 0 0");
   const auto first = *Claim(), second = *Claim();
   EXPECT_EQ(Counts(), "2 2 0");
-  ASSERT_TRUE(jobs_->Fail(first.claim, "dry", true, 0, {}).ok());
+  ASSERT_TRUE(jobs_->Fail(first.claim, "dry", true, 0).ok());
   ASSERT_TRUE(jobs_->Finish(second.claim, "", {}).ok());
   ASSERT_TRUE(jobs_->Cancel(3).ok());
   EXPECT_EQ(Counts(), "1 0 1");
@@ -238,7 +275,7 @@ TEST_F(JobsTest, JobsAreCountedByKindAndState) {
 
 TEST_F(JobsTest, WhatIsDoneIsForgottenAfterADayAndWhatFailedAfterAWeek) {
   const uint64_t failed = Add("a"), done = Add("b"), waiting = Add("c");
-  ASSERT_TRUE(jobs_->Fail(Claim()->claim, "dry", true, 0, {}).ok());
+  ASSERT_TRUE(jobs_->Fail(Claim()->claim, "dry", true, 0).ok());
   ASSERT_TRUE(jobs_->Finish(Claim()->claim, "", {}).ok());
   clock_.Advance(Jobs::kKeepDoneNs);
   EXPECT_EQ(jobs_->Forget().value(), 0u);
@@ -297,7 +334,7 @@ TEST_F(JobsTest, AListThatAsksForTooMuchIsRefused) {
 TEST_F(JobsTest, TextsThatAreTooLongOrNoTextAreKeptWithinBounds) {
   auto kept = [&, number = uint64_t{0}](const std::string& text) mutable {
     Add(fmt::format("{}", ++number));
-    EXPECT_TRUE(jobs_->Fail(Claim()->claim, text, true, 0, {}).ok());
+    EXPECT_TRUE(jobs_->Fail(Claim()->claim, text, true, 0).ok());
     return Get(number).error();
   };
   std::string text(5'000, 'x');

@@ -2,68 +2,30 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/stat.h>
 
-#include <condition_variable>
-#include <fstream>
-#include <mutex>
+#include <array>
 #include <thread>
 
-#include "clip_file.h"
-#include "common/file.h"
 #include "common/status.h"
-#include "tests/cloud/catalog/catalog_testing.h"
+#include "tests/cloud/media/checker_testing.h"
 #include "tests/data/log_lines.h"
-#include "tests/data/paths.h"
 
 namespace gleaner::cloud {
 namespace {
 
 using testing::HasSubstr;
 
-class CheckerTest : public testing::Test {
+class CheckerTest : public CheckerRig {
  protected:
-  CheckerTest() {
-    blobs_ = FileBlobStore::Open(folder_ / "blobs").value();
-    const std::string path = folder_ / "good.mp4";
-    MakeVideo("cup.mp4", std::string("-c copy -t 1 ") + kFragmented, path);
-    track_ = TrackOf(path);
-    video_ = ReadFile(path, 10 << 20).value();
-  }
-  ~CheckerTest() override { Stop(); }
+  CheckerTest() : CheckerRig(1) {}
 
-  void Start(const std::string& program = BinDir() + "/gleaner-media", size_t workers = 2) {
-    MediaChecker::Options options;
-    options.program = program;
-    options.workers = workers;
-    options.cpu_ns = 20 * kNanosPerSecond;
-    options.on_checked = [this](const v1::MediaCheck&, double) {
-      std::lock_guard lock(mutex_);
-      ++checked_;
-      changed_.notify_all();
-    };
-    options.on_damage = [this](const std::string& device, const std::string& camera,
-                               uint64_t frames) {
-      return catalog_->damage.Record(device, camera, frames, clock_.WallNs());
-    };
-    runner_.reset();
-    checker_ = std::make_unique<MediaChecker>(catalog_->checks, *blobs_, clock_, options);
-    runner_ = std::make_unique<JobRunner>(jobs_, clock_,
-                                          JobRunner::Options{.worker = "me", .alone = true});
-    runner_->Add(checker_->Kind());
-    runner_->Start();
-  }
-  void Stop() { runner_.reset(); }
-  // Until so many were checked. Time goes on, for what waits to be tried again.
-  void WaitFor(int checked) {
-    std::unique_lock lock(mutex_);
-    while (!changed_.wait_for(lock, std::chrono::milliseconds(20),
-                              [&] { return checked_ >= checked; })) {
-      lock.unlock();
-      clock_.Advance(kNanosPerSecond);
-      runner_->Tick();
-      lock.lock();
-    }
+  void Start(const std::string& program = "", size_t workers = 2) {
+    CheckerRig::Start({.program = program,
+                       .workers = workers,
+                       .on_damage = [this](const std::string& device, const std::string& camera,
+                                           uint64_t frames) {
+                         return catalog_->damage.Record(device, camera, frames, clock_.WallNs());
+                       }});
   }
   uint64_t WaitingJobs() {
     const auto counts = jobs_.Count().value();
@@ -76,39 +38,9 @@ class CheckerTest : public testing::Test {
     *clip.manifest.mutable_video(0) = track_;
     v1::ClipObject* object = clip.manifest.mutable_objects(0);
     object->set_size_bytes(video.size());
-    auto writer = blobs_->Create(video.size()).value();
-    const iovec part{const_cast<char*>(video.data()), video.size()};
-    EXPECT_TRUE(writer->WriteAt(0, &part, 1).ok());
-    EXPECT_TRUE(writer->Sync().ok());
-    clip.upload.blobs = {writer->id()};
-    clip.upload.manifest = clip.manifest.SerializeAsString();
-    clip.upload.manifest_sha256 = Sha256::Of(clip.upload.manifest);
-    EXPECT_TRUE(CommitTestClip(*catalog_, clip).ok());
-    return ClipId(device, clip.upload.key);
+    clip.upload.blobs = {Keep(video)};
+    return Commit(clip);
   }
-  v1::MediaCheck MediaOf(const std::string& id) {
-    return catalog_->clips.Get(id).value().summary().media();
-  }
-
-  std::string Impostor(const std::string& script) {
-    const std::string path = folder_ / "impostor";
-    std::ofstream(path) << "#!/bin/bash\n" << script << "\n";
-    ::chmod(path.c_str(), 0755);
-    return path;
-  }
-
-  TemporaryFolder folder_;
-  FakeClock clock_;
-  std::unique_ptr<TestCatalog> catalog_ = OpenTestCatalog(folder_ / "catalog.db").value();
-  Jobs jobs_{catalog_->database(), clock_};
-  std::unique_ptr<FileBlobStore> blobs_;
-  v1::VideoTrack track_;
-  std::string video_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  int checked_ = 0;
-  std::unique_ptr<MediaChecker> checker_;
-  std::unique_ptr<JobRunner> runner_;
 };
 
 TEST_F(CheckerTest, ChecksWhatWaitsAndWhatArrives) {
@@ -211,7 +143,6 @@ TEST_F(CheckerTest, AClipWhoseWorkerIsKilledEachTimeIsFailedAtLast) {
   const std::string count = folder_ / "count";
   Start(Impostor("echo x >> " + count + "; kill -KILL $$"));
   WaitFor(1);
-  Stop();  // the verdict is told of while the transaction that keeps it is still open
   EXPECT_EQ(MediaOf(id).state(), v1::MediaCheck::STATE_FAILED);
   EXPECT_THAT(MediaOf(id).problem(), HasSubstr("3 times"));
   EXPECT_EQ(ReadFile(count, 1000).value(), "x\nx\nx\n");
@@ -238,6 +169,108 @@ TEST_F(CheckerTest, AStopLeavesTheClipForTheNextStart) {
   Start();
   WaitFor(1);
   EXPECT_EQ(MediaOf(id).state(), v1::MediaCheck::STATE_OK);
+}
+
+class CancelledCheckTest : public CheckerTest {
+ protected:
+  uint64_t JobOf(const std::string& clip) {
+    v1::ListJobsRequest request;
+    request.set_subject(clip);
+    return jobs_.List(request)->jobs(0).number();
+  }
+  void ExpectCancelled(const std::string& clip) {
+    EXPECT_EQ(MediaOf(clip).state(), v1::MediaCheck::STATE_FAILED);
+    EXPECT_EQ(MediaOf(clip).reason(), v1::MediaCheck::REASON_CANCELLED);
+    EXPECT_THAT(MediaOf(clip).problem(), HasSubstr(fmt::format("jobs retry {}`", JobOf(clip))));
+  }
+};
+
+TEST_F(CancelledCheckTest, OneThatWaitsIsAVerdictAtOnceAndARetryChecksTheClip) {
+  Start();
+  Stop();  // the kind is known, and nothing runs
+  const std::string id = AddClip(1, video_);
+  ASSERT_TRUE(jobs_.Cancel(JobOf(id)).ok());
+  ExpectCancelled(id);
+  ASSERT_TRUE(jobs_.Retry(JobOf(id)).ok());
+  Start();
+  WaitFor(1);
+  EXPECT_EQ(MediaOf(id).state(), v1::MediaCheck::STATE_OK) << MediaOf(id).problem();
+  EXPECT_EQ(MediaOf(id).reason(), v1::MediaCheck::REASON_UNSPECIFIED);
+}
+
+TEST_F(CancelledCheckTest, OneThatRunsIsAVerdictOnceItsWorkerHasEnded) {
+  const std::string id = AddClip(1, video_);
+  const std::string began = folder_ / "began";
+  Start(Impostor("echo > " + began + "; sleep 1000"));
+  while (::access(began.c_str(), F_OK) != 0) std::this_thread::yield();
+  ASSERT_TRUE(jobs_.Cancel(JobOf(id)).ok());
+  while (MediaOf(id).state() == v1::MediaCheck::STATE_PENDING) {
+    clock_.Advance(kNanosPerSecond);
+    runner_->Tick();
+  }
+  ExpectCancelled(id);
+}
+
+TEST_F(CancelledCheckTest, WhatAnEarlierCheckFoundStaysWhenAnotherLookIsCancelled) {
+  const std::string id = AddClip(1, video_);
+  Start();
+  WaitFor(1);
+  Stop();
+  ASSERT_TRUE(catalog_->database()
+                  .Write([&](Sql& sql) {
+                    AskForMediaCheck(sql, "cart-1", id, clock_.WallNs());
+                    return absl::OkStatus();
+                  })
+                  .ok());
+  ASSERT_EQ(jobs_.Cancel(JobOf(id)).value().state(), v1::Job::STATE_CANCELLED);
+  EXPECT_EQ(MediaOf(id).state(), v1::MediaCheck::STATE_OK);
+  EXPECT_EQ(MediaOf(id).thumbnails(), 12u);
+}
+
+// A device hears of damage in what is new, and that nobody has looked doesn't make a clip old.
+TEST_F(CancelledCheckTest, DoesNotCountAsALook) {
+  const std::string id = AddClip(1, video_);
+  EXPECT_FALSE(catalog_->checks.Find(id)->checked);
+  v1::MediaCheck verdict;
+  verdict.set_state(v1::MediaCheck::STATE_FAILED);
+  verdict.set_reason(v1::MediaCheck::REASON_CANCELLED);
+  ASSERT_TRUE(RecordTestCheck(catalog_->database(), id, verdict, {}).ok());
+  EXPECT_FALSE(catalog_->checks.Find(id)->checked);
+  verdict.set_reason(v1::MediaCheck::REASON_WORKER_DIED);
+  ASSERT_TRUE(RecordTestCheck(catalog_->database(), id, verdict, {}).ok());
+  EXPECT_TRUE(catalog_->checks.Find(id)->checked);
+}
+
+TEST(MediaUpgradeTest, ClipsThatACancelledCheckLeftWithoutAVerdictAreLookedAt) {
+  TemporaryFolder folder;
+  const std::string path = TestDatabase(folder / "before.db");
+  std::vector<RoomTables> before = AllRooms().tables;
+  for (RoomTables& room : before) {
+    if (room.room == "media") room.migrations = room.migrations.first(2);
+  }
+  std::array<std::string, 3> clips;  // left, waiting, checked
+  {
+    TestCatalog catalog(Database::Open(path, before).value());
+    for (size_t i = 0; i < clips.size(); ++i) {
+      const TestClip clip = MakeTestClip({.sequence = i + 1});
+      ASSERT_TRUE(CommitTestClip(catalog, clip).ok());
+      clips.at(i) = ClipId("cart-1", clip.upload.key);
+    }
+    FakeClock clock;
+    Jobs jobs(catalog.database(), clock);
+    ASSERT_TRUE(jobs.Cancel(1).ok());
+    ASSERT_TRUE(jobs.Cancel(3).ok());
+    v1::MediaCheck good;
+    good.set_state(v1::MediaCheck::STATE_OK);
+    ASSERT_TRUE(RecordTestCheck(catalog.database(), clips[2], good, {}).ok());
+  }
+  TestCatalog catalog(Database::Open(path, AllRooms().tables).value());
+  FakeClock clock;
+  Jobs jobs(catalog.database(), clock);
+  EXPECT_EQ(jobs.Count()->at(0).waiting(), 2u);
+  EXPECT_EQ(jobs.Claim(kMediaCheck, "cart-1", "me").value()->job.subject(), clips[1]);
+  EXPECT_EQ(jobs.Claim(kMediaCheck, "cart-1", "me").value()->job.subject(), clips[0]);
+  EXPECT_FALSE(jobs.Claim(kMediaCheck, "cart-1", "me").value());
 }
 
 // One worker, and the clips of one device arrived first: the other's needn't wait for all of them.

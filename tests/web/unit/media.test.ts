@@ -59,6 +59,7 @@ test('a media check is named by its reason, and by its state where it has none',
     'why',
   ]);
   assert.equal(check(MediaCheck_State.FAILED, MediaCheck_Reason.WORKER_DIED).word, 'worker-died');
+  assert.equal(check(MediaCheck_State.FAILED, MediaCheck_Reason.CANCELLED).word, 'cancelled');
   assert.equal(check(MediaCheck_State.FAILED).word, 'failed', 'of before there were reasons');
   assert.equal(check(MediaCheck_State.FAILED, 99 as MediaCheck_Reason).word, 'failed', 'of a newer server');
   assert.equal(reasonWord(MediaCheck_Reason.TOO_LARGE), 'too-large');
