@@ -34,6 +34,7 @@ MediaMetrics::MediaMetrics()
   checks_.Add(LabelsOf(MediaCheck::STATE_OK, MediaCheck::REASON_UNSPECIFIED));
   checks_.Add(LabelsOf(MediaCheck::STATE_OK, MediaCheck::REASON_DAMAGED_FRAMES));
   for (int reason = 1; reason <= MediaCheck::Reason_MAX; ++reason) {
+    if (reason == MediaCheck::REASON_CANCELLED) continue;  // nothing was decoded
     checks_.Add(LabelsOf(MediaCheck::STATE_FAILED, static_cast<MediaCheck::Reason>(reason)));
   }
 }
