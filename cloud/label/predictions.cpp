@@ -22,8 +22,8 @@ namespace gleaner::cloud {
 namespace {
 
 constexpr size_t kMaxErrorBytes = 300;
-constexpr uint32_t kDefaultPage = 20;
-constexpr uint32_t kMaxPage = 100;
+constexpr uint32_t kFewPredictions = 20;
+constexpr uint32_t kMostPredictions = 100;  // a page: they are long
 
 struct Line {
   int64_t number = 0;  // from 1, as editors count
@@ -183,7 +183,7 @@ absl::StatusOr<v1::ListPredictionsResponse> Predictions::List(
   RETURN_IF_ERROR(CheckFrameId(request.frame(), "frame"));
   ASSIGN_OR_RETURN(const int64_t before, PageBefore(request.page_token()));
   const auto page = static_cast<int>(
-      request.page_size() == 0 ? kDefaultPage : std::min(request.page_size(), kMaxPage));
+      request.page_size() == 0 ? kFewPredictions : std::min(request.page_size(), kMostPredictions));
   return database_.Read([&](Sql& sql) -> absl::StatusOr<v1::ListPredictionsResponse> {
     v1::ListPredictionsResponse response;
     PredictionRow row;
