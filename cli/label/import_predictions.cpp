@@ -60,27 +60,23 @@ absl::Status ImportPredictions(Client& client, const ImportPredictionsOptions& o
   };
   std::string line;
   uint32_t lines = 0;
-  bool any = false;
   for (uint32_t number = 1;; ++number) {
     ASSIGN_OR_RETURN(const bool more, NextLine(file, options.file, number, &line));
     const bool full =
         lines == kMaxPieceLines || request.json_lines().size() + line.size() + 1 > kMaxPieceBytes;
-    if (lines > 0 && any && (!more || full)) {
+    if (lines > 0 && (!more || full)) {
       RETURN_IF_ERROR(send());
       request.clear_json_lines();
       lines = 0;
-      any = false;
     }
     if (!more) break;
-    if (lines == 0) request.set_first_line(number);
-    ++lines;
-    // A piece of blank lines alone is not sent.
-    if (line.find_first_not_of(" \t\r") != std::string::npos) any = true;
-    *request.mutable_json_lines() += line + "\n";
-    if (!any) {
-      request.clear_json_lines();
-      lines = 0;
+    if (lines == 0) {
+      // A piece begins with a line that says something: blank lines alone are not sent.
+      if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+      request.set_first_line(number);
     }
+    ++lines;
+    *request.mutable_json_lines() += line + "\n";
   }
   if (options.json) return PrintJsonText(ToJson(all));
   fmt::print("{} added, {} there already.\n", all.added(), all.already());

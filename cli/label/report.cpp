@@ -18,7 +18,7 @@ std::string Interval(const v1::Measured& measured, double scale, const char* uni
                      scale * measured.low(), digits, scale * measured.high(), digits);
 }
 
-std::string OfOf(const v1::LabelReportLine& line) {
+std::string LineName(const v1::LabelReportLine& line) {
   if (!line.class_name().empty()) return Printable(line.class_name());
   if (!line.model().empty()) {
     return Printable(fmt::format("{} {}", line.model(), line.model_version()));
@@ -51,7 +51,7 @@ absl::Status ShowLabelReport(Client& client, const v1::GetLabelReportRequest& re
                {"ACCURACY WITHOUT", true}});
   for (const v1::LabelReportLine& line : report.lines()) {
     table.Add(
-        {OfOf(line), std::to_string(line.seconds_with().labels()),
+        {LineName(line), std::to_string(line.seconds_with().labels()),
          Interval(line.seconds_with(), 1, " s", 1), std::to_string(line.seconds_without().labels()),
          Interval(line.seconds_without(), 1, " s", 1), Interval(line.accuracy_with(), 100, " %", 0),
          Interval(line.accuracy_without(), 100, " %", 0)});

@@ -36,7 +36,7 @@ std::string StateOf(const Task& task, int64_t now_ns) {
   return WordOf(Task::State_Name(task.state()));
 }
 
-std::string OfOf(const v1::TaskSet& set) {
+std::string SourceOf(const v1::TaskSet& set) {
   if (set.likely_errors_from() > 0) {
     return fmt::format("likely errors from {:.2f}", set.likely_errors_from());
   }
@@ -67,7 +67,7 @@ absl::Status PrintSets(const v1::ListTaskSetsResponse& all) {
                {"MADE"},
                {"BY"}});
   for (const v1::TaskSet& set : all.sets()) {
-    table.Add({std::to_string(set.number()), Printable(set.schema()), OfOf(set),
+    table.Add({std::to_string(set.number()), Printable(set.schema()), SourceOf(set),
                std::to_string(set.priority()), std::to_string(set.open()),
                std::to_string(set.done()), std::to_string(set.skipped()),
                Ago(set.created_unix_ns(), now_ns), Printable(set.created_by())});
@@ -85,7 +85,7 @@ absl::Status CreateTasks(Client& client, const v1::CreateTasksRequest& request, 
   if (!asked.ok()) return PointAt(request.filter(), asked);
   if (json) return PrintJsonText(ToJson(response));
   const v1::TaskSet& set = response.set();
-  fmt::print("Set {}: {} of {}.\n", set.number(), Count(set.open(), "task"), OfOf(set));
+  fmt::print("Set {}: {} of {}.\n", set.number(), Count(set.open(), "task"), SourceOf(set));
   if (set.left_out() > 0) {
     fmt::print("{} left out: with an open task, or a label already.\n",
                Count(set.left_out(), "frame"));

@@ -102,28 +102,6 @@ absl::Status CheckFrameClasses(const v1::LabelSchema& schema, const v1::Annotati
   return absl::OkStatus();
 }
 
-// Pairs of boxes of the same class, the best overlap first, each box once.
-int MatchedBoxes(const v1::Annotation& a, const v1::Annotation& b) {
-  std::vector<std::tuple<double, int, int>> pairs;
-  for (int i = 0; i < a.boxes_size(); ++i) {
-    for (int j = 0; j < b.boxes_size(); ++j) {
-      if (a.boxes(i).class_id() != b.boxes(j).class_id()) continue;
-      const double overlap = Overlap(a.boxes(i), b.boxes(j));
-      if (overlap >= kSameThing) pairs.emplace_back(-overlap, i, j);
-    }
-  }
-  std::sort(pairs.begin(), pairs.end());
-  std::set<int> of_a, of_b;
-  int matched = 0;
-  for (const auto& [overlap, i, j] : pairs) {
-    if (of_a.contains(i) || of_b.contains(j)) continue;
-    of_a.insert(i);
-    of_b.insert(j);
-    ++matched;
-  }
-  return matched;
-}
-
 double F1(int matched, int a, int b) { return a + b == 0 ? 1 : 2.0 * matched / (a + b); }
 
 }  // namespace
@@ -168,6 +146,28 @@ double Overlap(const v1::LabelBox& a, const v1::LabelBox& b) {
   return both / (a.width() * a.height() + b.width() * b.height() - both);
 }
 
+std::vector<std::pair<int, int>> MatchBoxes(const v1::Annotation& a, const v1::Annotation& b,
+                                            bool same_class) {
+  std::vector<std::tuple<double, int, int>> pairs;
+  for (int i = 0; i < a.boxes_size(); ++i) {
+    for (int j = 0; j < b.boxes_size(); ++j) {
+      if (same_class && a.boxes(i).class_id() != b.boxes(j).class_id()) continue;
+      const double overlap = Overlap(a.boxes(i), b.boxes(j));
+      if (overlap >= kSameThing) pairs.emplace_back(-overlap, i, j);
+    }
+  }
+  std::sort(pairs.begin(), pairs.end());
+  std::set<int> of_a, of_b;
+  std::vector<std::pair<int, int>> matched;
+  for (const auto& [overlap, i, j] : pairs) {
+    if (of_a.contains(i) || of_b.contains(j)) continue;
+    of_a.insert(i);
+    of_b.insert(j);
+    matched.emplace_back(i, j);
+  }
+  return matched;
+}
+
 const v1::LabelClass* FindClass(const v1::LabelSchema& schema, uint32_t id) {
   for (const v1::LabelClass& one : schema.classes()) {
     if (one.id() == id) return &one;
@@ -178,7 +178,7 @@ const v1::LabelClass* FindClass(const v1::LabelSchema& schema, uint32_t id) {
 double Agreement(v1::LabelSchema::Kind kind, const v1::Annotation& a, const v1::Annotation& b) {
   if (kind == v1::LabelSchema::KIND_TRANSCRIPTION) return a.text() == b.text() ? 1 : 0;
   if (kind == v1::LabelSchema::KIND_BOXES) {
-    return F1(MatchedBoxes(a, b), a.boxes_size(), b.boxes_size());
+    return F1(static_cast<int>(MatchBoxes(a, b, true).size()), a.boxes_size(), b.boxes_size());
   }
   int matched = 0;
   for (const v1::FrameClass& one : a.classes()) {

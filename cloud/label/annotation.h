@@ -2,9 +2,11 @@
 #pragma once
 
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
-#include "gleaner/v1/label.pb.h"
+#include "gleaner/v1/annotation.pb.h"
 
 namespace gleaner::cloud {
 
@@ -28,11 +30,16 @@ absl::Status CheckAnnotation(const v1::LabelSchema& schema, const v1::Annotation
 // What both cover, as a share of what either does.
 double Overlap(const v1::LabelBox& a, const v1::LabelBox& b);
 
+// Which boxes of the two are of the same thing, by position: those that overlap by kSameThing or
+// more, the best overlap first, each box once. `same_class`: only those of one class.
+std::vector<std::pair<int, int>> MatchBoxes(const v1::Annotation& a, const v1::Annotation& b,
+                                            bool same_class);
+
 // Null for an id that the schema doesn't have.
 const v1::LabelClass* FindClass(const v1::LabelSchema& schema, uint32_t id);
 
-// How alike two are, from 0 to 1. Boxes of the same class that overlap by kSameThing or more, or
-// classes, as F1; texts are the same or not. Two that say nothing are the same.
+// How alike two are, from 0 to 1. Boxes of the same thing and class, or classes, as F1; texts are
+// the same or not. Two that say nothing are the same.
 double Agreement(v1::LabelSchema::Kind kind, const v1::Annotation& a, const v1::Annotation& b);
 
 // Whether they say the same, whatever their confidences.

@@ -89,7 +89,7 @@ absl::StatusOr<v1::ListLikelyErrorsResponse> FindLikelyErrors(Database& database
             "SELECT label.frame, COALESCE(label_task.kind, 0) FROM label LEFT JOIN label_task ON "
             "label_task.number = label.task WHERE label.number = :number",
             In(label.number()), Out(frame, kind), [] {});
-        if (kind == v1::Task::KIND_SECOND_LOOK) continue;
+        if (kind == v1::Task::KIND_SECOND_LOOK || HasOpenTask(sql, frame, schema_name)) continue;
         const auto prediction = NewestPrediction(sql, frame, schema_name, model);
         if (!prediction) continue;
         const auto disagrees =

@@ -26,8 +26,9 @@ struct Disagreement {
 std::optional<Disagreement> Disagrees(const v1::LabelSchema& schema, const v1::Annotation& label,
                                       const v1::Annotation& prediction, double least);
 
-// At most `most`, the most confident first, by frame among equals. Labels that are a second look
-// are not among them. A page in memory at a time; looks at kMaxLabelsLookedAt labels at most.
+// At most `most`, the most confident first, by frame among equals. Labels that are a second look,
+// and those whose frame is an open task, are not among them. A page in memory at a time; looks at
+// kMaxLabelsLookedAt labels at most.
 absl::StatusOr<v1::ListLikelyErrorsResponse> FindLikelyErrors(Database& database,
                                                               std::string_view schema,
                                                               std::string_view model, double least,

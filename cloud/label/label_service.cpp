@@ -10,12 +10,10 @@
 #include "cloud/label/report.h"
 #include "cloud/rpc/answer.h"
 #include "cloud/search/filter.h"
-#include "common/name.h"
 
 namespace gleaner::cloud {
 namespace {
 
-constexpr size_t kMaxTokenBytes = 256;
 constexpr uint32_t kMaxErrors = 500;
 constexpr uint32_t kUsualErrors = 60;
 
@@ -23,24 +21,8 @@ grpc::Status Invalid(const std::string& message) {
   return {grpc::StatusCode::INVALID_ARGUMENT, message};
 }
 
-// OK unless the token is no server's.
-template <typename Request>
-grpc::Status CheckToken(const Request& request) {
-  if (request.page_token().size() <= kMaxTokenBytes) return grpc::Status::OK;
-  return Invalid("page_token: not one that this server gave");
-}
-
-grpc::Status CheckName(const std::string& name, const char* field) {
-  if (IsName(name)) return grpc::Status::OK;
-  return Invalid(fmt::format("{}: {}", field, kNameRule));
-}
-
 }  // namespace
 
-#define RETURN_UNLESS_OK(expression)                                        \
-  do {                                                                      \
-    if (grpc::Status status_ = (expression); !status_.ok()) return status_; \
-  } while (false)
 // In whose name the call came.
 #define ASSIGN_PRINCIPAL(who)                             \
   const auto who##_or = PrincipalOf(*context);            \
@@ -50,7 +32,6 @@ grpc::Status CheckName(const std::string& name, const char* field) {
 grpc::Status LabelService::CreateSchema(grpc::ServerContext* context,
                                         const v1::CreateSchemaRequest* request,
                                         v1::CreateSchemaResponse* response) {
-  RETURN_UNLESS_OK(CheckName(request->schema().name(), "schema.name"));
   ASSIGN_PRINCIPAL(who);
   const auto audit = Audited(*context, "LabelService/CreateSchema",
                              fmt::format("schema {}", request->schema().name()), clock_);
@@ -64,14 +45,12 @@ grpc::Status LabelService::ListSchemas(grpc::ServerContext*, const v1::ListSchem
 
 grpc::Status LabelService::GetSchema(grpc::ServerContext*, const v1::GetSchemaRequest* request,
                                      v1::GetSchemaResponse* response) {
-  RETURN_UNLESS_OK(CheckName(request->name(), "name"));
   return Answer(schemas_.Get(request->name(), request->version()), response->mutable_schema());
 }
 
 grpc::Status LabelService::ImportPredictions(grpc::ServerContext* context,
                                              const v1::ImportPredictionsRequest* request,
                                              v1::ImportPredictionsResponse* response) {
-  RETURN_UNLESS_OK(CheckName(request->schema(), "schema"));
   ASSIGN_PRINCIPAL(who);
   const auto audit = Audited(*context, "LabelService/ImportPredictions",
                              fmt::format("schema {}: {} {}", request->schema(), request->model(),
@@ -83,15 +62,12 @@ grpc::Status LabelService::ImportPredictions(grpc::ServerContext* context,
 grpc::Status LabelService::ListPredictions(grpc::ServerContext*,
                                            const v1::ListPredictionsRequest* request,
                                            v1::ListPredictionsResponse* response) {
-  if (!request->schema().empty()) RETURN_UNLESS_OK(CheckName(request->schema(), "schema"));
-  RETURN_UNLESS_OK(CheckToken(*request));
   return Answer(predictions_.List(*request), response);
 }
 
 grpc::Status LabelService::CreateTasks(grpc::ServerContext* context,
                                        const v1::CreateTasksRequest* request,
                                        v1::CreateTasksResponse* response) {
-  RETURN_UNLESS_OK(CheckName(request->schema(), "schema"));
   const auto filter = ParseFilter(request->filter(), clock_.WallNs(), FilterOf::kFrames);
   if (!filter.ok()) return ToCaller(filter.status());
   ASSIGN_PRINCIPAL(who);
@@ -102,26 +78,23 @@ grpc::Status LabelService::CreateTasks(grpc::ServerContext* context,
                           : request->filter().empty()       ? "all frames"
                                                             : "frames of " + request->filter()),
               clock_);
-  return Answer(tasks_.Create(*request, *filter, who, audit), response->mutable_set());
+  return Answer(task_sets_.Create(*request, *filter, who, audit), response->mutable_set());
 }
 
 grpc::Status LabelService::ListTaskSets(grpc::ServerContext*,
                                         const v1::ListTaskSetsRequest* request,
                                         v1::ListTaskSetsResponse* response) {
-  RETURN_UNLESS_OK(CheckToken(*request));
-  return Answer(tasks_.ListSets(*request), response);
+  return Answer(task_sets_.List(*request), response);
 }
 
 grpc::Status LabelService::ListTasks(grpc::ServerContext*, const v1::ListTasksRequest* request,
                                      v1::ListTasksResponse* response) {
-  RETURN_UNLESS_OK(CheckToken(*request));
   return Answer(tasks_.List(*request), response);
 }
 
 grpc::Status LabelService::TakeTasks(grpc::ServerContext* context,
                                      const v1::TakeTasksRequest* request,
                                      v1::TakeTasksResponse* response) {
-  RETURN_UNLESS_OK(CheckName(request->schema(), "schema"));
   ASSIGN_PRINCIPAL(who);
   const auto audit = Audited(*context, "LabelService/TakeTasks",
                              fmt::format("schema {}", request->schema()), clock_);
@@ -137,7 +110,6 @@ grpc::Status LabelService::SaveLabel(grpc::ServerContext* context,
                                fmt::format("task {}", request->task()), clock_);
     return Answer(tasks_.Save(*request, who, audit), response->mutable_label());
   }
-  RETURN_UNLESS_OK(CheckName(request->schema(), "schema"));
   const auto audit =
       Audited(*context, "LabelService/SaveLabel",
               fmt::format("schema {}: frame {}/{}/{}", request->schema(), request->frame().clip(),
@@ -157,7 +129,6 @@ grpc::Status LabelService::SkipTask(grpc::ServerContext* context,
 grpc::Status LabelService::ReturnTasks(grpc::ServerContext* context,
                                        const v1::ReturnTasksRequest* request,
                                        v1::ReturnTasksResponse* response) {
-  RETURN_UNLESS_OK(CheckName(request->schema(), "schema"));
   ASSIGN_PRINCIPAL(who);
   const auto audit = Audited(*context, "LabelService/ReturnTasks",
                              fmt::format("schema {}", request->schema()), clock_);
@@ -177,17 +148,14 @@ grpc::Status LabelService::RequeueTask(grpc::ServerContext* context,
 
 grpc::Status LabelService::ListLabels(grpc::ServerContext*, const v1::ListLabelsRequest* request,
                                       v1::ListLabelsResponse* response) {
-  RETURN_UNLESS_OK(CheckName(request->schema(), "schema"));
-  RETURN_UNLESS_OK(CheckToken(*request));
   return Answer(labels_.List(*request), response);
 }
 
 grpc::Status LabelService::ListLikelyErrors(grpc::ServerContext*,
                                             const v1::ListLikelyErrorsRequest* request,
                                             v1::ListLikelyErrorsResponse* response) {
-  RETURN_UNLESS_OK(CheckName(request->schema(), "schema"));
-  if (request->model().size() > kMaxModelBytes) {
-    return Invalid(fmt::format("model: at most {} bytes", kMaxModelBytes));
+  if (!request->model().empty()) {
+    if (auto named = CheckModelName(request->model(), "model"); !named.ok()) return ToCaller(named);
   }
   const double confidence = request->confidence() == 0 ? kUsualConfidence : request->confidence();
   if (!std::isfinite(confidence) || confidence < 0 || confidence > 1) {
@@ -202,7 +170,6 @@ grpc::Status LabelService::ListLikelyErrors(grpc::ServerContext*,
 grpc::Status LabelService::GetLabelReport(grpc::ServerContext*,
                                           const v1::GetLabelReportRequest* request,
                                           v1::GetLabelReportResponse* response) {
-  RETURN_UNLESS_OK(CheckName(request->schema(), "schema"));
   return Answer(MakeReport(database_, *request), response);
 }
 

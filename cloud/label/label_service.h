@@ -4,6 +4,7 @@
 #include "cloud/label/labels.h"
 #include "cloud/label/predictions.h"
 #include "cloud/label/schemas.h"
+#include "cloud/label/task_sets.h"
 #include "cloud/label/tasks.h"
 #include "common/clock.h"
 #include "gleaner/v1/label.grpc.pb.h"
@@ -20,7 +21,8 @@ class LabelService : public v1::LabelService::Service {
         schemas_(database),
         predictions_(database),
         labels_(database),
-        tasks_(database, frames, clock) {}
+        task_sets_(database, frames, clock),
+        tasks_(database, clock) {}
 
   grpc::Status CreateSchema(grpc::ServerContext* context, const v1::CreateSchemaRequest* request,
                             v1::CreateSchemaResponse* response) override;
@@ -65,6 +67,7 @@ class LabelService : public v1::LabelService::Service {
   Schemas schemas_;
   Predictions predictions_;
   Labels labels_;
+  TaskSets task_sets_;
   Tasks tasks_;
 };
 

@@ -5,7 +5,8 @@
 namespace gleaner::cloud {
 namespace {
 
-constexpr std::array<std::string_view, 1> kMigrations = {R"(
+constexpr std::array<std::string_view, 2> kMigrations = {
+    R"(
   -- body: v1.LabelSchema.
   CREATE TABLE label_schema (
     number NUMBERED, name TEXT NOT NULL, version BIGINT NOT NULL, body BYTES NOT NULL);
@@ -49,9 +50,9 @@ constexpr std::array<std::string_view, 1> kMigrations = {R"(
     number NUMBERED, body BYTES NOT NULL, open BIGINT NOT NULL, done BIGINT NOT NULL,
     skipped BIGINT NOT NULL);
 
-  -- state, kind: those of v1.Task. turn: see tasks.h. free_ns: until when it is its holder's, 0
-  -- for nobody's. not_for: who has, or had, the other of a pair, or made the label that is looked
-  -- at again. shown: the pre-label as it is shown, where there is one.
+  -- state, kind: those of v1.Task. turn: see task_sets.h. free_ns: until when it is its holder's, 0
+  -- for nobody's. not_for: who has, or was the last to have, the other of a pair, or made the label
+  -- that is looked at again. shown: the pre-label as it is shown, where there is one.
   CREATE TABLE label_task (
     number NUMBERED, task_set BIGINT NOT NULL, frame BIGINT NOT NULL, schema_name TEXT NOT NULL,
     version BIGINT NOT NULL, state BIGINT NOT NULL, kind BIGINT NOT NULL, priority BIGINT NOT NULL,
@@ -62,6 +63,10 @@ constexpr std::array<std::string_view, 1> kMigrations = {R"(
   CREATE INDEX label_task_held ON label_task (holder, schema_name, free_ns) WHERE state = 1;
   CREATE INDEX label_task_frame ON label_task (frame, schema_name) WHERE state = 1;
   CREATE INDEX label_task_set_number ON label_task (task_set, number);
+)",
+    R"(
+  -- For the last turn that was taken.
+  CREATE INDEX label_task_taken ON label_task (schema_name, priority, turn) WHERE holder <> '';
 )"};
 
 }  // namespace

@@ -9,7 +9,7 @@
 #include "absl/strings/str_split.h"
 #include "cloud/database/pages.h"
 #include "cloud/label/annotation.h"
-#include "cloud/label/labelled_frames.h"
+#include "cloud/label/kept_frames.h"
 #include "cloud/label/schemas.h"
 #include "common/status.h"
 
@@ -177,7 +177,7 @@ absl::StatusOr<v1::Label> Labels::Create(const v1::SaveLabelRequest& request, co
     ASSIGN_OR_RETURN(const v1::LabelSchema schema,
                      ReadSchema(sql, request.schema(), request.schema_version()));
     RETURN_IF_ERROR(CheckAnnotation(schema, request.annotation(), SaidBy::kPerson, "annotation"));
-    RETURN_IF_ERROR(CheckFrameIsThere(sql, request.frame(), "frame"));
+    RETURN_IF_ERROR(FindFrame(sql, request.frame(), "frame").status());
     if (with) RETURN_IF_ERROR(with(sql));
     ASSIGN_OR_RETURN(const uint64_t frame, KeepFrame(sql, request.frame()));
     label = WriteLabel(sql, {.frame = frame,

@@ -13,7 +13,7 @@
 #include "absl/strings/str_split.h"
 #include "cloud/database/pages.h"
 #include "cloud/label/annotation.h"
-#include "cloud/label/labelled_frames.h"
+#include "cloud/label/kept_frames.h"
 #include "cloud/label/schemas.h"
 #include "common/status.h"
 #include "common/text.h"
@@ -33,17 +33,6 @@ struct Line {
 
 std::string At(const Line& line) { return fmt::format("json_lines: line {}", line.number); }
 
-absl::Status CheckModelName(std::string_view text, std::string_view field, bool may_be_empty) {
-  const bool printable = std::all_of(text.begin(), text.end(), [](char c) {
-    return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f;
-  });
-  if (printable && text.size() <= kMaxModelBytes && (may_be_empty || !text.empty())) {
-    return absl::OkStatus();
-  }
-  return absl::InvalidArgumentError(
-      fmt::format("{}: 1 to {} bytes, no control characters", field, kMaxModelBytes));
-}
-
 // `before`: how many lines of the file came before them.
 absl::StatusOr<std::vector<Line>> ParseLines(const std::string& text, int64_t before) {
   std::vector<Line> lines;
@@ -62,7 +51,6 @@ absl::StatusOr<std::vector<Line>> ParseLines(const std::string& text, int64_t be
       return absl::InvalidArgumentError(Shorten(
           ValidUtf8(fmt::format("{}: {}", At(line), parsed.message().ToString())), kMaxErrorBytes));
     }
-    RETURN_IF_ERROR(CheckFrameId(line.said.frame(), At(line) + ": frame"));
     line.body = line.said.annotation().SerializeAsString();
     lines.push_back(std::move(line));
   }
@@ -111,6 +99,15 @@ struct PredictionRow {
 
 }  // namespace
 
+absl::Status CheckModelName(std::string_view text, std::string_view field) {
+  const bool printable = std::all_of(text.begin(), text.end(), [](char c) {
+    return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f;
+  });
+  if (printable && !text.empty() && text.size() <= kMaxModelBytes) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      fmt::format("{}: 1 to {} bytes, no control characters", field, kMaxModelBytes));
+}
+
 std::optional<v1::Prediction> NewestPrediction(Sql& sql, uint64_t frame, std::string_view schema,
                                                std::string_view model) {
   PredictionRow row;
@@ -129,24 +126,28 @@ std::optional<v1::Prediction> NewestPrediction(Sql& sql, uint64_t frame, std::st
 absl::StatusOr<v1::ImportPredictionsResponse> Predictions::Import(
     const v1::ImportPredictionsRequest& request, const Principal& who, int64_t now_ns,
     const Database::Operation& with) {
-  RETURN_IF_ERROR(CheckModelName(request.model(), "model", false));
-  RETURN_IF_ERROR(CheckModelName(request.model_version(), "model_version", false));
+  RETURN_IF_ERROR(CheckModelName(request.model(), "model"));
+  RETURN_IF_ERROR(CheckModelName(request.model_version(), "model_version"));
   ASSIGN_OR_RETURN(
       const std::vector<Line> lines,
       ParseLines(request.json_lines(), std::max<int64_t>(request.first_line(), 1) - 1));
+  // A schema stays as it is: what needs no writer is done before everybody else has to wait.
+  ASSIGN_OR_RETURN(const v1::LabelSchema schema, database_.Read([&](Sql& sql) {
+    return ReadSchema(sql, request.schema(), request.schema_version());
+  }));
+  for (const Line& line : lines) {
+    RETURN_IF_ERROR(
+        CheckAnnotation(schema, line.said.annotation(), SaidBy::kModel, At(line) + ": annotation"));
+  }
   v1::ImportPredictionsResponse response;
   RETURN_IF_ERROR(database_.Write([&](Sql& sql) -> absl::Status {
     response.Clear();
-    ASSIGN_OR_RETURN(const v1::LabelSchema schema,
-                     ReadSchema(sql, request.schema(), request.schema_version()));
     std::vector<const Line*> fresh;
     for (const Line& line : lines) {
-      RETURN_IF_ERROR(CheckAnnotation(schema, line.said.annotation(), SaidBy::kModel,
-                                      At(line) + ": annotation"));
-      RETURN_IF_ERROR(CheckFrameIsThere(sql, line.said.frame(), At(line) + ": frame"));
+      ASSIGN_OR_RETURN(const uint64_t frame,
+                       FindFrame(sql, line.said.frame(), At(line) + ": frame"));
       std::string body;
       BytesOut out{&body};
-      const uint64_t frame = FindKeptFrame(sql, line.said.frame());
       if (frame == 0 ||
           !sql.Query(
               "SELECT body FROM prediction WHERE frame = :frame AND schema_name = :schema "
@@ -162,6 +163,7 @@ absl::StatusOr<v1::ImportPredictionsResponse> Predictions::Import(
             At(line), request.model(), request.model_version()));
       }
     }
+    if (fresh.empty()) return absl::OkStatus();
     if (with) RETURN_IF_ERROR(with(sql));
     for (const Line* line : fresh) {
       ASSIGN_OR_RETURN(const uint64_t frame, KeepFrame(sql, line->said.frame()));

@@ -16,6 +16,9 @@ namespace gleaner::cloud {
 inline constexpr int kMaxPredictionLines = 1'000;
 inline constexpr size_t kMaxModelBytes = 100;
 
+// INVALID_ARGUMENT, naming `field`, for what can't be the name of a model or of its version.
+absl::Status CheckModelName(std::string_view text, std::string_view field);
+
 // The newest prediction of a frame, by any model where `model` is empty. May throw SqlError.
 std::optional<v1::Prediction> NewestPrediction(Sql& sql, uint64_t frame, std::string_view schema,
                                                std::string_view model);

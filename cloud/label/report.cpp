@@ -33,6 +33,7 @@ struct Row {
   bool script = false;
   std::string model, model_version;
   v1::Annotation said;
+  std::set<uint32_t> classes;  // of `said`
 
   bool IsWith() const { return kind == Task::KIND_SHOWN; }
   bool IsWithout() const { return kind == Task::KIND_CONTROL; }
@@ -50,6 +51,13 @@ struct Rows {
     return &rows[found->second];
   }
 };
+
+std::set<uint32_t> ClassesOf(const v1::Annotation& annotation) {
+  std::set<uint32_t> ids;
+  for (const v1::LabelBox& box : annotation.boxes()) ids.insert(box.class_id());
+  for (const v1::FrameClass& one : annotation.classes()) ids.insert(one.class_id());
+  return ids;
+}
 
 Rows ReadRows(Sql& sql, const std::string& schema, uint64_t set) {
   Rows all;
@@ -78,17 +86,11 @@ Rows ReadRows(Sql& sql, const std::string& schema, uint64_t set) {
         row.fooled = row.kind == Task::KIND_KNOWN_WRONG && verdict == v1::Label::VERDICT_ACCEPTED;
         row.script = IsScript(reviewer);
         row.said.ParseFromString(body);
+        row.classes = ClassesOf(row.said);
         all.by_task[row.task] = all.rows.size();
         all.rows.push_back(row);
       });
   return all;
-}
-
-std::set<uint32_t> ClassesOf(const v1::Annotation& annotation) {
-  std::set<uint32_t> ids;
-  for (const v1::LabelBox& box : annotation.boxes()) ids.insert(box.class_id());
-  for (const v1::FrameClass& one : annotation.classes()) ids.insert(one.class_id());
-  return ids;
 }
 
 v1::Annotation OnlyClass(const v1::Annotation& annotation, uint32_t id) {
@@ -168,27 +170,34 @@ Opinions Compare(v1::LabelSchema::Kind kind, const v1::Annotation& a, const v1::
     }
     return opinions;
   }
-  // Boxes that cover the same thing, whatever they call it; each once, in the order of `a`.
-  std::set<int> taken;
-  for (const v1::LabelBox& box : a.boxes()) {
-    int best = -1;
-    double most = kSameThing;
-    for (int j = 0; j < b.boxes_size(); ++j) {
-      const double overlap = Overlap(box, b.boxes(j));
-      if (overlap >= most && !taken.contains(j)) {
-        best = j;
-        most = overlap;
-      }
-    }
-    if (best >= 0) taken.insert(best);
-    opinions.emplace_back(static_cast<int>(box.class_id()),
-                          best < 0 ? 0 : static_cast<int>(b.boxes(best).class_id()));
+  // Things that either boxed, whatever they call them.
+  std::set<int> of_a, of_b;
+  for (const auto& [i, j] : MatchBoxes(a, b, false)) {
+    opinions.emplace_back(static_cast<int>(a.boxes(i).class_id()),
+                          static_cast<int>(b.boxes(j).class_id()));
+    of_a.insert(i);
+    of_b.insert(j);
+  }
+  for (int i = 0; i < a.boxes_size(); ++i) {
+    if (!of_a.contains(i)) opinions.emplace_back(static_cast<int>(a.boxes(i).class_id()), 0);
   }
   for (int j = 0; j < b.boxes_size(); ++j) {
-    if (!taken.contains(j)) opinions.emplace_back(0, static_cast<int>(b.boxes(j).class_id()));
+    if (!of_b.contains(j)) opinions.emplace_back(0, static_cast<int>(b.boxes(j).class_id()));
   }
   if (opinions.empty()) opinions.emplace_back(0, 0);
   return opinions;
+}
+
+// Whether kappa would say something: whether there is more than one thing to say. Of boxes "nothing
+// there" is no second one. What neither boxed can't be counted, so that with one class chance alone
+// would seem to agree nearly always, and good agreement would be far below 0.
+bool CanDiffer(v1::LabelSchema::Kind kind, const std::vector<Opinions>& by_frame) {
+  std::set<int> kinds;
+  for (const Opinions& opinions : by_frame) {
+    for (const auto& [a, b] : opinions) kinds.insert({a, b});
+  }
+  if (kind == v1::LabelSchema::KIND_BOXES) kinds.erase(0);
+  return kinds.size() > 1;
 }
 
 // The keys with the most labels, so many as have a line, in their own order.
@@ -244,11 +253,11 @@ absl::StatusOr<v1::GetLabelReportResponse> MakeReport(Database& database,
       opinions.push_back(Compare(kind, row.said, second->said));
     }
     if (!row.IsWith() && !row.IsWithout()) continue;
-    for (const uint32_t id : ClassesOf(row.said)) ++classes[id];
+    for (const uint32_t id : row.classes) ++classes[id];
     ++models[{row.model, row.model_version}];
   }
   for (const uint32_t id : MostFrequent(classes)) {
-    const auto has = [&](const Row& row) { return ClassesOf(row.said).contains(id); };
+    const auto has = [&](const Row& row) { return row.classes.contains(id); };
     v1::LabelReportLine& line = *report.add_lines();
     line = MakeLine(all, seed, has, [&](const Row& a, const Row& b) {
       return Agreement(kind, OnlyClass(a.said, id), OnlyClass(b.said, id));
@@ -264,7 +273,7 @@ absl::StatusOr<v1::GetLabelReportResponse> MakeReport(Database& database,
     line.set_model(model);
     line.set_model_version(version);
   }
-  *report.mutable_kappa() = KappaOf(opinions, seed);
+  if (CanDiffer(kind, opinions)) *report.mutable_kappa() = KappaOf(opinions, seed);
   *report.mutable_caught() = MeanOf(caught, seed);
   report.set_scripted(scripts > 0 && scripts == all.rows.size());
   report.set_partly_scripted(scripts > 0 && scripts < all.rows.size());

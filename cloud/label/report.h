@@ -3,12 +3,16 @@
 //
 // With: tasks of KIND_SHOWN. Without: those of KIND_CONTROL, whose frames had a prediction as well,
 // so that like is compared with like; the hash decided which is which. Accuracy is agreement with
-// the second opinion of tasks for two people, who saw no pre-label on either side.
+// the second opinion of tasks for two people, which no pre-label led.
+//
+// What is resampled is a frame, as it is frames that the hash puts on either side: an interval says
+// what another draw of the hash would have shown, of these people. A frame has at most one label on
+// either side of a set, so labels are drawn for seconds and accuracy, and pairs for kappa.
 #pragma once
 
 #include "absl/status/statusor.h"
 #include "cloud/database/database.h"
-#include "gleaner/v1/label.pb.h"
+#include "gleaner/v1/label_report.pb.h"
 
 namespace gleaner::cloud {
 

@@ -131,12 +131,12 @@ absl::StatusOr<v1::CreateSchemaResponse> Schemas::Create(const LabelSchema& sche
   RETURN_IF_ERROR(database_.Write([&](Sql& sql) -> absl::Status {
     response.Clear();
     RETURN_IF_ERROR(Follows(sql, schema));
-    if (with) RETURN_IF_ERROR(with(sql));
     LabelSchema& made = *response.mutable_schema();
     if (const auto newest = ReadSchema(sql, schema.name()); newest.ok()) {
       made = *newest;
       if (Said(made) == Said(schema)) return absl::OkStatus();
     }
+    if (with) RETURN_IF_ERROR(with(sql));
     const uint32_t version = made.version() + 1;
     made = schema;
     made.set_version(version);

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "gleaner/v1/label.pb.h"
+#include "gleaner/v1/label_task.pb.h"
 
 namespace gleaner::cloud {
 

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "gleaner/v1/label.pb.h"
+#include "gleaner/v1/label_report.pb.h"
 
 namespace gleaner::cloud {
 
@@ -26,7 +26,7 @@ v1::Measured SavedOf(const std::vector<double>& with, const std::vector<double>&
 // are resampled together.
 using Opinions = std::vector<std::pair<int, int>>;
 // How much more they agree than chance would make them: 1 for always, 0 for as chance. 1 where all
-// is of one kind and there is nothing to disagree about.
+// is of one kind, which a sample may be; of all opinions it says nothing then.
 double Kappa(const Opinions& opinions);
 v1::Measured KappaOf(const std::vector<Opinions>& by_frame, uint64_t seed);
 

@@ -17,10 +17,26 @@ void CountTask(Sql& sql, uint64_t set, v1::Task::State state, int by) {
 
 }  // namespace
 
+std::vector<TaskRow> ReadTasksOnce(Sql& sql, std::string_view rest, const Parameters& parameters) {
+  std::vector<TaskRow> rows;
+  TaskColumns columns;
+  sql.QueryOnce(fmt::format("{}{}", TaskColumns::kSelect, rest), parameters, columns.Outs(),
+                [&] { rows.push_back(columns.row); });
+  return rows;
+}
+
 std::optional<TaskRow> ReadTask(Sql& sql, uint64_t number) {
-  std::vector<TaskRow> rows = ReadTasks(sql, "WHERE number = :number", In(number));
+  std::vector<TaskRow> rows = ReadTasks(sql, "WHERE label_task.number = :number", In(number));
   if (rows.empty()) return std::nullopt;
   return std::move(rows.front());
+}
+
+bool HasOpenTask(Sql& sql, uint64_t frame, std::string_view schema) {
+  int one = 0;
+  return sql.Query(
+      "SELECT 1 FROM label_task WHERE frame = :frame AND schema_name = :schema AND state = 1 LIMIT "
+      "1",
+      In(frame, schema), Out(one), [] {});
 }
 
 uint64_t InsertTask(Sql& sql, const TaskRow& row) {
@@ -50,8 +66,7 @@ void KeepTask(Sql& sql, const TaskRow& row, v1::Task::State before) {
 
 void SetNotFor(Sql& sql, uint64_t number, std::string_view who) {
   if (number == 0) return;
-  sql.Run("UPDATE label_task SET not_for = :who WHERE number = :number AND state = 1",
-          In(who, number));
+  sql.Run("UPDATE label_task SET not_for = :who WHERE number = :number", In(who, number));
 }
 
 }  // namespace gleaner::cloud

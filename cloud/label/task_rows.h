@@ -5,21 +5,18 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "cloud/database/sql.h"
-#include "gleaner/v1/label.pb.h"
+#include "cloud/frames/frames.h"
+#include "gleaner/v1/label_task.pb.h"
 
 namespace gleaner::cloud {
 
 struct TaskRow {
-  static constexpr std::string_view kColumns =
-      "label_task.number, label_task.task_set, label_task.frame, label_task.schema_name, "
-      "label_task.version, label_task.state, label_task.kind, label_task.priority, "
-      "label_task.turn, label_task.free_ns, label_task.holder, label_task.not_for, "
-      "label_task.pair, label_task.prediction, label_task.shown, label_task.reason";
-
   uint64_t number = 0, set = 0, frame = 0, pair = 0, prediction = 0;
+  FrameName id;  // of `frame`
   std::string schema, holder, not_for, shown, reason;
   uint32_t version = 0;
   v1::Task::State state = v1::Task::STATE_OPEN;
@@ -34,33 +31,50 @@ struct TaskRow {
   }
 };
 
+// One row on its way out of the database.
+struct TaskColumns {
+  static constexpr std::string_view kSelect =
+      "SELECT label_task.number, task_set, frame, label_frame.clip, label_frame.camera, "
+      "label_frame.pts, schema_name, version, state, kind, priority, turn, free_ns, holder, "
+      "not_for, pair, prediction, shown, reason FROM label_task JOIN label_frame ON "
+      "label_frame.number = label_task.frame ";
+  TaskRow row;
+  BytesOut shown{&row.shown};
+
+  auto Outs() {
+    return Out(row.number, row.set, row.frame, row.id.clip, row.id.camera, row.id.pts, row.schema,
+               row.version, row.state, row.kind, row.priority, row.turn, row.free_ns, row.holder,
+               row.not_for, row.pair, row.prediction, shown, row.reason);
+  }
+};
+
 // The next tasks that a person may have, for ReadTasks: of a schema, free now, not for that person,
 // so many. In the order of an index, so that what it costs doesn't depend on how many wait.
 inline constexpr std::string_view kNextTasks =
     "WHERE schema_name = :schema AND state = 1 AND free_ns <= :now AND not_for <> :who ORDER BY "
-    "priority DESC, turn, number LIMIT :most";
+    "priority DESC, turn, label_task.number LIMIT :most";
 
-// `rest`: what follows "SELECT … FROM label_task", with its parameters.
+// `rest`: what follows "FROM …", text that doesn't change, with its parameters.
 template <typename... Ins>
-std::vector<TaskRow> ReadTasks(Sql& sql, const std::string& rest, const std::tuple<Ins...>& ins) {
+std::vector<TaskRow> ReadTasks(Sql& sql, std::string_view rest, const std::tuple<Ins...>& ins) {
   std::vector<TaskRow> rows;
-  TaskRow row;
-  BytesOut shown{&row.shown};
-  sql.Query("SELECT " + std::string(TaskRow::kColumns) + " FROM label_task " + rest, ins,
-            Out(row.number, row.set, row.frame, row.schema, row.version, row.state, row.kind,
-                row.priority, row.turn, row.free_ns, row.holder, row.not_for, row.pair,
-                row.prediction, shown, row.reason),
-            [&] { rows.push_back(row); });
+  TaskColumns columns;
+  sql.Query(std::string(TaskColumns::kSelect) + std::string(rest), ins, columns.Outs(),
+            [&] { rows.push_back(columns.row); });
   return rows;
 }
+// The same where `rest` is made at run time.
+std::vector<TaskRow> ReadTasksOnce(Sql& sql, std::string_view rest, const Parameters& parameters);
 
 std::optional<TaskRow> ReadTask(Sql& sql, uint64_t number);
+// Whether somebody has, or is to have, a task of that frame.
+bool HasOpenTask(Sql& sql, uint64_t frame, std::string_view schema);
 
 // Its number; its set has one more that is open.
 uint64_t InsertTask(Sql& sql, const TaskRow& row);
 // Writes what changes in a task's life; `before`: its state so far.
 void KeepTask(Sql& sql, const TaskRow& row, v1::Task::State before);
-// `who` may not have it, if it is still open.
+// `who` may not have it, also where it was put aside and comes back. Number 0: nothing.
 void SetNotFor(Sql& sql, uint64_t number, std::string_view who);
 
 }  // namespace gleaner::cloud

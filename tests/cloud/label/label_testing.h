@@ -13,6 +13,7 @@
 #include "cloud/label/labels.h"
 #include "cloud/label/predictions.h"
 #include "cloud/label/schemas.h"
+#include "cloud/label/task_sets.h"
 #include "cloud/label/tasks.h"
 #include "common/message_json.h"
 #include "tests/cloud/catalog/catalog_testing.h"
@@ -27,7 +28,6 @@ class LabelRig : public testing::Test {
   std::vector<v1::FrameId> AddFrames(uint64_t sequence, int count) {
     const TestClip clip = MakeTestClip({.sequence = sequence});
     EXPECT_TRUE(CommitTestClip(*catalog_, clip).ok());
-    const std::string id = ClipId(clip.upload.device, clip.upload.key);
     std::vector<int64_t> times;
     for (int i = 0; i < count; ++i) times.push_back(100 * i);
     return RecordFramesOf(clip, times);
@@ -112,6 +112,16 @@ class LabelRig : public testing::Test {
     const auto imported = Import(LineOf(frame, annotation), model, version);
     ASSERT_TRUE(imported.ok()) << imported.status();
   }
+  // Frames to make tasks of, each with a prediction of a bottle if `predicted`.
+  void Fill(int frames, bool predicted = true, uint64_t sequence = 1) {
+    if (!schemas_.Get("carts", 0).ok()) MakeSchema();
+    ids_ = AddFrames(sequence, frames);
+    if (!predicted) return;
+    std::string lines;
+    for (const v1::FrameId& id : ids_) lines += LineOf(id, Box(0.25, kBottle, 0.9));
+    ASSERT_TRUE(Import(lines).ok());
+  }
+
   absl::StatusOr<v1::Label> Say(const v1::FrameId& frame, const v1::Annotation& annotation,
                                 const Principal& who) {
     v1::SaveLabelRequest request;
@@ -124,7 +134,7 @@ class LabelRig : public testing::Test {
   }
   v1::TaskSet MakeTasks(v1::CreateTasksRequest request = {}) {
     request.set_schema("carts");
-    const auto made = tasks_.Create(request, {}, operator_);
+    const auto made = task_sets_.Create(request, {}, operator_);
     EXPECT_TRUE(made.ok()) << made.status();
     return made.ok() ? *made : v1::TaskSet();
   }
@@ -152,7 +162,7 @@ class LabelRig : public testing::Test {
     const auto all = tasks_.List(request).value();
     return {all.tasks().begin(), all.tasks().end()};
   }
-  v1::TaskSet NewestSet() { return tasks_.ListSets({}).value().sets(0); }
+  v1::TaskSet NewestSet() { return task_sets_.List({}).value().sets(0); }
 
   const Principal operator_{"otto", v1::ROLE_OPERATOR}, ann_{"ann", v1::ROLE_ANNOTATOR},
       bob_{"bob", v1::ROLE_ANNOTATOR}, eve_{"eve", v1::ROLE_ANNOTATOR};
@@ -163,7 +173,9 @@ class LabelRig : public testing::Test {
   Schemas schemas_{catalog_->database()};
   Predictions predictions_{catalog_->database()};
   Labels labels_{catalog_->database()};
-  Tasks tasks_{catalog_->database(), frames_, clock_};
+  TaskSets task_sets_{catalog_->database(), frames_, clock_};
+  Tasks tasks_{catalog_->database(), clock_};
+  std::vector<v1::FrameId> ids_;  // of the last Fill
 };
 
 }  // namespace gleaner::cloud

@@ -79,7 +79,7 @@ class RolesTest : public testing::Test {
                     .ok());
     // Of a kind that nobody runs.
     EXPECT_TRUE(jobs.Add({.kind = "press", .subject = "a shirt"}).ok());
-    // A frame that something was said of once, and a task that an annotator has.
+    // A frame that something was said of once, a task that an annotator had and one that he has.
     EXPECT_TRUE(database
                     ->Write([](Sql& sql) {
                       sql.Run(
@@ -89,13 +89,14 @@ class RolesTest : public testing::Test {
                           In());
                       sql.Run(
                           "INSERT INTO label_task_set (body, open, done, skipped) VALUES ('', "
-                          "1, 0, 0)",
+                          "2, 0, 0)",
                           In());
                       sql.Run(
                           "INSERT INTO label_task (task_set, frame, schema_name, version, "
                           "state, kind, priority, turn, free_ns, holder, not_for, pair, "
                           "prediction, shown, reason) VALUES (1, 1, 'carts', 1, 1, 4, 0, 0, 0, "
-                          "'the-annotator', '', 0, 0, '', '')",
+                          "'the-annotator', '', 0, 0, '', ''), (1, 1, 'carts', 1, 1, 4, 0, 1, "
+                          "9000000000000000000, 'the-annotator', '', 0, 0, '', '')",
                           In());
                       return absl::OkStatus();
                     })
