@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-#include "cloud/access/pages.h"
+#include "cloud/database/pages.h"
 #include "cloud/label/annotation.h"
 #include "cloud/label/disagreement.h"
 #include "cloud/label/kept_frames.h"
