@@ -104,7 +104,9 @@ absl::Status Server::Parts::ListenForDevices() {
 absl::Status Server::Parts::ServePage() {
   HttpService::Options options;
   grpc::ServerBuilder builder;
+  options.health_only = !config.roles.api;
   for (const auto& room : rooms) {
+    if (!config.roles.api) break;
     for (const PeopleService& one : room->ForPeople()) {
       builder.RegisterService(one.service);
       options.services.emplace_back(one.name);

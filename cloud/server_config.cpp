@@ -206,12 +206,12 @@ absl::StatusOr<ServerConfig> ReadServerConfig(ConfigReader& root, const std::str
                                         devices.listen.ToString()));
   }
   ConfigReader tls = root.Table("tls");
-  if (!devices.plaintext) {
+  if (config.roles.ingest && !devices.plaintext) {
     devices.tls.ca = tls.RequiredPath("ca");
     devices.tls.certificate = tls.RequiredPath("certificate");
     devices.tls.key = tls.RequiredPath("key");
     CheckCredentials(tls, devices.tls);
-  } else {
+  } else {  // no device connects here, or none has a certificate
     for (const char* key : {"ca", "certificate", "key"}) tls.String(key, "");
   }
   ConfigReader ingest = root.Table("ingest");

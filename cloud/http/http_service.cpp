@@ -46,6 +46,7 @@ HttpService::HttpService(const Options& options, Database& database, UploadStagi
       staging_(staging),
       metrics_(metrics),
       events_(options.events),
+      health_only_(options.health_only),
       clock_(*options.clock),
       min_free_bytes_(std::max(kMinFreeBytes, options.free_bytes_floor)),
       rest_is_ready_(options.ready),
@@ -70,6 +71,7 @@ void HttpService::AddRoutes(const std::vector<Route>& of_rooms) {
   add("GET", "/metrics", v1::ROLE_VIEWER, [this](const auto& request, const auto&, auto& response) {
     Respond(request, response, 200, metrics_.Render(), "text/plain; version=0.0.4");
   });
+  if (health_only_) return;
   add("GET", "/media/", v1::ROLE_VIEWER, [this](const auto& request, const auto&, auto& response) {
     media_.Serve(request, response);
   });
@@ -104,7 +106,7 @@ absl::StatusOr<std::unique_ptr<HttpService>> HttpService::Start(
     const Options& options, Database& database, UploadStaging& staging, Tokens& tokens,
     MediaFiles media, Metrics& metrics, std::shared_ptr<grpc::Channel> channel) {
   RETURN_IF_ERROR(Gateway::CheckServices(options.services));
-  auto page = Page::Load(options.web_dir);
+  auto page = options.health_only ? Page::Missing(options.web_dir) : Page::Load(options.web_dir);
   if (!page.ok()) {
     LOG_WARN("the page is not served: {}", Message(page.status()));
     page = Page::Missing(options.web_dir);
@@ -198,6 +200,10 @@ void HttpService::Get(const HttpRequest& request, HttpResponse& response) {
   } else if (!gateway_.MethodOf(request.path).empty()) {
     response.headers.Set("Allow", "POST");
     RespondError(request, response, 405, "unimplemented", "call this with POST");
+  } else if (health_only_) {
+    RespondError(request, response, 404, "not_found",
+                 "this server has /healthz, /readyz and /metrics only; the page and the API are "
+                 "with those whose role is api or all");
   } else {
     page_.Serve(request, response);
   }

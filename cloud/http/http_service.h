@@ -44,6 +44,8 @@ class HttpService {
     // The built page.
     std::string web_dir;
     size_t threads = 32;
+    // GET /healthz, /readyz and /metrics, and nothing for people: other servers serve them.
+    bool health_only = false;
     // Full names of the services that the gateway serves, and no other.
     std::vector<std::string> services;
     // What rooms answer by themselves.
@@ -107,6 +109,7 @@ class HttpService {
   UploadStaging& staging_;
   Metrics& metrics_;
   EventHub* const events_;
+  const bool health_only_;
   Clock& clock_;
   const uint64_t min_free_bytes_;
   const std::function<absl::Status()> rest_is_ready_;

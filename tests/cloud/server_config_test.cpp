@@ -236,6 +236,23 @@ TEST_F(ServerConfigTest, OneOfSeveralServersSaysAllThatIsMissingAtOnce) {
   EXPECT_THAT(load(&api), AllOf(everything, HasSubstr("workers")));
 }
 
+TEST_F(ServerConfigTest, AServerThatNoDeviceReachesNeedsNoCertificate) {
+  const std::string shared =
+      "[database]\nurl = \"postgresql://somewhere/gleaner\"\n[store]\nkind = \"s3\"\nendpoint = "
+      "\"http://127.0.0.1:7480\"\nbucket = \"clips\"\naccess_key = \"a\"\nsecret_key_file = "
+      "\"secret\"\n";
+  std::ofstream(folder_ / "secret") << "s3cret\n";
+  ASSERT_EQ(::chmod((folder_ / "secret").c_str(), 0600), 0);
+  for (const std::string role : {"api", "worker"}) {
+    const auto config =
+        Load(fmt::format("[server]\ndata_dir = \"data\"\nrole = \"{}\"\n{}", role, shared));
+    EXPECT_TRUE(config.ok()) << config.status();
+  }
+  const auto config =
+      Load(fmt::format("[server]\ndata_dir = \"data\"\nrole = \"ingest\"\n{}", shared));
+  EXPECT_THAT(std::string(Message(config.status())), HasSubstr("certificate"));
+}
+
 TEST_F(ServerConfigTest, FindsAKeyThatIsNotTheCertificates) {
   TestPki other;
   std::ofstream(folder_ / "server.key") << other.Server().key;

@@ -110,6 +110,27 @@ TEST_F(ServerTest, AJobThatWaitsIsRunAndSeen) {
   EXPECT_THAT(refused->body, HasSubstr("job 1 is done: there is nothing to cancel"));
 }
 
+// Configurations with one role alone want a PostgreSQL and a bucket; what it does needs neither.
+TEST_F(ServerTest, AServerWithoutTheRoleApiTellsOfItsHealthAlone) {
+  auto config = LoadServerConfig(folder_ / "cloud.toml", BinDir());
+  ASSERT_TRUE(config.ok()) << config.status();
+  config->roles = {.ingest = true, .api = false, .worker = false};
+  auto server = Server::Start(*config, RealClock());
+  ASSERT_TRUE(server.ok()) << server.status();
+  EXPECT_TRUE(SayHello(Connect(**server, pki_.Device("cart-1"))).ok());
+  httplib::Client client("127.0.0.1", (*server)->http_port());
+  EXPECT_EQ(client.Get("/readyz")->status, 200);
+  EXPECT_THAT(client.Get("/metrics")->body, HasSubstr("gleaner_devices{state=\"online\"} 1"));
+  for (const char* path : {"/", "/clips", "/events", "/media/x", "/frames/x"}) {
+    const auto answer = client.Get(path);
+    EXPECT_EQ(answer->status, 404) << path;
+    EXPECT_THAT(answer->body, HasSubstr("whose role is api")) << path;
+  }
+  for (const char* path : {"/gleaner.v1.CatalogService/ListDevices", "/login"}) {
+    EXPECT_EQ(client.Post(path, "{}", "application/json")->status, 404) << path;
+  }
+}
+
 TEST_F(ServerTest, ADeviceThatSaysHelloIsTold) {
   auto server = Start();
   ASSERT_TRUE(server.ok()) << server.status();

@@ -265,6 +265,10 @@ void Measure(Reporter& reporter, const std::string& of, uint64_t clips) {
 }  // namespace gleaner::bench
 
 int main(int argc, char** argv) {
+  if (argc == 2 && std::string_view(argv[1]) == "--help") {
+    fmt::print("bench_catalog [--json] [--clips N] [--of sqlite|postgres]\n");
+    return 0;
+  }
   uint64_t clips = 1'000'000;
   std::vector<std::string> backends = {"sqlite", "postgres"};
   for (int i = 1; i + 1 < argc; ++i) {
