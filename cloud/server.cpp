@@ -106,11 +106,11 @@ absl::Status Server::Parts::ServePage() {
   grpc::ServerBuilder builder;
   options.health_only = !config.roles.api;
   for (const auto& room : rooms) {
-    if (!config.roles.api) break;
     for (const PeopleService& one : room->ForPeople()) {
       builder.RegisterService(one.service);
-      options.services.emplace_back(one.name);
+      if (config.roles.api) options.services.emplace_back(one.name);
     }
+    if (!config.roles.api) continue;
     for (Route& route : room->Routes()) options.routes.push_back(std::move(route));
   }
   inside = builder.BuildAndStart();

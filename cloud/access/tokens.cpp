@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "cloud/access/audit.h"
-#include "cloud/database/pages.h"
 #include "cloud/access/secret.h"
+#include "cloud/database/pages.h"
 #include "common/name.h"
 #include "common/status.h"
 
