@@ -12,6 +12,7 @@
 #include "cloud/label/label_room.h"
 #include "cloud/ledger/ledger.h"
 #include "cloud/media/media_room.h"
+#include "cloud/similar/similar_room.h"
 #include "cloud/store/store_room.h"
 
 namespace gleaner::cloud {
@@ -27,6 +28,7 @@ const std::vector<RoomEntry>& Rooms() {
       JobsRoom(),
       MediaRoom(),
       FramesRoom(),
+      SimilarRoom(),
       LabelRoom(),
       DatasetRoom(),
       FleetRoom(),

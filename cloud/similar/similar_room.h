@@ -1,0 +1,10 @@
+// What looks alike, as a room of the server: room.h.
+#pragma once
+
+#include "cloud/room.h"
+
+namespace gleaner::cloud {
+
+RoomEntry SimilarRoom();
+
+}  // namespace gleaner::cloud
