@@ -1,6 +1,7 @@
 #include "common/digest.h"
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <xxhash.h>
 #if defined(__x86_64__)
 // The library for every x86 has SSE2 only; this finds out what else the processor has, once.
@@ -55,6 +56,14 @@ Sha256Digest Sha256::Of(std::string_view bytes) {
   Sha256 hash;
   hash.Update(bytes);
   return hash.Finish();
+}
+
+Sha256Digest HmacSha256(std::string_view key, std::string_view message) {
+  Sha256Digest mac{};
+  ::HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+         reinterpret_cast<const unsigned char*>(message.data()), message.size(), mac.data(),
+         nullptr);
+  return mac;
 }
 
 uint64_t Xxh3(const void* data, size_t size) {

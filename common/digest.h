@@ -40,6 +40,9 @@ class Sha256 {
   evp_md_ctx_st* context_;
 };
 
+// Says that who made it has the key (RFC 2104).
+Sha256Digest HmacSha256(std::string_view key, std::string_view message);
+
 // XXH3-64 with seed 0; of several parts, that of one after the other.
 uint64_t Xxh3(const void* data, size_t size);
 uint64_t Xxh3(std::span<const struct iovec> parts);

@@ -3,25 +3,34 @@
 #include "cloud/dataset/dataset_files.h"
 #include "cloud/dataset/dataset_service.h"
 #include "cloud/dataset/sealing.h"
-#include "cloud/frames/frames_room.h"
+#include "cloud/frames/pictures.h"
+#include "common/status.h"
 
 namespace gleaner::cloud {
 namespace {
+
+constexpr int64_t kPictureCpuNs = 20 * kNanosPerSecond;
+
+// What uploads leave free, datasets leave to uploads.
+uint64_t FreeFloor(const ServerConfig& config) {
+  return static_cast<uint64_t>(config.ingest.free_bytes_floor);
+}
 
 class DatasetsOfClips : public Room {
  public:
   explicit DatasetsOfClips(RoomContext& context)
       : frames_(context.database),
-        pictures_(frames_, context.objects,
-                  PictureOptions(context.config, 1, "dataset-pictures", 0)),
         freezer_(context.database, context.objects,
-                 [this](const FrameName& frame) -> absl::StatusOr<std::string> {
-                   auto picture = pictures_.Get(frame);
-                   if (!picture.ok()) return picture.status();
-                   return *picture->bytes;  // nothing is in its cache
+                 [this, &context](const FrameName& name,
+                                  const std::stop_token& stop) -> absl::StatusOr<std::string> {
+                   ASSIGN_OR_RETURN(const FrameVideo video, frames_.FindVideo(name));
+                   return DecodeFrame(context.objects, video, name.pts, context.config.media_worker,
+                                      std::min(context.config.media_cpu_ns, kPictureCpuNs), stop);
                  },
-                 context.clock, {.folder = context.config.data_dir}),
-        exporter_(context.database, context.objects, context.clock, context.config.data_dir),
+                 context.clock,
+                 {.folder = context.config.data_dir, .leave_free = FreeFloor(context.config)}),
+        exporter_(context.database, context.objects, context.clock,
+                  {.folder = context.config.data_dir, .leave_free = FreeFloor(context.config)}),
         datasets_(context.database, context.objects, context.jobs, context.clock),
         files_(datasets_, context.clock),
         service_(datasets_, context.clock) {
@@ -33,11 +42,9 @@ class DatasetsOfClips : public Room {
   }
   std::vector<Route> Routes() override { return files_.Routes(); }
   std::vector<JobKind> JobKinds() override { return {freezer_.Kind(), exporter_.Kind()}; }
-  void Stop() override { pictures_.Stop(); }
 
  private:
   Frames frames_;
-  Pictures pictures_;
   Freezer freezer_;
   Exporter exporter_;
   Datasets datasets_;

@@ -96,7 +96,7 @@ uint64_t InsertVersion(Sql& sql, const VersionRow& row) {
   return number;
 }
 
-std::vector<VersionRow> ReadVersions(Sql& sql, uint64_t before, size_t limit) {
+std::vector<VersionRow> ReadVersions(Sql& sql, int64_t before, size_t limit) {
   std::vector<VersionRow> rows;
   VersionRow row;
   sql.Query(

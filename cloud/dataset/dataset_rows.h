@@ -36,7 +36,7 @@ absl::StatusOr<VersionRow> ReadVersion(Sql& sql, std::string_view name);
 bool HasVersion(Sql& sql, std::string_view name);
 uint64_t InsertVersion(Sql& sql, const VersionRow& row);
 // Newest first, `limit` of them below `before`. Without cards.
-std::vector<VersionRow> ReadVersions(Sql& sql, uint64_t before, size_t limit);
+std::vector<VersionRow> ReadVersions(Sql& sql, int64_t before, size_t limit);
 
 struct ExportFile {
   std::string name, content_type, sha256;  // sha256 in hex

@@ -3,9 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
-#include <limits>
 
+#include "cloud/access/pages.h"
 #include "cloud/database/columns.h"
 #include "cloud/dataset/card.h"
 #include "cloud/dataset/signed_url.h"
@@ -16,7 +15,6 @@
 namespace gleaner::cloud {
 namespace {
 
-constexpr uint32_t kDefaultPage = 60, kMaxPage = 500;
 constexpr uint32_t kMaxChanges = 10'000;
 
 void CopyTo(const VersionRow& row, v1::Dataset* dataset) {
@@ -144,19 +142,8 @@ absl::StatusOr<v1::Job> Datasets::Freeze(const v1::FreezeDatasetRequest& request
 }
 
 absl::StatusOr<v1::ListDatasetsResponse> Datasets::List(const v1::ListDatasetsRequest& request) {
-  if (request.page_size() > kMaxPage) {
-    return absl::InvalidArgumentError(
-        fmt::format("page_size is {}, must be 1 to {}", request.page_size(), kMaxPage));
-  }
-  const size_t page = request.page_size() == 0 ? kDefaultPage : request.page_size();
-  uint64_t before = std::numeric_limits<int64_t>::max();
-  if (const std::string& token = request.page_token(); !token.empty()) {
-    const auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), before);
-    if (error != std::errc() || end != token.data() + token.size() ||
-        before > std::numeric_limits<int64_t>::max()) {
-      return absl::InvalidArgumentError("page_token is not one that this server gave");
-    }
-  }
+  const size_t page = PageSize(request.page_size());
+  ASSIGN_OR_RETURN(const int64_t before, PageBefore(request.page_token()));
   return database_.Read([&](Sql& sql) -> absl::StatusOr<v1::ListDatasetsResponse> {
     v1::ListDatasetsResponse response;
     const auto rows = ReadVersions(sql, before, page + 1);
@@ -237,14 +224,10 @@ absl::StatusOr<v1::DiffDatasetsResponse> Datasets::Diff(const v1::DiffDatasetsRe
 absl::StatusOr<v1::VerifyDatasetResponse> Datasets::Verify(const std::string& name) {
   VersionRow row;
   ASSIGN_OR_RETURN(const PartReader list, OpenList(name, &row));
-  uint64_t frames = 0;
-  RETURN_IF_ERROR(WalkFrozen(list, row.root, {}, [&](FrozenFrame&) {
-    ++frames;
-    return absl::OkStatus();
-  }));
+  RETURN_IF_ERROR(WalkFrozen(list, row.root, {}, {}));
   v1::VerifyDatasetResponse response;
   response.set_root(row.root);
-  response.set_frames(frames);
+  response.set_frames(row.frames);
   return response;
 }
 

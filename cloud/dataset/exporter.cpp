@@ -18,15 +18,23 @@ namespace {
 
 using nlohmann::json;
 
+constexpr uint64_t kFrameBytes = 4096;  // headers and padding of a frame's members of a tar
+
 // Writes into the store, a part of one file in memory.
 class StoredFiles : public ExportFiles {
  public:
-  explicit StoredFiles(ObjectStore& objects) : objects_(objects) {}
+  StoredFiles(Database& database, ObjectStore& objects, const JobClaim& claim, uint64_t leave_free)
+      : database_(database), objects_(objects), claim_(claim), leave_free_(leave_free) {}
 
   absl::Status Begin(std::string name, std::string content_type) override {
     RETURN_IF_ERROR(End().status());
+    if (files.size() == kMaxExportFiles) {
+      return absl::FailedPreconditionError(
+          fmt::format("it would be more than {} files: ask for larger shards", kMaxExportFiles));
+    }
     files.push_back({.name = std::move(name), .content_type = std::move(content_type)});
-    writers.push_back(std::make_unique<PartWriter>(objects_));
+    writers.push_back(std::make_unique<PartWriter>(
+        database_, objects_, AttemptOwner(claim_, writers.size()), leave_free_));
     open_ = true;
     return absl::OkStatus();
   }
@@ -45,7 +53,10 @@ class StoredFiles : public ExportFiles {
   std::vector<std::unique_ptr<PartWriter>> writers;  // of the files
 
  private:
+  Database& database_;
   ObjectStore& objects_;
+  const JobClaim claim_;
+  const uint64_t leave_free_;
   bool open_ = false;
 };
 
@@ -115,6 +126,7 @@ JobKind Exporter::Kind() {
 absl::Status Exporter::Run(JobRun& run) {
   ASSIGN_OR_RETURN(const ExportOrder order, ExportOrder::FromJson(run.job().parameters()));
   ASSIGN_OR_RETURN(const ExportFormat* format, FindExportFormat(order.format));
+  RETURN_IF_ERROR(GiveUpLostParts(database_));
   VersionRow version;
   std::vector<Part> parts;
   std::string key;
@@ -133,8 +145,8 @@ absl::Status Exporter::Run(JobRun& run) {
   source.splits = order.splits;
   source.shard_bytes = order.shard_bytes;
   run.Report(0, "checking the list");
-  LeakCheck leaks(key, version.schema);
-  uint64_t wanted = 0;
+  LeakCheck leaks(database_, key, version.schema);
+  uint64_t wanted = 0, picture_bytes = 0;
   const auto is_wanted = [&](Split split) {
     return std::find(order.splits.begin(), order.splits.end(), split) != order.splits.end();
   };
@@ -145,12 +157,25 @@ absl::Status Exporter::Run(JobRun& run) {
         return absl::OkStatus();
       },
       [&](FrozenFrame& frame) {
-        if (is_wanted(frame.split)) ++wanted;
+        if (is_wanted(frame.split)) {
+          ++wanted;
+          picture_bytes += frame.picture_bytes;
+        }
         return stopped() ? cancelled() : leaks.Add(frame);
       }));
   if (wanted == 0) {
     return absl::FailedPreconditionError(
         fmt::format("no frame of {} is in {}", version.name, order.Splits()));
+  }
+  // At most, with its labels and what the format adds. What finds no room must not fill the disk at
+  // each attempt, nor wait for ever before all others.
+  const uint64_t most = picture_bytes + 2 * list.size() + kFrameBytes * wanted;
+  if (const auto room = objects_.CheckRoom(most, options_.leave_free);
+      absl::IsResourceExhausted(room)) {
+    return absl::FailedPreconditionError(
+        fmt::format("there is no room for an export of {}: {}", HumanBytes(most), Message(room)));
+  } else if (!room.ok()) {
+    return room;
   }
   uint64_t pictures = 0;
   source.walk = [&](const auto& each) {
@@ -166,9 +191,9 @@ absl::Status Exporter::Run(JobRun& run) {
     }
     return ReadKeptPicture(database_, objects_, frame.name, frame.picture_sha256);
   };
-  source.spool = [this] { return SpoolFile::Make(folder_); };
+  source.spool = [this] { return SpoolFile::Make(options_.folder); };
 
-  StoredFiles files(objects_);
+  StoredFiles files(database_, objects_, run.claim(), options_.leave_free);
   RETURN_IF_ERROR(format->Write(source, files));
   RETURN_IF_ERROR(files.End().status());
   GLEANER_CRASH_POINT("dataset.export_stored");
@@ -181,21 +206,20 @@ absl::Status Exporter::Run(JobRun& run) {
   uint64_t bytes = 0;
   for (const ExportFile& file : row.files) bytes += file.bytes;
   bool taken = false;
-  const absl::Status finished = run.Finish(
-      fmt::format("{}, {}", Count(row.files.size(), "file"), HumanBytes(bytes)),
-      [&](Sql& sql) -> absl::Status {
-        // Another server may have been faster.
-        taken = !FindExport(sql, row.version, row.format, row.splits, row.shard_bytes);
-        if (!taken) return absl::OkStatus();
-        const uint64_t number = InsertExport(sql, row);
-        for (size_t i = 0; i < row.files.size(); ++i) {
-          InsertParts(sql, FileOwner(number, row.files[i].name), files.writers[i]->parts());
-        }
-        ForgetExports(sql, kKeptExports);
-        return absl::OkStatus();
-      });
-  // After a commit that nobody knows the end of, they may be named.
-  if ((finished.ok() && taken) || absl::IsUnavailable(finished)) {
+  const absl::Status finished =
+      run.Finish(fmt::format("{}, {}", Count(row.files.size(), "file"), HumanBytes(bytes)),
+                 [&](Sql& sql) -> absl::Status {
+                   // Another server may have been faster.
+                   taken = !FindExport(sql, row.version, row.format, row.splits, row.shard_bytes);
+                   if (!taken) return absl::OkStatus();
+                   const uint64_t number = InsertExport(sql, row);
+                   for (size_t i = 0; i < row.files.size(); ++i) {
+                     files.writers[i]->GiveTo(sql, FileOwner(number, row.files[i].name));
+                   }
+                   ForgetExports(sql, kKeptExports);
+                   return absl::OkStatus();
+                 });
+  if (finished.ok() && taken) {
     for (const auto& writer : files.writers) writer->Keep();
   }
   return finished;

@@ -1,9 +1,9 @@
 // Exports a version: a job of the one queue that writes a format's files into the object store.
 //
 // Before anything is written the list's root is checked, and that nothing leaks (leak_check.h).
-// Order of writes: the files' objects → the export's row with their names, in the transaction that
-// ends the job: there is no half of an export. The newest kKeptExports stay; older ones are made
-// again when somebody asks, and are the same.
+// Order of writes: the files' parts (parts.h) → the export's row, whose they are from then on, in
+// the transaction that ends the job: there is no half of an export. The newest kKeptExports stay;
+// older ones are made again when somebody asks, and are the same.
 #pragma once
 
 #include <string>
@@ -18,6 +18,7 @@ namespace gleaner::cloud {
 inline constexpr std::string_view kExportJob = "dataset-export";
 inline constexpr size_t kKeptExports = 24;
 inline constexpr uint64_t kShardBytes = 256ULL << 20;
+inline constexpr size_t kMaxExportFiles = 2'000;  // an answer names them all
 inline constexpr uint64_t kMinShardBytes = 1ULL << 20, kMaxShardBytes = 4ULL << 30;
 
 // The job's parameters, as JSON.
@@ -37,9 +38,13 @@ absl::StatusOr<std::vector<Split>> ParseSplits(const std::vector<std::string>& w
 
 class Exporter {
  public:
+  struct Options {
+    std::string folder;       // for what is longer than memory should hold
+    uint64_t leave_free = 0;  // see ObjectStore::CheckRoom
+  };
   // All of them must outlive it.
-  Exporter(Database& database, ObjectStore& objects, Clock& clock, std::string folder)
-      : database_(database), objects_(objects), clock_(clock), folder_(std::move(folder)) {}
+  Exporter(Database& database, ObjectStore& objects, Clock& clock, Options options)
+      : database_(database), objects_(objects), clock_(clock), options_(std::move(options)) {}
 
   JobKind Kind();
   absl::Status Run(JobRun& run);
@@ -48,7 +53,7 @@ class Exporter {
   Database& database_;
   ObjectStore& objects_;
   Clock& clock_;
-  const std::string folder_;
+  const Options options_;
 };
 
 }  // namespace gleaner::cloud

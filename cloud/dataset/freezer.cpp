@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -32,10 +31,13 @@ constexpr const char* kTied = "looks like a frame of another split";
 constexpr const char* kWithoutLabel = "nothing is in it, and such frames were not wanted";
 constexpr const char* kLowRole = "its reviewer's role is too low";
 constexpr const char* kNoPicture = "its picture can't be had";
-constexpr const char* kLate = "it came while the dataset was frozen";
 constexpr const char* kGone = "it is not among the frames of its clip any more";
 constexpr const char* kNotFound = "the filter doesn't find it";
 constexpr const char* kNotDrawn = "not among those drawn by the seed";
+
+absl::Status ThereAlready(std::string_view name) {
+  return absl::FailedPreconditionError(fmt::format("there is a dataset {} already", name));
+}
 
 absl::Status Cancelled() { return absl::CancelledError("freezing was asked to end"); }
 
@@ -96,11 +98,12 @@ class Freezer::Attempt {
         run_(run),
         order_(std::move(order)),
         filter_(std::move(filter)),
-        list_(freezer.objects_) {}
+        list_(freezer.database_, freezer.objects_, AttemptOwner(run.claim()),
+              freezer.options_.leave_free) {}
 
   absl::Status Run() {
+    RETURN_IF_ERROR(GiveUpLostParts(freezer_.database_));
     RETURN_IF_ERROR(DescribeHead());
-    RETURN_IF_ERROR(SealWhatIsNot());
     ASSIGN_OR_RETURN(SpoolFile chosen, SpoolFile::Make(freezer_.options_.folder));
     RETURN_IF_ERROR(Choose(chosen));
     GLEANER_CRASH_POINT("dataset.chosen");
@@ -120,7 +123,8 @@ class Freezer::Attempt {
   bool stopped() const { return run_.stop().stop_requested(); }
 
   // One page of labelled frames behind *after (null: the first one), which is moved on; null again
-  // at the end. `gone`: how many aren't among the frames of their clips any more.
+  // at the end. All of them are sealed. `gone`: how many aren't among the frames of their clips any
+  // more.
   absl::StatusOr<std::vector<Candidate>> Page(std::optional<FrameName>* after, uint64_t* gone) {
     if (stopped()) return Cancelled();
     ASSIGN_OR_RETURN(auto page, freezer_.labels_.Page(
@@ -131,23 +135,35 @@ class Freezer::Attempt {
     for (const LabelledFrame& one : page) {
       if (clips.empty() || clips.back() != one.id.clip) clips.push_back(one.id.clip);
     }
-    return freezer_.database_.Read([&](Sql& sql) -> absl::StatusOr<std::vector<Candidate>> {
-      std::map<FrameName, FrameFacts, decltype(&Before)> facts(&Before);
-      ReadFrameFacts(sql, clips, filter_,
-                     [&](const FrameFacts& found) { facts.emplace(found.name, found); });
-      std::vector<Candidate> candidates;
-      for (LabelledFrame& one : page) {
-        const auto found = facts.find(one.id);
-        if (found == facts.end()) {
-          ++*gone;
-          continue;
-        }
-        RETURN_IF_ERROR(LearnClasses(sql, one.schema_version));
-        Seal seal = ReadSeal(sql, one.id);
-        candidates.push_back({std::move(one), found->second, std::move(seal)});
-      }
-      return candidates;
-    });
+    std::vector<FrameFacts> unsealed;
+    ASSIGN_OR_RETURN(
+        auto candidates,
+        freezer_.database_.Read([&](Sql& sql) -> absl::StatusOr<std::vector<Candidate>> {
+          std::map<FrameName, FrameFacts, decltype(&Before)> facts(&Before);
+          ReadFrameFacts(sql, clips, filter_,
+                         [&](const FrameFacts& found) { facts.emplace(found.name, found); });
+          std::vector<Candidate> found;
+          for (LabelledFrame& one : page) {
+            const auto its = facts.find(one.id);
+            if (its == facts.end()) {
+              ++*gone;
+              continue;
+            }
+            RETURN_IF_ERROR(LearnClasses(sql, one.schema_version));
+            Seal seal = ReadSeal(sql, one.id);
+            if (seal.group.empty()) unsealed.push_back(its->second);
+            found.push_back({std::move(one), its->second, std::move(seal)});
+          }
+          return found;
+        }));
+    if (unsealed.empty()) return candidates;
+    // Frames that came before this room did.
+    RETURN_IF_ERROR(freezer_.database_.Write([&](Sql& sql) {
+      SealFrames(sql, unsealed);
+      for (Candidate& one : candidates) one.seal = ReadSeal(sql, one.facts.name);
+      return absl::OkStatus();
+    }));
+    return candidates;
   }
 
   // An id means the same class in every version.
@@ -155,51 +171,6 @@ class Freezer::Attempt {
     if (!learnt_.insert(version).second) return absl::OkStatus();
     ASSIGN_OR_RETURN(const v1::LabelSchema schema, ReadSchema(sql, order_.schema, version));
     for (const v1::LabelClass& one : schema.classes()) class_names_[one.id()] = one.name();
-    return absl::OkStatus();
-  }
-
-  // Frames that came before this room did.
-  absl::Status SealWhatIsNot() {
-    run_.Report(0, "looking for frames");
-    RETURN_IF_ERROR(freezer_.database_.Write([&](Sql& sql) {
-      key_ = MakeSplitKey(sql);
-      return absl::OkStatus();
-    }));
-    std::optional<FrameName> after;
-    do {
-      uint64_t gone = 0;
-      ASSIGN_OR_RETURN(const auto page, Page(&after, &gone));
-      std::vector<FrameFacts> unsealed;
-      for (const Candidate& one : page) {
-        if (one.seal.group.empty()) unsealed.push_back(one.facts);
-      }
-      if (unsealed.empty()) continue;
-      RETURN_IF_ERROR(freezer_.database_.Write([&](Sql& sql) {
-        SealFrames(sql, unsealed);
-        return absl::OkStatus();
-      }));
-    } while (after);
-    return absl::OkStatus();
-  }
-
-  // All that may be in the version. `counted`: what isn't is told to the card.
-  absl::Status ForEachCandidate(bool counted,
-                                const std::function<absl::Status(const FrozenFrame&)>& each) {
-    std::optional<FrameName> after;
-    uint64_t gone = 0;
-    do {
-      ASSIGN_OR_RETURN(auto page, Page(&after, &gone));
-      for (Candidate& one : page) {
-        const Split split = SplitOf(key_, order_.schema, one.seal.group);
-        if (const char* reason = WhyNot(one, split); reason != nullptr) {
-          if (counted) card_.LeaveOut(reason);
-          continue;
-        }
-        RETURN_IF_ERROR(each(Frozen(one.labelled, one.facts, split, std::move(one.seal.group))));
-      }
-    } while (after);
-    // With a filter it may have been that.
-    if (counted && gone > 0) card_.LeaveOut(filter_.terms.empty() ? kGone : kNotFound, gone);
     return absl::OkStatus();
   }
 
@@ -239,7 +210,6 @@ class Freezer::Attempt {
         labelled.text.empty()) {
       return kWithoutLabel;
     }
-    if (one.seal.group.empty()) return kLate;
     const auto ties_splits = [&](const std::string& tie) {
       return SplitOf(key_, order_.schema, tie) != split;
     };
@@ -247,9 +217,15 @@ class Freezer::Attempt {
   }
 
   absl::Status DescribeHead() {
+    run_.Report(0, "looking for frames");
     RETURN_IF_ERROR(freezer_.database_.Read([&](Sql& sql) -> absl::Status {
+      if (HasVersion(sql, order_.name)) return ThereAlready(order_.name);
       ASSIGN_OR_RETURN(const v1::LabelSchema schema, ReadSchema(sql, order_.schema));
       for (const v1::LabelClass& one : schema.classes()) class_names_[one.id()] = one.name();
+      return absl::OkStatus();
+    }));
+    RETURN_IF_ERROR(freezer_.database_.Write([&](Sql& sql) {
+      key_ = MakeSplitKey(sql);
       return absl::OkStatus();
     }));
     head_.schema = order_.schema;
@@ -261,31 +237,40 @@ class Freezer::Attempt {
     return absl::OkStatus();
   }
 
+  // One walk, so that what is drawn is drawn from what is frozen whatever labels come meanwhile.
   absl::Status Choose(SpoolFile& chosen) {
-    uint64_t highest = std::numeric_limits<uint64_t>::max();
-    if (order_.most > 0) {
-      // 8 bytes for each frame that there is to draw from.
-      std::vector<uint64_t> lots;
-      RETURN_IF_ERROR(ForEachCandidate(false, [&](const FrozenFrame& frame) {
-        lots.push_back(LotOf(order_.seed, frame.name));
-        return absl::OkStatus();
-      }));
-      if (lots.size() > order_.most) {
-        const auto last = lots.begin() + static_cast<ptrdiff_t>(order_.most) - 1;
-        std::nth_element(lots.begin(), last, lots.end());
-        highest = *last;
+    std::vector<uint64_t> lots;  // 8 bytes for each frame that there is to draw from
+    std::optional<FrameName> after;
+    uint64_t gone = 0;
+    do {
+      ASSIGN_OR_RETURN(auto page, Page(&after, &gone));
+      for (Candidate& one : page) {
+        const Split split = SplitOf(key_, order_.schema, one.seal.group);
+        if (const char* reason = WhyNot(one, split); reason != nullptr) {
+          card_.LeaveOut(reason);
+          continue;
+        }
+        if (order_.most > 0) lots.push_back(LotOf(order_.seed, one.labelled.id));
+        ++chosen_;
+        RETURN_IF_ERROR(chosen.Append(
+            Frozen(one.labelled, one.facts, split, std::move(one.seal.group)).ToLine() + "\n"));
       }
+    } while (after);
+    // With a filter it may have been that.
+    if (gone > 0) card_.LeaveOut(filter_.terms.empty() ? kGone : kNotFound, gone);
+    if (order_.most > 0 && lots.size() > order_.most) {
+      const auto last = lots.begin() + static_cast<ptrdiff_t>(order_.most) - 1;
+      std::nth_element(lots.begin(), last, lots.end());
+      highest_lot_ = *last;
+      card_.LeaveOut(kNotDrawn, chosen_ - order_.most);
+      chosen_ = order_.most;
     }
-    RETURN_IF_ERROR(ForEachCandidate(true, [&](const FrozenFrame& frame) -> absl::Status {
-      if (order_.most > 0 && LotOf(order_.seed, frame.name) > highest) {
-        card_.LeaveOut(kNotDrawn);
-        return absl::OkStatus();
-      }
-      ++chosen_;
-      return chosen.Append(frame.ToLine() + "\n");
-    }));
-    // In the order of their ids, those of earlier versions too.
-    for (const auto& [id, name] : class_names_) head_.classes.push_back(name);
+    // In the order of their ids, those of earlier versions too, where another id may have had the
+    // name.
+    std::set<std::string_view> known;
+    for (const auto& [id, name] : class_names_) {
+      if (known.insert(name).second) head_.classes.push_back(name);
+    }
     return chosen.End();
   }
 
@@ -295,19 +280,21 @@ class Freezer::Attempt {
   }
 
   absl::Status WriteList(const SpoolFile& chosen) {
-    PicturePacker pictures(freezer_.database_, freezer_.objects_, freezer_.decode_);
-    LeakCheck leaks(key_, order_.schema);
+    PicturePacker pictures(freezer_.database_, freezer_.objects_, freezer_.decode_,
+                           freezer_.options_.leave_free, run_.stop());
+    LeakCheck leaks(freezer_.database_, key_, order_.schema);
     RETURN_IF_ERROR(WriteLine(head_.ToLine()));
     LineReader lines(chosen.size(), [&](uint64_t offset, size_t size, std::string* piece) {
       return chosen.Read(offset, size, piece);
     });
     std::string line;
-    for (uint64_t done = 0;; ++done) {
+    for (uint64_t done = 0;;) {
       if (stopped()) return Cancelled();
       ASSIGN_OR_RETURN(const bool more, lines.Next(&line));
       if (!more) break;
       ASSIGN_OR_RETURN(FrozenFrame frame, FrozenFrame::FromLine(line));
-      if (done % 16 == 0) {
+      if (highest_lot_ && LotOf(order_.seed, frame.name) > *highest_lot_) continue;
+      if (done++ % 16 == 0) {
         run_.Report(static_cast<double>(done) / static_cast<double>(chosen_),
                     fmt::format("{} of {} frames", done, chosen_));
       }
@@ -345,15 +332,11 @@ class Freezer::Attempt {
     const absl::Status finished =
         run_.Finish(fmt::format("{}, root {}", Count(row.frames, "frame"), row.root),
                     [&](Sql& sql) -> absl::Status {
-                      if (HasVersion(sql, row.name)) {
-                        return absl::FailedPreconditionError(
-                            fmt::format("there is a dataset {} already", row.name));
-                      }
-                      InsertParts(sql, ListOwner(InsertVersion(sql, row)), list_.parts());
+                      if (HasVersion(sql, row.name)) return ThereAlready(row.name);
+                      list_.GiveTo(sql, ListOwner(InsertVersion(sql, row)));
                       return absl::OkStatus();
                     });
-    // After a commit that nobody knows the end of, they may be named.
-    if (finished.ok() || absl::IsUnavailable(finished)) list_.Keep();
+    if (finished.ok()) list_.Keep();
     return finished;
   }
 
@@ -367,6 +350,7 @@ class Freezer::Attempt {
   FrozenHead head_;
   CardMaker card_;
   uint64_t chosen_ = 0;
+  std::optional<uint64_t> highest_lot_;  // where not all are drawn
   Merkle tree_;
   PartWriter list_;
 };

@@ -32,7 +32,8 @@ struct FreezeOrder {
 class Freezer {
  public:
   struct Options {
-    std::string folder;  // for what is longer than memory should hold
+    std::string folder;       // for what is longer than memory should hold
+    uint64_t leave_free = 0;  // see ObjectStore::CheckRoom
   };
   // All of them must outlive it.
   Freezer(Database& database, ObjectStore& objects, DecodePicture decode, Clock& clock,

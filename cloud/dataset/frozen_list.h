@@ -27,7 +27,8 @@
 namespace gleaner::cloud {
 
 inline constexpr int64_t kWholeSide = 1'000'000;
-inline constexpr size_t kMaxLineBytes = 1 << 20;
+// A label comes in a request of 1 MiB at most; its line has the names of classes besides.
+inline constexpr size_t kMaxLineBytes = 2 << 20;
 
 using Attributes = std::vector<std::pair<std::string, std::string>>;
 

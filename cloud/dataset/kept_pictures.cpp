@@ -12,20 +12,25 @@ namespace {
 
 constexpr size_t kPackBytes = kPartBytes;
 
+absl::StatusOr<std::optional<PictureFacts>> FindKept(Database& database, const FrameName& frame) {
+  return database.Read([&](Sql& sql) -> absl::StatusOr<std::optional<PictureFacts>> {
+    PictureFacts facts;
+    const bool found = sql.Query(
+        "SELECT bytes, sha256 FROM dataset_picture WHERE clip = :clip AND camera = :camera AND "
+        "pts = :pts",
+        In(frame.clip, frame.camera, frame.pts), Out(facts.bytes, facts.sha256), [] {});
+    return found ? std::make_optional(facts) : std::nullopt;
+  });
+}
+
 }  // namespace
 
 absl::StatusOr<PictureFacts> PicturePacker::Keep(const FrameName& frame) {
-  PictureFacts facts;
-  ASSIGN_OR_RETURN(const bool kept, database_.Read([&](Sql& sql) -> absl::StatusOr<bool> {
-    return sql.Query(
-        "SELECT bytes, sha256 FROM dataset_picture WHERE clip = :clip AND camera "
-        "= :camera AND pts = :pts",
-        In(frame.clip, frame.camera, frame.pts), Out(facts.bytes, facts.sha256), [] {});
-  }));
-  if (kept) return facts;
-  ASSIGN_OR_RETURN(const std::string jpeg, decode_(frame));
+  ASSIGN_OR_RETURN(const auto kept, FindKept(database_, frame));
+  if (kept) return *kept;
+  ASSIGN_OR_RETURN(const std::string jpeg, decode_(frame, stop_));
   if (!pack_.empty() && pack_.size() + jpeg.size() > kPackBytes) RETURN_IF_ERROR(Flush());
-  facts = {.bytes = jpeg.size(), .sha256 = HexOf(Sha256::Of(jpeg))};
+  const PictureFacts facts = {.bytes = jpeg.size(), .sha256 = HexOf(Sha256::Of(jpeg))};
   held_.push_back({.frame = frame, .at = pack_.size(), .facts = facts});
   pack_ += jpeg;
   return facts;
@@ -33,19 +38,12 @@ absl::StatusOr<PictureFacts> PicturePacker::Keep(const FrameName& frame) {
 
 absl::Status PicturePacker::Flush() {
   if (held_.empty()) return absl::OkStatus();
-  auto key = objects_.Put({.device = "datasets",
-                           .clip = {},
-                           .part = "pictures",
-                           .content_type = "application/octet-stream"},
-                          pack_);
-  if (!key.ok()) return Annotate(key.status(), "store pictures of a dataset");
-  GLEANER_CRASH_POINT("dataset.pictures_stored");
-  const std::vector<Part> parts = {
-      {.blob = *key, .at = 0, .bytes = pack_.size(), .sha256 = Sha256::Of(pack_)}};
-  const absl::Status named = database_.Write([&](Sql& sql) {
-    const uint64_t part = InsertParts(sql, "pictures " + parts[0].blob, parts);
+  const auto name = [&](Sql& sql, const ObjectKey& blob) -> absl::Status {
+    const uint64_t part =
+        InsertPart(sql, "pictures " + blob, 0,
+                   {.blob = blob, .at = 0, .bytes = pack_.size(), .sha256 = Sha256::Of(pack_)});
     for (const Held& one : held_) {
-      // Another job may have kept it meanwhile: the first one counts.
+      // Another server may have kept it meanwhile: the first one counts.
       sql.Run(
           "INSERT INTO dataset_picture (clip, camera, pts, part, at, bytes, sha256) VALUES (:clip, "
           ":camera, :pts, :part, :at, :bytes, :sha256) ON CONFLICT (clip, camera, pts) DO NOTHING",
@@ -53,13 +51,16 @@ absl::Status PicturePacker::Flush() {
              one.facts.sha256));
     }
     return absl::OkStatus();
-  });
-  if (!named.ok()) {
-    // After a commit that nobody knows the end of, it may be named: then it stays.
-    if (!absl::IsUnavailable(named)) (void)objects_.Remove(*key);
-    return named;
-  }
+  };
+  RETURN_IF_ERROR(PutNamed(database_, objects_, "pictures", pack_, leave_free_, name));
   GLEANER_CRASH_POINT("dataset.pictures_named");
+  for (const Held& one : held_) {
+    ASSIGN_OR_RETURN(const auto kept, FindKept(database_, one.frame));
+    if (kept && kept->sha256 == one.facts.sha256) continue;
+    return absl::AbortedError(fmt::format(
+        "another server has decoded frame {}/{}/{} meanwhile, and not to the same bytes",
+        one.frame.clip, one.frame.camera, one.frame.pts));
+  }
   pack_.clear();
   held_.clear();
   return absl::OkStatus();

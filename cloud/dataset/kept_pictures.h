@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -20,8 +21,9 @@
 namespace gleaner::cloud {
 
 // A JPEG of the upright frame. NOT_FOUND and FAILED_PRECONDITION: there is none to be had;
-// all others: not now.
-using DecodePicture = std::function<absl::StatusOr<std::string>(const FrameName&)>;
+// all others: not now; CANCELLED once it is asked to stop.
+using DecodePicture =
+    std::function<absl::StatusOr<std::string>(const FrameName&, const std::stop_token& stop)>;
 
 struct PictureFacts {
   uint64_t bytes = 0;
@@ -31,12 +33,19 @@ struct PictureFacts {
 // One thread at a time.
 class PicturePacker {
  public:
-  PicturePacker(Database& database, ObjectStore& objects, DecodePicture decode)
-      : database_(database), objects_(objects), decode_(std::move(decode)) {}
+  // `leave_free`: see ObjectStore::CheckRoom.
+  PicturePacker(Database& database, ObjectStore& objects, DecodePicture decode, uint64_t leave_free,
+                std::stop_token stop)
+      : database_(database),
+        objects_(objects),
+        decode_(std::move(decode)),
+        leave_free_(leave_free),
+        stop_(std::move(stop)) {}
 
   // Decodes it unless it is kept already.
   absl::StatusOr<PictureFacts> Keep(const FrameName& frame);
-  // What Keep took is on stable storage and named.
+  // What Keep took is on stable storage and named. ABORTED where another server was faster with
+  // other bytes: what Keep said of them is wrong.
   absl::Status Flush();
 
  private:
@@ -48,6 +57,8 @@ class PicturePacker {
   Database& database_;
   ObjectStore& objects_;
   DecodePicture decode_;
+  const uint64_t leave_free_;
+  const std::stop_token stop_;
   std::string pack_;
   std::vector<Held> held_;
 };

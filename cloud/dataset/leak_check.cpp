@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cloud/frames/frame_facts.h"
+#include "common/status.h"
 
 namespace gleaner::cloud {
 
@@ -21,6 +22,20 @@ absl::Status LeakCheck::Add(const FrozenFrame& frame) {
     return absl::FailedPreconditionError(
         fmt::format("the dataset leaks: group {} is in {} and, by {}, in {}", frame.group,
                     SplitWord(group->second), named(), SplitWord(frame.split)));
+  }
+  ASSIGN_OR_RETURN(const Seal seal, database_.Read([&](Sql& sql) -> absl::StatusOr<Seal> {
+    return ReadSeal(sql, frame.name);
+  }));
+  if (seal.group != frame.group) {
+    return absl::FailedPreconditionError(
+        fmt::format("the dataset leaks: {} is said to be of group {}, and is sealed in group {}",
+                    named(), frame.group, seal.group.empty() ? "none" : seal.group));
+  }
+  for (const std::string& other : seal.ties) {
+    if (SplitOf(key_, schema_, other) == frame.split) continue;
+    return absl::FailedPreconditionError(
+        fmt::format("the dataset leaks: {} is in {}, and looks like one of group {}, which isn't",
+                    named(), SplitWord(frame.split), other));
   }
   if (!is_new) return absl::OkStatus();
   if (const Split sealed = SplitOf(key_, schema_, frame.group); sealed != frame.split) {

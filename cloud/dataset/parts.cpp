@@ -4,12 +4,16 @@
 
 #include <algorithm>
 
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
 #include "cloud/database/columns.h"
 #include "common/crash_point.h"
 #include "common/status.h"
 
 namespace gleaner::cloud {
 namespace {
+
+constexpr std::string_view kAttempt = "attempt ";
 
 absl::Status ForEachPart(Sql& sql, const std::function<absl::Status(const NamedBlob&)>& each) {
   std::vector<NamedBlob> all;
@@ -25,9 +29,17 @@ absl::Status ForEachPart(Sql& sql, const std::function<absl::Status(const NamedB
 
 }  // namespace
 
+std::string AttemptOwner(const JobClaim& claim, size_t file) {
+  return fmt::format("{}{} {} {}", kAttempt, claim.number, claim.claim, file);
+}
+
 PartWriter::~PartWriter() {
-  if (kept_) return;
-  for (const Part& part : parts_) (void)objects_.Remove(part.blob);
+  if (kept_ || parts_.empty()) return;
+  // Where that can't be done, the next job gives them up.
+  (void)database_.Write([&](Sql& sql) {
+    RemoveParts(sql, owner_);
+    return absl::OkStatus();
+  });
 }
 
 absl::Status PartWriter::Append(std::string_view bytes) {
@@ -44,24 +56,64 @@ absl::Status PartWriter::Append(std::string_view bytes) {
 
 absl::Status PartWriter::End() {
   if (!held_.empty()) RETURN_IF_ERROR(Put());
+  std::string().swap(held_);  // there may be hundreds of files
   sha256_ = hash_.Finish();
   return absl::OkStatus();
 }
 
 absl::Status PartWriter::Put() {
-  auto key = objects_.Put({.device = "datasets",
-                           .clip = {},
-                           .part = fmt::format("part-{}", parts_.size()),
-                           .content_type = "application/octet-stream"},
-                          held_);
-  if (!key.ok()) return Annotate(key.status(), "store a part of a dataset");
-  parts_.push_back({.blob = *std::move(key),
-                    .at = parts_.empty() ? 0 : parts_.back().at + parts_.back().bytes,
-                    .bytes = held_.size(),
-                    .sha256 = Sha256::Of(held_)});
+  Part part{.blob = {},
+            .at = parts_.empty() ? 0 : parts_.back().at + parts_.back().bytes,
+            .bytes = held_.size(),
+            .sha256 = Sha256::Of(held_)};
+  RETURN_IF_ERROR(PutNamed(database_, objects_, fmt::format("part-{}", parts_.size()), held_,
+                           leave_free_, [&](Sql& sql, const ObjectKey& blob) {
+                             part.blob = blob;
+                             InsertPart(sql, owner_, parts_.size(), part);
+                             return absl::OkStatus();
+                           }));
+  parts_.push_back(std::move(part));
   held_.clear();
-  GLEANER_CRASH_POINT("dataset.part_stored");
+  GLEANER_CRASH_POINT("dataset.part_named");
   return absl::OkStatus();
+}
+
+void PartWriter::GiveTo(Sql& sql, std::string_view owner) const {
+  sql.Run("UPDATE dataset_part SET owner = :owner WHERE owner = :attempt", In(owner, owner_));
+}
+
+absl::Status PutNamed(Database& database, ObjectStore& objects, std::string_view what,
+                      std::string_view bytes, uint64_t leave_free,
+                      const std::function<absl::Status(Sql& sql, const ObjectKey& blob)>& with) {
+  RETURN_IF_ERROR(Annotate(objects.CheckRoom(bytes.size(), leave_free), "store a dataset"));
+  auto key = objects.Put({.device = "datasets",
+                          .clip = {},
+                          .part = std::string(what),
+                          .content_type = "application/octet-stream"},
+                         bytes);
+  if (!key.ok()) return Annotate(key.status(), "store a dataset");
+  GLEANER_CRASH_POINT("dataset.object_stored");
+  const absl::Status named = database.Write([&](Sql& sql) { return with(sql, *key); });
+  // After a commit that nobody knows the end of, it may be named: then it stays.
+  if (!named.ok() && !absl::IsUnavailable(named)) (void)objects.Remove(*key);
+  return named;
+}
+
+absl::Status GiveUpLostParts(Database& database) {
+  return database.Write([](Sql& sql) {
+    std::vector<std::string> owners;
+    std::string owner;
+    sql.Query("SELECT DISTINCT owner FROM dataset_part WHERE owner LIKE :attempt",
+              In(std::string(kAttempt) + "%"), Out(owner), [&] { owners.push_back(owner); });
+    for (const std::string& one : owners) {
+      JobClaim claim;
+      const std::vector<std::string> words = absl::StrSplit(one, ' ');
+      const bool known = words.size() == 4 && absl::SimpleAtoi(words[1], &claim.number) &&
+                         absl::SimpleAtoi(words[2], &claim.claim);
+      if (!known || !IsHeld(sql, claim)) RemoveParts(sql, one);
+    }
+    return absl::OkStatus();
+  });
 }
 
 absl::Status PartReader::Read(uint64_t offset, size_t size, std::string* piece) const {
@@ -76,19 +128,14 @@ absl::Status PartReader::Read(uint64_t offset, size_t size, std::string* piece) 
   return objects_.Read(part.blob, within, std::min<uint64_t>(size, part.bytes - within), piece);
 }
 
-uint64_t InsertParts(Sql& sql, std::string_view owner, const std::vector<Part>& parts) {
-  uint64_t first = 0;
-  for (size_t i = 0; i < parts.size(); ++i) {
-    uint64_t number = 0;
-    sql.Query(
-        "INSERT INTO dataset_part (owner, position, at, bytes, blob, sha256) VALUES (:owner, "
-        ":position, :at, :bytes, :blob, :sha256) RETURNING number",
-        In(owner, i, parts[i].at, parts[i].bytes, parts[i].blob, HexOf(parts[i].sha256)),
-        Out(number), [] {});
-    if (i == 0) first = number;
-  }
-  if (!parts.empty()) CountNames(sql, static_cast<int64_t>(parts.size()));
-  return first;
+uint64_t InsertPart(Sql& sql, std::string_view owner, size_t position, const Part& part) {
+  uint64_t number = 0;
+  sql.Query(
+      "INSERT INTO dataset_part (owner, position, at, bytes, blob, sha256) VALUES (:owner, "
+      ":position, :at, :bytes, :blob, :sha256) RETURNING number",
+      In(owner, position, part.at, part.bytes, part.blob, HexOf(part.sha256)), Out(number), [] {});
+  CountNames(sql, 1);
+  return number;
 }
 
 std::vector<Part> ReadParts(Sql& sql, std::string_view owner) {

@@ -1,17 +1,22 @@
 // Long files in the object store, as objects of at most 8 MiB, so that neither writing nor reading
 // one holds more than that in memory.
 //
-// Order of writes: objects → rows that name them, in the transaction that makes their owner known.
-// A crash between the two leaves objects that nothing names; the store sweeps those.
+// Order of writes: each object → the row that names it, of the attempt that makes the file → the
+// file's own name for all of its rows, in the transaction that makes its owner known. Between the
+// first two a crash leaves one object that nothing names; between the last two rows of an attempt
+// that is lost, which the next attempt of any job gives up. So however long a file takes, nothing
+// sweeps what was written of it.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
-#include "cloud/database/sql.h"
+#include "cloud/database/database.h"
+#include "cloud/jobs/jobs.h"
 #include "cloud/store/blob_names.h"
 #include "cloud/store/object_store.h"
 #include "common/digest.h"
@@ -27,18 +32,25 @@ struct Part {
   Sha256Digest sha256{};
 };
 
+// Whose parts are until their file is known: the `file`th of an attempt at a job.
+std::string AttemptOwner(const JobClaim& claim, size_t file = 0);
+
 class PartWriter {
  public:
-  explicit PartWriter(ObjectStore& objects) : objects_(objects) {}
-  // What was made is removed, unless Keep was called.
+  // `owner`: AttemptOwner. `leave_free`: see ObjectStore::CheckRoom. The first two must outlive it.
+  PartWriter(Database& database, ObjectStore& objects, std::string owner, uint64_t leave_free)
+      : database_(database), objects_(objects), owner_(std::move(owner)), leave_free_(leave_free) {}
+  // What was made is given up, unless Keep was called.
   ~PartWriter();
   PartWriter(const PartWriter&) = delete;
   PartWriter& operator=(const PartWriter&) = delete;
 
   absl::Status Append(std::string_view bytes);
-  // Nothing follows. On return all of it is on stable storage.
+  // Nothing follows. On return all of it is on stable storage and named.
   absl::Status End();
-  // They are named.
+  // Within a transaction; may throw SqlError. They are `owner`'s from then on.
+  void GiveTo(Sql& sql, std::string_view owner) const;
+  // That transaction was committed.
   void Keep() { kept_ = true; }
 
   uint64_t size() const { return size_; }
@@ -48,7 +60,10 @@ class PartWriter {
  private:
   absl::Status Put();
 
+  Database& database_;
   ObjectStore& objects_;
+  const std::string owner_;
+  const uint64_t leave_free_;
   std::string held_;
   uint64_t size_ = 0;
   Sha256 hash_;
@@ -71,10 +86,18 @@ class PartReader {
   std::vector<Part> parts_;
 };
 
+// One object, named in the transaction that writes `with`, which is told the number of its row.
+absl::Status PutNamed(Database& database, ObjectStore& objects, std::string_view what,
+                      std::string_view bytes, uint64_t leave_free,
+                      const std::function<absl::Status(Sql& sql, const ObjectKey& blob)>& with);
+
+// What attempts left that hold their jobs no more becomes rubbish.
+absl::Status GiveUpLostParts(Database& database);
+
 // --- within a transaction; may throw SqlError
 
-// The file's objects are named from now on. The number of the first.
-uint64_t InsertParts(Sql& sql, std::string_view owner, const std::vector<Part>& parts);
+// The object is named from now on, as the `position`th of its owner. The number of its row.
+uint64_t InsertPart(Sql& sql, std::string_view owner, size_t position, const Part& part);
 std::vector<Part> ReadParts(Sql& sql, std::string_view owner);
 // They become rubbish.
 void RemoveParts(Sql& sql, std::string_view owner);

@@ -2,30 +2,16 @@
 
 #include <fmt/format.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
-#include <array>
 #include <charconv>
 
 #include "common/clock.h"
 #include "common/digest.h"
 
 namespace gleaner::cloud {
-namespace {
-
-std::string Hmac(std::string_view key, std::string_view text) {
-  std::array<char, 32> mac{};
-  ::HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-         reinterpret_cast<const uint8_t*>(text.data()), text.size(),
-         reinterpret_cast<uint8_t*>(mac.data()), nullptr);
-  return {mac.data(), mac.size()};
-}
-
-}  // namespace
 
 std::string UrlSigner::KeyFrom(std::string_view split_key) {
-  return Hmac(split_key, "gleaner.url.v1");
+  return std::string(AsBytes(HmacSha256(split_key, "gleaner.url.v1")));
 }
 
 UrlSigner::UrlSigner(std::string key, int64_t now_unix_ns)
@@ -34,7 +20,7 @@ UrlSigner::UrlSigner(std::string key, int64_t now_unix_ns)
       until_unix_s_(now_unix_s_ + kSignedSeconds) {}
 
 std::string UrlSigner::MacOf(std::string_view path, int64_t until) const {
-  return Hex(Hmac(key_, fmt::format("{}\n{}", path, until)));
+  return Hex(AsBytes(HmacSha256(key_, fmt::format("{}\n{}", path, until))));
 }
 
 std::string UrlSigner::Sign(std::string_view path) const {

@@ -1,8 +1,6 @@
 #include "cloud/dataset/splits.h"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 #include <bit>
 #include <set>
@@ -22,9 +20,7 @@ Split SplitOf(std::string_view key, std::string_view schema, std::string_view gr
     text += '\0';
     text += part;
   }
-  std::array<uint8_t, EVP_MAX_MD_SIZE> mac{};
-  ::HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-         reinterpret_cast<const uint8_t*>(text.data()), text.size(), mac.data(), nullptr);
+  const Sha256Digest mac = HmacSha256(key, text);
   // The first 32 bits: more than anybody has groups.
   const uint32_t number = static_cast<uint32_t>(mac[0]) << 24 |
                           static_cast<uint32_t>(mac[1]) << 16 | static_cast<uint32_t>(mac[2]) << 8 |

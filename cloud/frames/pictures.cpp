@@ -16,6 +16,13 @@ absl::Status Stopping() { return absl::CancelledError("the server is stopping");
 
 }  // namespace
 
+absl::StatusOr<std::string> DecodeFrame(ObjectStore& objects, const FrameVideo& video, int64_t pts,
+                                        const std::string& program, int64_t cpu_ns,
+                                        const std::stop_token& stop) {
+  ASSIGN_OR_RETURN(const Fd copy, objects.OpenCopy(video.key));
+  return media::RunForPicture(program, copy.get(), video.track, pts, cpu_ns, stop);
+}
+
 Pictures::Pictures(Frames& frames, ObjectStore& objects, Options options)
     : frames_(frames), objects_(objects), options_(std::move(options)) {
   auto cache = PictureCache::Open(options_.folder, options_.cache_bytes);
@@ -75,9 +82,8 @@ absl::StatusOr<Picture> Pictures::Get(const FrameName& name) {
 
 absl::StatusOr<Picture> Pictures::Decode(const FrameVideo& video, int64_t pts,
                                          const std::string& key) {
-  ASSIGN_OR_RETURN(const Fd copy, objects_.OpenCopy(video.key));
-  ASSIGN_OR_RETURN(std::string jpeg, media::RunForPicture(options_.program, copy.get(), video.track,
-                                                          pts, options_.cpu_ns, stop_.get_token()));
+  ASSIGN_OR_RETURN(std::string jpeg, DecodeFrame(objects_, video, pts, options_.program,
+                                                 options_.cpu_ns, stop_.get_token()));
   Picture picture;
   picture.cached.size = jpeg.size();
   picture.cached.sha256 = Sha256::Of(jpeg);

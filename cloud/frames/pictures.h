@@ -22,6 +22,12 @@
 
 namespace gleaner::cloud {
 
+// A JPEG of the upright frame, decoded by gleaner-media (`program`) with at most `cpu_ns` of
+// processor time. Errors as Pictures::Get; CANCELLED once `stop` asks for it.
+absl::StatusOr<std::string> DecodeFrame(ObjectStore& objects, const FrameVideo& video, int64_t pts,
+                                        const std::string& program, int64_t cpu_ns,
+                                        const std::stop_token& stop);
+
 // A JPEG: in hand, or in the cache.
 struct Picture {
   std::shared_ptr<const std::string> bytes;

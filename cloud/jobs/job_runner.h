@@ -32,6 +32,7 @@ class JobRun {
   JobRun(Jobs& jobs, ClaimedJob claimed) : jobs_(jobs), claimed_(std::move(claimed)) {}
 
   const v1::Job& job() const { return claimed_.job; }
+  const JobClaim& claim() const { return claimed_.claim; }
   // The job was cancelled or the server stops: to be heeded within a second or so, by returning
   // CANCELLED.
   std::stop_token stop() const { return stop_.get_token(); }

@@ -91,6 +91,8 @@ uint64_t AddJob(Sql& sql, const NewJob& job, int64_t now_unix_ns) {
   return number;
 }
 
+bool IsHeld(Sql& sql, const JobClaim& claim) { return ReadHeldJob(sql, claim).has_value(); }
+
 void Jobs::OnGivenUp(std::string kind, OnJobGivenUp hook) {
   on_given_up_.insert_or_assign(std::move(kind), std::move(hook));
 }

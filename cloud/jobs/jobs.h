@@ -66,6 +66,9 @@ struct JobClaim {
   uint64_t claim = 0;
 };
 
+// Within a transaction; may throw SqlError. Whether whoever made this claim has the job still.
+bool IsHeld(Sql& sql, const JobClaim& claim);
+
 struct ClaimedJob {
   JobClaim claim;
   v1::Job job;

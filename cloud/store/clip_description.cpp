@@ -1,10 +1,6 @@
 #include "cloud/store/clip_description.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
-#include <array>
 
 #include "common/digest.h"
 #include "gleaner/v1/store.pb.h"
@@ -16,11 +12,7 @@ constexpr std::string_view kMagic = "GLNRCLP1";
 constexpr size_t kLengthBytes = 4;
 
 std::string Authenticate(std::string_view body, std::string_view store_id) {
-  Sha256Digest digest{};
-  unsigned int size = 0;
-  ::HMAC(EVP_sha256(), store_id.data(), static_cast<int>(store_id.size()),
-         reinterpret_cast<const unsigned char*>(body.data()), body.size(), digest.data(), &size);
-  return std::string(AsBytes(digest));
+  return std::string(AsBytes(HmacSha256(store_id, body)));
 }
 
 }  // namespace

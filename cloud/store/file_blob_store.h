@@ -69,6 +69,7 @@ class FileBlobStore : public UploadStaging, public ObjectStore, private FileBlob
   ObjectKey KeyFor(const ObjectName&, const BlobId& staged) override { return staged; }
   absl::Status TakeOver(const StagedObject&, const ObjectKey&) override { return absl::OkStatus(); }
   absl::StatusOr<ObjectKey> Put(const ObjectName& name, std::string_view bytes) override;
+  absl::Status CheckRoom(uint64_t bytes, uint64_t leave_free) override;
   absl::StatusOr<uint64_t> SizeOf(const ObjectKey& key) override;
   absl::StatusOr<Fd> OpenCopy(const ObjectKey& key) override;
   // Reads every byte that lies there.
@@ -83,8 +84,6 @@ class FileBlobStore : public UploadStaging, public ObjectStore, private FileBlob
   std::string PathOf(const std::string& segment) const { return path_ + "/" + segment; }
   // The segment that `id` lies in. NOT_FOUND also where none of its bytes are (any more).
   absl::StatusOr<Fd> OpenAt(const BlobId& id, BlobPlace* place) const;
-  // RESOURCE_EXHAUSTED if less than `leave_free` bytes would be free once `bytes` are taken.
-  absl::Status CheckRoom(uint64_t bytes, uint64_t leave_free);
 
   absl::StatusOr<std::shared_ptr<Segment>> MakeSegmentLocked(uint64_t bytes, uint64_t leave_free);
   absl::StatusOr<std::unique_ptr<BlobWriter>> CreateAloneLocked(uint64_t size, uint64_t room,

@@ -53,6 +53,12 @@ class ObjectStore {
   virtual absl::Status TakeOver(const StagedObject& staged, const ObjectKey& key) = 0;
   // Keeps a small object that was made here (a thumbnail); it is on stable storage on return.
   virtual absl::StatusOr<ObjectKey> Put(const ObjectName& name, std::string_view bytes) = 0;
+  // For what is large and can wait: RESOURCE_EXHAUSTED if less than `leave_free` bytes would be
+  // left to others on the disk that `bytes` more would go to. 0: the disk itself says when it is
+  // full. A bucket has room.
+  virtual absl::Status CheckRoom(uint64_t /*bytes*/, uint64_t /*leave_free*/) {
+    return absl::OkStatus();
+  }
   // Exactly `size` bytes from `offset` into `out`; OUT_OF_RANGE past the end. NOT_FOUND, as the
   // next two, if there is no such object.
   virtual absl::Status Read(const ObjectKey& key, uint64_t offset, uint64_t size,

@@ -2,10 +2,7 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
-#include <array>
 #include <ctime>
 
 #include "common/clock.h"
@@ -41,12 +38,7 @@ std::string Query(const std::map<std::string, std::string>& query) {
 }
 
 std::string Hmac(std::string_view key, std::string_view message) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
-  unsigned int size = 0;
-  ::HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-         reinterpret_cast<const unsigned char*>(message.data()), message.size(), digest.data(),
-         &size);
-  return {reinterpret_cast<const char*>(digest.data()), size};
+  return std::string(AsBytes(HmacSha256(key, message)));
 }
 
 // "20130524T000000Z"

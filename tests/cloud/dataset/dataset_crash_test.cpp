@@ -18,11 +18,13 @@ struct Step {
   bool done;  // what was asked for is there after the kill
 };
 constexpr Step kFreezeSteps[] = {
-    {"dataset.chosen", false},         {"dataset.pictures_stored", false},
-    {"dataset.pictures_named", false}, {"dataset.part_stored", false},
+    {"dataset.chosen", false},         {"dataset.object_stored", false},
+    {"dataset.pictures_named", false}, {"dataset.part_named", false},
     {"dataset.list_stored", false},
 };
-constexpr Step kExportSteps[] = {{"dataset.part_stored", false}, {"dataset.export_stored", false}};
+constexpr Step kExportSteps[] = {{"dataset.object_stored", false},
+                                 {"dataset.part_named", false},
+                                 {"dataset.export_stored", false}};
 
 class DatasetCrash : public testing::Test {
  protected:

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "common/status.h"
 #include "tests/cloud/catalog/catalog_testing.h"
 #include "tests/data/temporary_folder.h"
+#include "tests/data/test_objects.h"
 
 namespace gleaner::cloud {
 
@@ -32,21 +34,29 @@ inline std::string TestPicture(const FrameName& frame, size_t bytes = 3000) {
 // Opens, or opens again, what lies in a folder.
 class DatasetRig {
  public:
+  static constexpr uint64_t kLeaveFree = 1 << 30;
   static constexpr int64_t kDay = 1'700'000'000 * kNanosPerSecond;
 
   explicit DatasetRig(const std::string& folder) : folder_(folder) {
     const bool is_new = !std::filesystem::exists(folder + "/blobs");
     catalog = OpenTestCatalog(folder + "/catalog.db").value();
-    objects = FileBlobStore::Open(folder + "/blobs").value();
+    files = FileBlobStore::Open(folder + "/blobs", {.free_bytes = [this] { return free_bytes; }})
+                .value();
+    objects_ = std::make_unique<TestObjects>(*files, folder);
     jobs = std::make_unique<Jobs>(catalog->database(), clock);
     decode = [](const FrameName& frame) -> absl::StatusOr<std::string> {
       return TestPicture(frame);
     };
-    freezer = std::make_unique<Freezer>(
-        catalog->database(), *objects, [this](const FrameName& frame) { return decode(frame); },
-        clock, Freezer::Options{.folder = folder});
-    exporter = std::make_unique<Exporter>(catalog->database(), *objects, clock, folder);
-    datasets = std::make_unique<Datasets>(catalog->database(), *objects, *jobs, clock);
+    const auto decode_now = [this](const FrameName& frame, const std::stop_token&) {
+      return decode(frame);
+    };
+    freezer =
+        std::make_unique<Freezer>(catalog->database(), objects(), decode_now, clock,
+                                  Freezer::Options{.folder = folder, .leave_free = kLeaveFree});
+    exporter =
+        std::make_unique<Exporter>(catalog->database(), objects(), clock,
+                                   Exporter::Options{.folder = folder, .leave_free = kLeaveFree});
+    datasets = std::make_unique<Datasets>(catalog->database(), objects(), *jobs, clock);
     if (!is_new) return;
     MakeSchema({"bottle", "mug"});
     // A key that is always the same, so that every run has the same splits.
@@ -144,6 +154,8 @@ class DatasetRig {
     }
   }
 
+  ObjectStore& objects() { return **objects_; }
+
   // Does the job that was asked for last of this kind.
   absl::Status Work(std::string_view kind) {
     // What a server that was killed had begun.
@@ -206,13 +218,17 @@ class DatasetRig {
   FakeClock clock{1'000 * kNanosPerSecond, kDay + 86'400 * kNanosPerSecond};
   Principal who{.name = "ann", .role = v1::ROLE_ANNOTATOR};
   bool seals = true;
-  DecodePicture decode;
+  std::function<absl::StatusOr<std::string>(const FrameName&)> decode;
+  uint64_t free_bytes = 100ULL << 30;  // of the disk, where objects are files
   std::unique_ptr<TestCatalog> catalog;
-  std::unique_ptr<FileBlobStore> objects;
+  std::unique_ptr<FileBlobStore> files;
   std::unique_ptr<Jobs> jobs;
   std::unique_ptr<Freezer> freezer;
   std::unique_ptr<Exporter> exporter;
   std::unique_ptr<Datasets> datasets;
+
+ private:
+  std::unique_ptr<TestObjects> objects_;
 };
 
 }  // namespace gleaner::cloud
