@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "cloud/access/pages.h"
+#include "cloud/database/pages.h"
 #include "cloud/database/columns.h"
 #include "cloud/dataset/card.h"
 #include "cloud/dataset/signed_url.h"
