@@ -37,11 +37,13 @@ DatasetCommand::DatasetCommand(CLI::App& app, bool& json) : json_(json) {
 
   export_command_ = Command("export", "Write a dataset as other programs read it, and fetch it");
   export_command_->add_option("name", name_, name_help)->required();
-  export_command_->add_option("--format", export_.format, "coco, yolo or webdataset")->required();
+  export_command_
+      ->add_option("--format", export_.format, "coco, yolo, webdataset, mcap, cvat or label-studio")
+      ->required();
   export_command_->add_option("--split", export_.splits,
                               "Only train, validation or test; may be repeated");
   export_command_->add_option("--shard-bytes", export_.shard_bytes,
-                              "For webdataset: shards of at most so many bytes");
+                              "For webdataset and mcap: shards of at most so many bytes");
   export_command_->add_option("-o,--out,--output", export_.directory, "The folder to put it in")
       ->capture_default_str();
   export_command_->add_flag("--urls", export_.urls,

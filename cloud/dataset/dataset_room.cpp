@@ -30,7 +30,10 @@ class DatasetsOfClips : public Room {
                  context.clock,
                  {.folder = context.config.data_dir, .leave_free = FreeFloor(context.config)}),
         exporter_(context.database, context.objects, context.clock,
-                  {.folder = context.config.data_dir, .leave_free = FreeFloor(context.config)}),
+                  {.folder = context.config.data_dir,
+                   .leave_free = FreeFloor(context.config),
+                   .program = context.config.media_worker,
+                   .cpu_ns = context.config.media_cpu_ns}),
         datasets_(context.database, context.objects, context.jobs, context.clock),
         files_(datasets_, context.clock),
         service_(datasets_, context.clock) {

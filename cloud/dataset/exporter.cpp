@@ -18,6 +18,8 @@ namespace {
 
 using nlohmann::json;
 
+// A box of 50 bytes in the list is 700 in the wordiest format.
+constexpr uint64_t kWordiness = 16;
 constexpr uint64_t kFrameBytes = 4096;  // headers and padding of a frame's members of a tar
 
 // Writes into the store, a part of one file in memory.
@@ -123,6 +125,14 @@ JobKind Exporter::Kind() {
           .on_given_up = {}};
 }
 
+absl::StatusOr<uint64_t> Exporter::SizeOfClip(const std::string& clip) const {
+  auto bytes = clips_.SizeOf(clip);
+  if (!absl::IsNotFound(bytes.status())) return bytes;
+  return absl::FailedPreconditionError(fmt::format(
+      "clip {} is gone, and with it its video: of this dataset there are formats of frames alone",
+      clip));
+}
+
 absl::Status Exporter::Run(JobRun& run) {
   ASSIGN_OR_RETURN(const ExportOrder order, ExportOrder::FromJson(run.job().parameters()));
   ASSIGN_OR_RETURN(const ExportFormat* format, FindExportFormat(order.format));
@@ -146,7 +156,8 @@ absl::Status Exporter::Run(JobRun& run) {
   source.shard_bytes = order.shard_bytes;
   run.Report(0, "checking the list");
   LeakCheck leaks(database_, key, version.schema);
-  uint64_t wanted = 0, picture_bytes = 0;
+  uint64_t wanted = 0, clips = 0, object_bytes = 0;
+  std::string last_clip;
   const auto is_wanted = [&](Split split) {
     return std::find(order.splits.begin(), order.splits.end(), split) != order.splits.end();
   };
@@ -156,10 +167,17 @@ absl::Status Exporter::Run(JobRun& run) {
         source.head = head;
         return absl::OkStatus();
       },
-      [&](FrozenFrame& frame) {
+      [&](FrozenFrame& frame) -> absl::Status {
         if (is_wanted(frame.split)) {
           ++wanted;
-          picture_bytes += frame.picture_bytes;
+          if (!format->has_whole_clips()) {
+            object_bytes += frame.picture_bytes;
+          } else if (last_clip != frame.name.clip) {
+            last_clip = frame.name.clip;
+            ++clips;
+            ASSIGN_OR_RETURN(const uint64_t bytes, SizeOfClip(last_clip));
+            object_bytes += bytes;
+          }
         }
         return stopped() ? cancelled() : leaks.Add(frame);
       }));
@@ -169,7 +187,7 @@ absl::Status Exporter::Run(JobRun& run) {
   }
   // At most, with its labels and what the format adds. What finds no room must not fill the disk at
   // each attempt, nor wait for ever before all others.
-  const uint64_t most = picture_bytes + 2 * list.size() + kFrameBytes * wanted;
+  const uint64_t most = object_bytes + kWordiness * list.size() + kFrameBytes * wanted;
   if (const auto room = objects_.CheckRoom(most, options_.leave_free);
       absl::IsResourceExhausted(room)) {
     return absl::FailedPreconditionError(
@@ -177,7 +195,7 @@ absl::Status Exporter::Run(JobRun& run) {
   } else if (!room.ok()) {
     return room;
   }
-  uint64_t pictures = 0;
+  uint64_t pictures = 0, opened = 0;
   source.walk = [&](const auto& each) {
     return WalkFrozen(list, "", {}, [&](FrozenFrame& frame) {
       if (stopped()) return cancelled();
@@ -190,6 +208,12 @@ absl::Status Exporter::Run(JobRun& run) {
                  fmt::format("{} of {} frames", pictures, wanted));
     }
     return ReadKeptPicture(database_, objects_, frame.name, frame.picture_sha256);
+  };
+  source.clip = [&](const FrozenFrame& frame) {
+    run.Report(static_cast<double>(opened) / static_cast<double>(clips),
+               fmt::format("{} of {} clips", opened, clips));
+    ++opened;
+    return clips_.Open(frame, key, version.schema, run.stop());
   };
   source.spool = [this] { return SpoolFile::Make(options_.folder); };
 

@@ -8,6 +8,7 @@
 
 #include <string>
 
+#include "cloud/dataset/clip_source.h"
 #include "cloud/dataset/dataset_rows.h"
 #include "cloud/dataset/export/format.h"
 #include "cloud/jobs/job_runner.h"
@@ -41,19 +42,30 @@ class Exporter {
   struct Options {
     std::string folder;       // for what is longer than memory should hold
     uint64_t leave_free = 0;  // see ObjectStore::CheckRoom
+    std::string program;      // gleaner-media, for formats of whole clips
+    int64_t cpu_ns = 0;       // for each video
   };
   // All of them must outlive it.
   Exporter(Database& database, ObjectStore& objects, Clock& clock, Options options)
-      : database_(database), objects_(objects), clock_(clock), options_(std::move(options)) {}
+      : database_(database),
+        objects_(objects),
+        clock_(clock),
+        options_(std::move(options)),
+        clips_(
+            database, objects,
+            {.program = options_.program, .cpu_ns = options_.cpu_ns, .folder = options_.folder}) {}
 
   JobKind Kind();
   absl::Status Run(JobRun& run);
 
  private:
+  absl::StatusOr<uint64_t> SizeOfClip(const std::string& clip) const;
+
   Database& database_;
   ObjectStore& objects_;
   Clock& clock_;
   const Options options_;
+  const ClipSources clips_;
 };
 
 }  // namespace gleaner::cloud

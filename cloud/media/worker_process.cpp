@@ -156,12 +156,25 @@ bool KilledFromOutside(const Ending& ending, uint32_t cpu_seconds) {
          ending.cpu_ns < cpu_seconds * kNanosPerSecond / 10 * 9;
 }
 
-// What became of a run: what it said, and how it ended, or that it was ended.
+// What became of a run: how it ended, or that it was ended.
 struct Outcome {
-  std::string said;
   int status = 0;
-  std::string was_ended;  // why, for people; then nothing it said counts
+  absl::Status was_ended;  // why; then nothing it said counts
 };
+
+// Is given what a worker says, as it comes; an error ends the worker.
+using Listener = std::function<absl::Status(std::string_view piece)>;
+
+// For an answer that is short enough to be held.
+Listener HoldUpTo(size_t bytes, std::string* said) {
+  return [bytes, said](std::string_view piece) -> absl::Status {
+    if (said->size() + piece.size() > bytes) {
+      return absl::InvalidArgumentError("the worker's answer makes no sense: it has no end");
+    }
+    said->append(piece);
+    return absl::OkStatus();
+  };
+}
 
 // The verdict on a clip whose worker ended without a proper answer.
 WorkerAnswer HowItEnded(int status) {
@@ -180,7 +193,7 @@ WorkerAnswer HowItEnded(int status) {
 }
 
 absl::StatusOr<Outcome> Run(const std::string& program, int video_fd, const Fd& request,
-                            size_t max_answer_bytes, int64_t cpu_ns, const std::stop_token& stop) {
+                            const Listener& listen, int64_t cpu_ns, const std::stop_token& stop) {
   const int64_t wall_ns = kWallFactor * cpu_ns;
   const auto deadline = steady_clock::now() + std::chrono::nanoseconds(wall_ns);
   int ends[2];
@@ -197,7 +210,7 @@ absl::StatusOr<Outcome> Run(const std::string& program, int video_fd, const Fd& 
 
   // Until it has closed its answer and ended, or the time is over.
   Outcome outcome;
-  std::string& answer = outcome.said;
+  std::string piece(64 << 10, '\0');
   bool open = true;
   for (;;) {
     const auto left =
@@ -209,8 +222,8 @@ absl::StatusOr<Outcome> Run(const std::string& program, int video_fd, const Fd& 
     if (ready < 0 && errno == EINTR) continue;
     if (ready <= 0) {
       child.End();
-      outcome.was_ended =
-          fmt::format("decoding took longer than {} s and was stopped", wall_ns / kNanosPerSecond);
+      outcome.was_ended = absl::DeadlineExceededError(
+          fmt::format("decoding took longer than {} s and was stopped", wall_ns / kNanosPerSecond));
       return outcome;
     }
     if (items[0].revents != 0) {
@@ -218,13 +231,11 @@ absl::StatusOr<Outcome> Run(const std::string& program, int video_fd, const Fd& 
       return absl::CancelledError("the server is stopping");
     }
     if (!open) break;
-    const size_t before = answer.size();
-    answer.resize(before + (64 << 10));
-    const ssize_t got = ::read(answer_end.get(), answer.data() + before, answer.size() - before);
-    answer.resize(before + static_cast<size_t>(std::max<ssize_t>(got, 0)));
-    if (answer.size() > max_answer_bytes) {
+    const ssize_t got = ::read(answer_end.get(), piece.data(), piece.size());
+    if (got > 0)
+      outcome.was_ended = listen(std::string_view(piece).substr(0, static_cast<size_t>(got)));
+    if (!outcome.was_ended.ok()) {
       child.End();
-      outcome.was_ended = "the worker's answer makes no sense: it has no end";
       return outcome;
     }
     open = got > 0 || (got < 0 && errno == EINTR);
@@ -245,11 +256,13 @@ absl::StatusOr<WorkerAnswer> RunWorker(const std::string& program, int video_fd,
                                        const Question& question, int64_t cpu_ns,
                                        const std::stop_token& stop) {
   ASSIGN_OR_RETURN(const Fd request, MakeRequest(Task::kCheck, question, cpu_ns));
-  ASSIGN_OR_RETURN(const Outcome outcome,
-                   Run(program, video_fd, request, MaxAnswerBytes(question), cpu_ns, stop));
-  if (!outcome.was_ended.empty()) return Died(outcome.was_ended);
+  std::string said;
+  ASSIGN_OR_RETURN(
+      const Outcome outcome,
+      Run(program, video_fd, request, HoldUpTo(MaxAnswerBytes(question), &said), cpu_ns, stop));
+  if (!outcome.was_ended.ok()) return Died(std::string(Message(outcome.was_ended)));
   if (WIFSIGNALED(outcome.status)) return HowItEnded(outcome.status);
-  auto parsed = ParseAnswer(outcome.said, question);
+  auto parsed = ParseAnswer(said, question);
   if (parsed.ok() && WEXITSTATUS(outcome.status) == 0) return parsed;
   if (absl::IsUnavailable(parsed.status())) return parsed.status();
   if (WEXITSTATUS(outcome.status) != 0) return HowItEnded(outcome.status);
@@ -261,18 +274,48 @@ absl::StatusOr<std::string> RunForPicture(const std::string& program, int video_
                                           const std::stop_token& stop) {
   const Question question{.track = track, .frames = {.frames = {{.pts = pts}}}};
   ASSIGN_OR_RETURN(const Fd request, MakeRequest(Task::kPicture, question, cpu_ns));
-  ASSIGN_OR_RETURN(const Outcome outcome, Run(program, video_fd, request,
-                                              sizeof(FrameHead) + kMaxPictureBytes, cpu_ns, stop));
+  std::string said;
+  ASSIGN_OR_RETURN(const Outcome outcome,
+                   Run(program, video_fd, request,
+                       HoldUpTo(sizeof(FrameHead) + kMaxPictureBytes, &said), cpu_ns, stop));
   const auto no_picture = [](std::string_view why) {
     return absl::FailedPreconditionError(fmt::format("the picture can't be had: {}", why));
   };
-  if (!outcome.was_ended.empty()) return no_picture(outcome.was_ended);
-  auto picture = ParsePicture(outcome.said, track);
+  if (!outcome.was_ended.ok()) return no_picture(Message(outcome.was_ended));
+  auto picture = ParsePicture(said, track);
   const bool ended_well = WIFEXITED(outcome.status) && WEXITSTATUS(outcome.status) == 0;
   if (picture.ok() && ended_well) return picture;
   if (absl::IsUnavailable(picture.status())) return picture.status();
   if (!ended_well) return no_picture(HowItEnded(outcome.status).verdict.problem());
   return no_picture(Message(picture.status()));
+}
+
+absl::Status RunForPackets(const std::string& program, int video_fd, const v1::VideoTrack& track,
+                           uint64_t video_bytes, int64_t cpu_ns, const std::stop_token& stop,
+                           const std::function<absl::Status(const Packet&)>& each) {
+  const Question question{.track = track};
+  ASSIGN_OR_RETURN(const Fd request, MakeRequest(Task::kPackets, question, cpu_ns));
+  absl::Status refused;  // by `each`
+  PacketReader packets(track, video_bytes, [&](const Packet& packet) {
+    refused = each(packet);
+    return refused;
+  });
+  ASSIGN_OR_RETURN(const Outcome outcome,
+                   Run(
+                       program, video_fd, request,
+                       [&](std::string_view piece) { return packets.Take(piece); }, cpu_ns, stop));
+  if (!refused.ok()) return refused;
+  const auto no_packets = [](std::string_view why) {
+    return absl::FailedPreconditionError(fmt::format("the video's packets can't be had: {}", why));
+  };
+  if (absl::IsDeadlineExceeded(outcome.was_ended)) return outcome.was_ended;
+  if (!outcome.was_ended.ok()) return no_packets(Message(outcome.was_ended));
+  const absl::Status ended = packets.End();
+  if (absl::IsUnavailable(ended)) return ended;
+  if (!WIFEXITED(outcome.status) || WEXITSTATUS(outcome.status) != 0) {
+    return no_packets(HowItEnded(outcome.status).verdict.problem());
+  }
+  return ended.ok() ? ended : no_packets(Message(ended));
 }
 
 }  // namespace gleaner::cloud::media

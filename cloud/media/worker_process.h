@@ -1,11 +1,14 @@
-// One run of gleaner-media on one video: a check of all of it, or a picture of one frame.
+// One run of gleaner-media on one video: a check of all of it, a picture of one frame, or its
+// packets as they are.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <stop_token>
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "cloud/media/packet_reader.h"
 #include "cloud/media/worker_answer.h"
 #include "gleaner/v1/clip.pb.h"
 
@@ -30,5 +33,12 @@ absl::StatusOr<WorkerAnswer> RunWorker(const std::string& program, int video_fd,
 absl::StatusOr<std::string> RunForPicture(const std::string& program, int video_fd,
                                           const v1::VideoTrack& track, int64_t pts, int64_t cpu_ns,
                                           const std::stop_token& stop);
+
+// All packets of a video of `video_bytes`, in the order in which they are coded. Holds one. An
+// error from `each` ends it; else errors as RunForPicture, but DEADLINE_EXCEEDED where the machine
+// was too busy: another time it may go.
+absl::Status RunForPackets(const std::string& program, int video_fd, const v1::VideoTrack& track,
+                           uint64_t video_bytes, int64_t cpu_ns, const std::stop_token& stop,
+                           const std::function<absl::Status(const Packet&)>& each);
 
 }  // namespace gleaner::cloud::media

@@ -7,6 +7,7 @@
 //   kCheck     thumbnails in their order, chosen frames in the order of their times, exactly one
 //              verdict or trouble
 //   kPicture   a picture, or exactly one verdict (why there is none) or trouble
+//   kPackets   packets in the order in which they are coded, exactly one verdict or trouble
 //
 // Numbers are in the machine's byte order: both ends are the same machine. The server treats the
 // answer as hostile: whoever broke the decoder writes it.
@@ -34,9 +35,13 @@ inline constexpr uint32_t kMaxChosenFrames = 64;
 // Of the largest picture that is decoded, with more detail than any camera shows.
 inline constexpr uint32_t kMaxPictureBytes = 64 << 20;
 
+// Of a packet that is handed out as it is.
+inline constexpr uint32_t kMaxPacketBytes = 64 << 20;
+
 enum class Task : uint32_t {
   kCheck = 1,    // is the video what its manifest says? With thumbnails, and chosen frames
   kPicture = 2,  // the one frame that is wanted, at full size
+  kPackets = 3,  // all of the video's packets, decoded by nobody
 };
 
 struct RequestHead {
@@ -57,6 +62,7 @@ enum class FrameKind : uint32_t {
   kTrouble = 3,    // text: the worker could not begin, which is not the clip's fault
   kChosen = 4,     // a ChosenHead and the frame's thumbnail
   kPicture = 5,    // a JPEG
+  kPacket = 6,     // a PacketHead and the packet, in Annex B
 };
 
 // A picture's brightness in a grid of cells, row by row, upright, 0 (black) to 255.
@@ -74,6 +80,12 @@ struct ChosenHead {
   float motion;
   uint32_t reserved;
   LumaGrid grid;
+};
+
+struct PacketHead {
+  int64_t pts;
+  uint32_t keyframe;  // 0 or 1
+  uint32_t reserved;
 };
 
 struct FrameHead {

@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "cloud/dataset/clip_source.h"
 #include "cloud/dataset/frozen_list.h"
 #include "cloud/dataset/spool_file.h"
 
@@ -27,6 +28,8 @@ struct ExportSource {
   // All frames of those splits, in the list's order. May be called again.
   std::function<absl::Status(const std::function<absl::Status(const FrozenFrame&)>&)> walk;
   std::function<absl::StatusOr<std::string>(const FrozenFrame&)> picture;
+  // The clip of a frame, for a format that has_whole_clips.
+  std::function<absl::StatusOr<ClipSource>(const FrozenFrame&)> clip;
   // For what has to be known before it is written.
   std::function<absl::StatusOr<SpoolFile>()> spool;
 };
@@ -50,6 +53,10 @@ class ExportFormat {
   virtual std::string_view name() const = 0;  // "coco"
   // For people, one line.
   virtual std::string_view about() const = 0;
+  // Whether ExportSource::shard_bytes says something to it.
+  virtual bool has_shards() const { return false; }
+  // Whether it takes more of a clip than the frames of the list.
+  virtual bool has_whole_clips() const { return false; }
   virtual absl::Status Write(const ExportSource& source, ExportFiles& files) const = 0;
 };
 
@@ -62,6 +69,9 @@ absl::StatusOr<const ExportFormat*> FindExportFormat(std::string_view name);
 const ExportFormat& CocoFormat();
 const ExportFormat& YoloFormat();
 const ExportFormat& WebDatasetFormat();
+const ExportFormat& McapFormat();
+const ExportFormat& CvatFormat();
+const ExportFormat& LabelStudioFormat();
 
 // "train/front/0f3a…-900", without an ending: where a frame's files are.
 std::string PlaceOf(const FrozenFrame& frame);

@@ -6,9 +6,8 @@ namespace gleaner::cloud {
 
 const std::vector<const ExportFormat*>& ExportFormats() {
   static const std::vector<const ExportFormat*> formats = {
-      &CocoFormat(),
-      &YoloFormat(),
-      &WebDatasetFormat(),
+      &CocoFormat(), &YoloFormat(), &WebDatasetFormat(),
+      &McapFormat(), &CvatFormat(), &LabelStudioFormat(),
   };
   return formats;
 }

@@ -21,6 +21,7 @@ class WebDataset : public ExportFormat {
  public:
   std::string_view name() const override { return "webdataset"; }
   std::string_view about() const override { return "tar shards of bounded size, and index.json"; }
+  bool has_shards() const override { return true; }
 
   absl::Status Write(const ExportSource& source, ExportFiles& files) const override {
     json shards = json::array();

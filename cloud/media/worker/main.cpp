@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "cloud/media/worker/packets.h"
 #include "cloud/media/worker/picture.h"
 #include "cloud/media/worker/sandbox.h"
 #include "cloud/media/worker/video_check.h"
@@ -100,16 +101,30 @@ int Check(Request request) {
   return written ? 0 : 1;
 }
 
+bool WriteFault(const Fault& fault) {
+  v1::MediaCheck verdict;
+  verdict.set_state(v1::MediaCheck::STATE_FAILED);
+  verdict.set_reason(fault.reason);
+  verdict.set_problem(fault.problem);
+  return Write(FrameKind::kVerdict, verdict.SerializeAsString());
+}
+
 int Picture(const Request& request) {
   std::string jpeg;
   const auto fault = request.times.empty()
                          ? Fault{v1::MediaCheck::REASON_MISMATCH, "no frame was asked for"}
                          : DecodePicture(request.track, request.times[0], &jpeg);
-  if (!fault) return Write(FrameKind::kPicture, jpeg) ? 0 : 1;
+  return (fault ? WriteFault(*fault) : Write(FrameKind::kPicture, jpeg)) ? 0 : 1;
+}
+
+int Packets(const Request& request) {
+  const auto fault = ReadPackets(request.track, [](const PacketHead& head, std::string_view bytes) {
+    const std::string_view text(reinterpret_cast<const char*>(&head), sizeof(head));
+    return Write(FrameKind::kPacket, std::string(text).append(bytes));
+  });
+  if (fault) return WriteFault(*fault) ? 0 : 1;
   v1::MediaCheck verdict;
-  verdict.set_state(v1::MediaCheck::STATE_FAILED);
-  verdict.set_reason(fault->reason);
-  verdict.set_problem(fault->problem);
+  verdict.set_state(v1::MediaCheck::STATE_OK);
   return Write(FrameKind::kVerdict, verdict.SerializeAsString()) ? 0 : 1;
 }
 
@@ -126,7 +141,14 @@ int Work() {
     Write(FrameKind::kTrouble, Message(begun));
     return 1;
   }
-  return request->head.task == Task::kPicture ? Picture(*request) : Check(*std::move(request));
+  switch (request->head.task) {
+    case Task::kPicture:
+      return Picture(*request);
+    case Task::kPackets:
+      return Packets(*request);
+    default:
+      return Check(*std::move(request));
+  }
 }
 
 }  // namespace

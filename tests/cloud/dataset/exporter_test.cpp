@@ -74,7 +74,7 @@ TEST_F(DatasetTest, FreezingAndExportingTakeFlatMemory) {
     }
   }
   ASSERT_TRUE(rig_.Freeze("large").ok());
-  for (const char* format : {"coco", "yolo", "webdataset"}) {
+  for (const char* format : {"coco", "yolo", "webdataset", "cvat", "label-studio"}) {
     ASSERT_TRUE(rig_.Export("large", format).ok());
   }
   EXPECT_LT(ResidentBytes(), before + (40 << 20));

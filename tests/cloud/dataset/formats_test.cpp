@@ -9,7 +9,7 @@ namespace {
 
 using nlohmann::json;
 
-TEST_F(DatasetTest, CocoAndYoloAreReadByOthersAndTheSameTwice) {
+TEST_F(DatasetTest, TarsOfAllFormatsAreReadByOthersAndTheSameTwice) {
   rig_.Fill(8, 5);
   ASSERT_TRUE(rig_.Freeze("first").ok());
   ASSERT_TRUE(rig_.Freeze("second").ok());
@@ -17,14 +17,16 @@ TEST_F(DatasetTest, CocoAndYoloAreReadByOthersAndTheSameTwice) {
   size_t boxes = 0;
   for (const json& frame : Frames("first")) boxes += frame["boxes"].size();
   const std::string all = fmt::format("{} {}\n", Frames("first").size(), boxes);
-  for (const std::string format : {"coco", "yolo"}) {
+  for (const std::string format : {"coco", "yolo", "cvat", "label-studio"}) {
     const auto made = rig_.Export("first", format);
     ASSERT_TRUE(made.ok()) << made.status();
     ASSERT_EQ(made->files_size(), 1);
     const std::string tar = rig_.FileOf(*made, made->files(0).name());
     EXPECT_EQ(HexOf(Sha256::Of(tar)), made->files(0).sha256());
     const std::string path = Save(format + ".tar", tar);
-    EXPECT_EQ(ReadBack(fmt::format("{} {} {}", format, path, list)), all);
+    EXPECT_EQ(ReadBack(fmt::format("{} {} {}", format == "label-studio" ? "label_studio" : format,
+                                   path, list)),
+              all);
     // GNU tar, whose exit status says whether it had to guess.
     EXPECT_EQ(Shell("tar -tvf " + path + " 2>&1 >/dev/null").second, "");
     EXPECT_EQ(Shell("tar -tf " + path + " >/dev/null").first, 0);
@@ -60,6 +62,23 @@ TEST_F(DatasetTest, WebDatasetShardsAreBoundedAndReadByOthers) {
                                  Save("list", rig_.ListOf("first")))),
             fmt::format("60 {}\n", made->files_size() - 1));
   EXPECT_GE(made->files_size(), 7);
+  // Made anew, of what the first one isn't.
+  ASSERT_TRUE(rig_.catalog->database()
+                  .Write([&](Sql& sql) {
+                    ForgetExports(sql, 0);
+                    return absl::OkStatus();
+                  })
+                  .ok());
+  const auto again = rig_.Export("first", "webdataset", {}, 1 << 20);
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_GT(again->number(), made->number());
+  ASSERT_EQ(again->files_size(), made->files_size());
+  for (int i = 0; i < made->files_size(); ++i) {
+    EXPECT_EQ(again->files(i).name(), made->files(i).name());
+    EXPECT_EQ(again->files(i).sha256(), made->files(i).sha256());
+    EXPECT_EQ(HexOf(Sha256::Of(rig_.FileOf(*again, again->files(i).name()))),
+              made->files(i).sha256());
+  }
   EXPECT_TRUE(absl::IsInvalidArgument(rig_.Export("first", "webdataset", {}, 100).status()));
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Reads what Gleaner froze and exported with nothing of Gleaner's: read_back.py merkle LIST | coco TAR LIST | yolo TAR LIST |
-webdataset FOLDER LIST. Prints what a test compares, and fails with a sentence."""
+webdataset FOLDER LIST | cvat TAR LIST | label_studio TAR LIST. Prints what a test compares, and fails with a sentence."""
 
 import hashlib
 import json
@@ -8,6 +8,7 @@ import os
 import struct
 import sys
 import tarfile
+import xml.etree.ElementTree
 
 
 def lines_of(path):
@@ -154,5 +155,88 @@ def webdataset(folder, list_path):
     print(len(seen), len(index["shards"]))
 
 
+def cvat(path, list_path):
+    found = members(path)
+    frames = {name(frame): frame for frame in frames_of(list_path)}
+    tasks = {}
+    for (clip, camera, pts), frame in sorted(frames.items()):
+        tasks.setdefault((frame["split"], camera, clip), []).append(pts)
+    seen = boxes = used = 0
+    for (split, camera, clip), all_pts in tasks.items():
+        base = f"{split}/{camera}/{clip}/"
+        if base + "annotations.xml" not in found:
+            continue
+        root = xml.etree.ElementTree.fromstring(found[base + "annotations.xml"])
+        check(root.find("version").text == "1.1", "version")
+        task = root.find("meta/task")
+        check(int(task.find("size").text) == len(all_pts), "size of the task")
+        first = frames[(clip, camera, all_pts[0])]
+        width, height = (float(task.find("original_size/" + side).text) for side in ("width", "height"))
+        check((width, height) == (first["width"], first["height"]), "size of the pictures")
+        labels = {one.find("name").text: one for one in task.findall("labels/label")}
+        ours = {a.find("name").text: a.find("values").text for a in labels["gleaner:frames"].findall("attributes/attribute")}
+        check(ours["of"] == f"{clip}/{camera}", "which clip it is")
+        told = "\n".join(ours[f"frames-{i}"] for i in range(len(ours) - 1)).split("\n")
+        check(told == [str(pts) for pts in all_pts], f"which frames it has: {told}")
+        raw = json.loads(found[base + "labels.json"])
+        check([one["name"] for one in raw] == list(labels), "labels.json has the same labels")
+        for one in raw:
+            for attribute in one["attributes"]:
+                check(len("\n".join(attribute["values"])) <= 4096 and len(attribute["default_value"]) <= 128, "what CVAT can keep")
+        of_frame = {}
+        for track in root.findall("track"):
+            inside = [box for box in track if box.get("outside") == "0"]
+            check(len(inside) == 1 and all(box.get("keyframe") == "1" for box in track), "a track is one keyframe")
+            at = int(inside[0].get("frame"))
+            check(at == len(all_pts) - 1 or [int(b.get("frame")) for b in track if b.get("outside") == "1"] == [at + 1], "a track ends")
+            of_frame.setdefault(at, []).append((track.get("label"), inside[0]))
+        for at, pts in enumerate(all_pts):
+            frame = frames[(clip, camera, pts)]
+            check_picture(frame, found[f"{base}images/{at:06}.jpg"])
+            drawn = of_frame.get(at, [])
+            check(len(drawn) == len(frame["boxes"]), "number of boxes")
+            for (label, box), (cls, x, y, w, h, _) in zip(drawn, frame["boxes"]):
+                check(label == cls, "class")
+                wanted = [x * width / 1e6, y * height / 1e6, (x + w) * width / 1e6, (y + h) * height / 1e6]
+                check(all(near(float(box.get(k)), v) for k, v in zip(("xtl", "ytl", "xbr", "ybr"), wanted)), f"box {box.attrib} {wanted}")
+                ids = [a.text for a in box.findall("attribute") if a.get("name") == "gleaner_frame"]
+                check(ids == [f"{clip}/{camera}/{pts}"], f"id {ids}")
+                boxes += 1
+            seen += 1
+        used += 2 + len(all_pts)
+    check(used == len(found), "nothing else is in it")
+    print(seen, boxes)
+
+
+def label_studio(path, list_path):
+    found = members(path)
+    frames = {name(frame): frame for frame in frames_of(list_path)}
+    config = xml.etree.ElementTree.fromstring(found["config.xml"])
+    controls = {one.get("name"): one for one in config if one.tag != "Image"}
+    boxes, seen = 0, set()
+    for key in [k for k in found if k.endswith(".json")]:
+        for task in json.loads(found[key]):
+            id = task["meta"]["gleaner"]
+            frame = frames[name(id)]
+            check(frame["split"] == key[:-len(".json")] == id["split"], "split")
+            check(task["data"]["gleaner_frame"] == f"{frame['clip']}/{frame['camera']}/{frame['pts']}", "id")
+            check_picture(frame, found[task["data"]["image"]])
+            results = task["annotations"][0]["result"]
+            check(results == task["predictions"][0]["result"], "the prediction is the annotation")
+            for one in results:
+                check(one["from_name"] in controls and one["to_name"] == "image", "the interface has " + one["from_name"])
+                check((one["original_width"], one["original_height"]) == (frame["width"], frame["height"]), "size")
+            drawn = [one["value"] for one in results if one["type"] == "rectanglelabels"]
+            check(len(drawn) == len(frame["boxes"]), "number of boxes")
+            for value, (cls, x, y, w, h, _) in zip(drawn, frame["boxes"]):
+                check(value["rectanglelabels"] == [cls], "class")
+                check(cls in [label.get("value") for label in controls["label"]], "the interface has the class")
+                check(all(near(value[k], v / 1e4) for k, v in zip(("x", "y", "width", "height"), (x, y, w, h))), f"box {value}")
+                boxes += 1
+            seen.add(name(frame))
+    check(len(found) == 1 + len(seen) + len([k for k in found if k.endswith(".json")]), "nothing else is in it")
+    print(len(seen), boxes)
+
+
 if __name__ == "__main__":
-    {"merkle": merkle, "coco": coco, "yolo": yolo, "webdataset": webdataset}[sys.argv[1]](*sys.argv[2:])
+    {"merkle": merkle, "coco": coco, "yolo": yolo, "webdataset": webdataset, "cvat": cvat, "label_studio": label_studio}[sys.argv[1]](*sys.argv[2:])
