@@ -10,7 +10,8 @@ namespace gleaner::cloud {
 namespace {
 
 constexpr std::array<std::string_view, 1> kMigrations = {R"(
-  -- One row: the key that says which split a group is in. Never changed: splits would move.
+  -- 1: the key that says which split a group is in. Never changed: splits would move. 2: what signs
+  -- URLs.
   CREATE TABLE dataset_key (number BIGINT NOT NULL PRIMARY KEY, secret TEXT NOT NULL);
 
   -- phash: 64 bits. grp: the group, see splits.h.

@@ -7,7 +7,6 @@
 #include "cloud/database/pages.h"
 #include "cloud/database/columns.h"
 #include "cloud/dataset/card.h"
-#include "cloud/dataset/signed_url.h"
 #include "cloud/search/filter.h"
 #include "common/name.h"
 #include "common/status.h"
@@ -236,7 +235,7 @@ absl::StatusOr<v1::ExportDatasetResponse> Datasets::Export(const v1::ExportDatas
   ASSIGN_OR_RETURN(const ExportFormat* format, FindExportFormat(request.format()));
   ExportOrder order{.dataset = request.name(), .format = request.format(), .splits = {}};
   ASSIGN_OR_RETURN(order.splits, ParseSplits({request.splits().begin(), request.splits().end()}));
-  if (format == &WebDatasetFormat()) {
+  if (format->has_shards()) {
     order.shard_bytes = request.shard_bytes() == 0 ? kShardBytes : request.shard_bytes();
     if (order.shard_bytes < kMinShardBytes || order.shard_bytes > kMaxShardBytes) {
       return absl::InvalidArgumentError(fmt::format("shard_bytes is {}, must be {} to {}",
@@ -261,8 +260,8 @@ absl::StatusOr<v1::ExportDatasetResponse> Datasets::Export(const v1::ExportDatas
     return absl::OkStatus();
   }));
   if (made) {
-    ASSIGN_OR_RETURN(const std::string key, UrlKey());
-    CopyTo(*made, order.dataset, UrlSigner(key, clock_.WallNs()), response.mutable_export_());
+    ASSIGN_OR_RETURN(const UrlSigner signer, Signer());
+    CopyTo(*made, order.dataset, signer, response.mutable_export_());
   } else {
     ASSIGN_OR_RETURN(*response.mutable_job(), jobs_.Get(job));
   }
@@ -282,8 +281,7 @@ absl::StatusOr<v1::ListExportsResponse> Datasets::ListExports(const std::string&
                      return ReadExports(sql, row.number);
                    }));
   if (rows.empty()) return response;
-  ASSIGN_OR_RETURN(const std::string key, UrlKey());
-  const UrlSigner signer(key, clock_.WallNs());
+  ASSIGN_OR_RETURN(const UrlSigner signer, Signer());
   for (const ExportRow& row : rows) CopyTo(row, name, signer, response.add_exports());
   return response;
 }
@@ -319,11 +317,25 @@ absl::StatusOr<StoredFile> Datasets::FindExported(const std::string& name, uint6
 }
 
 absl::StatusOr<std::string> Datasets::UrlKey() {
-  return database_.Read([&](Sql& sql) -> absl::StatusOr<std::string> {
-    const std::string key = ReadSplitKey(sql);
-    if (key.empty()) return absl::NotFoundError("there is no dataset yet");
-    return UrlSigner::KeyFrom(key);
+  return database_.Read([](Sql& sql) -> absl::StatusOr<std::string> {
+    std::string key = ReadUrlSecret(sql);
+    if (key.empty()) return absl::NotFoundError("nothing was signed yet");
+    return key;
   });
+}
+
+absl::StatusOr<UrlSigner> Datasets::Signer() {
+  auto key = UrlKey();
+  if (absl::IsNotFound(key.status())) {
+    std::string made;
+    RETURN_IF_ERROR(database_.Write([&](Sql& sql) {
+      made = MakeUrlSecret(sql);
+      return absl::OkStatus();
+    }));
+    return UrlSigner(made, clock_.WallNs());
+  }
+  RETURN_IF_ERROR(key.status());
+  return UrlSigner(*key, clock_.WallNs());
 }
 
 }  // namespace gleaner::cloud

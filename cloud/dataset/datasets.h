@@ -12,6 +12,7 @@
 #include "cloud/dataset/exporter.h"
 #include "cloud/dataset/freezer.h"
 #include "cloud/dataset/parts.h"
+#include "cloud/dataset/signed_url.h"
 #include "cloud/jobs/jobs.h"
 #include "cloud/store/object_store.h"
 #include "common/clock.h"
@@ -49,10 +50,11 @@ class Datasets {
   absl::StatusOr<StoredFile> FindList(const std::string& name);
   absl::StatusOr<StoredFile> FindExported(const std::string& name, uint64_t export_number,
                                           const std::string& file);
-  // For UrlSigner, made of the catalogue's key.
+  // For UrlSigner. NOT_FOUND where nothing was ever signed.
   absl::StatusOr<std::string> UrlKey();
 
  private:
+  absl::StatusOr<UrlSigner> Signer();
   absl::StatusOr<PartReader> OpenList(const std::string& name, VersionRow* row);
 
   Database& database_;

@@ -10,10 +10,6 @@
 
 namespace gleaner::cloud {
 
-std::string UrlSigner::KeyFrom(std::string_view split_key) {
-  return std::string(AsBytes(HmacSha256(split_key, "gleaner.url.v1")));
-}
-
 UrlSigner::UrlSigner(std::string key, int64_t now_unix_ns)
     : key_(std::move(key)),
       now_unix_s_(now_unix_ns / kNanosPerSecond),

@@ -17,9 +17,6 @@ inline constexpr int64_t kSignedSeconds = 3600;
 
 class UrlSigner {
  public:
-  // Another key than that of the splits, made of it.
-  static std::string KeyFrom(std::string_view split_key);
-
   // Signs for kSignedSeconds from now on.
   UrlSigner(std::string key, int64_t now_unix_ns);
 

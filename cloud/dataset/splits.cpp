@@ -7,6 +7,8 @@
 
 #include "cloud/access/secret.h"
 #include "cloud/database/columns.h"
+#include "cloud/store/blob_names.h"
+#include "common/digest.h"
 
 namespace gleaner::cloud {
 
@@ -39,9 +41,26 @@ std::string ReadSplitKey(Sql& sql) {
 std::string MakeSplitKey(Sql& sql) {
   std::string key = ReadSplitKey(sql);
   if (!key.empty()) return key;
-  const std::string secret = NewSecret();
+  const StoreIdentity store = ReadIdentity(sql);
+  // Only tests have a catalogue without a store.
+  const std::string secret =
+      store.id.empty() ? NewSecret() : HexOf(HmacSha256(store.id, "gleaner.split.key.v1"));
   sql.Run("INSERT INTO dataset_key (number, secret) VALUES (1, :secret)", In(secret));
   return Unhex(secret);
+}
+
+std::string ReadUrlSecret(Sql& sql) {
+  std::string hex;
+  sql.Query("SELECT secret FROM dataset_key WHERE number = 2", In(), Out(hex), [] {});
+  return Unhex(hex);
+}
+
+std::string MakeUrlSecret(Sql& sql) {
+  std::string secret = ReadUrlSecret(sql);
+  if (!secret.empty()) return secret;
+  const std::string made = NewSecret();
+  sql.Run("INSERT INTO dataset_key (number, secret) VALUES (2, :secret)", In(made));
+  return Unhex(made);
 }
 
 void SealFrames(Sql& sql, const std::vector<FrameFacts>& frames) {

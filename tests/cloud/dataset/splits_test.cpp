@@ -57,6 +57,27 @@ TEST_F(DatasetTest, ACatalogueMakesItsKeyOnce) {
   EXPECT_NE(first, std::string(32, '\xaa'));
 }
 
+// So that what is recovered from a store's objects has the splits that were.
+TEST(SplitsTest, TheKeyFollowsFromTheStore) {
+  const auto key = [](const std::string& store) {
+    TemporaryFolder folder;
+    const auto catalog = OpenTestCatalog(folder / "catalog.db").value();
+    EXPECT_TRUE(catalog->names.Adopt(store).ok());
+    std::string made;
+    EXPECT_TRUE(catalog->database()
+                    .Write([&](Sql& sql) {
+                      made = MakeSplitKey(sql);
+                      return absl::OkStatus();
+                    })
+                    .ok());
+    return made;
+  };
+  const std::string one(32, 'a'), other(32, 'b');
+  EXPECT_EQ(key(one), key(one));
+  EXPECT_NE(key(one), key(other));
+  EXPECT_NE(key(one), one) << "whoever knows the key doesn't know the store's identity";
+}
+
 TEST_F(DatasetTest, AFrameThatWouldTieTwoSplitsIsLeftOutAndCounted) {
   // Clips ten minutes apart: neighbouring groups. All frames of all clips look alike.
   for (int c = 0; c < 40; ++c) {

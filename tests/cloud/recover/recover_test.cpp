@@ -10,6 +10,7 @@
 #include <map>
 #include <optional>
 
+#include "cloud/dataset/splits.h"
 #include "cloud/store/blob_place.h"
 #include "cloud/store/clip_description.h"
 #include "cloud/store/data_folder.h"
@@ -231,6 +232,40 @@ TEST_P(RecoverTest, ThumbnailsAreMadeAnewAndTheOldOnesAccountedFor) {
   const auto stores = Open();
   EXPECT_THAT(*Jobs(stores->database(), clock_).FindShares(kMediaCheck), ElementsAre("cart-1"));
   EXPECT_TRUE(absl::IsNotFound(MediaChecks(stores->database()).FindThumbnail(id, 0).status()));
+}
+
+TEST_P(RecoverTest, GroupsAreInTheSameSplitsAsBeforeAndSignedUrlsAreNotWorthAnythingAnyMore) {
+  const auto keys = [this] {
+    const auto stores = Open();
+    std::pair<std::string, std::string> both;
+    EXPECT_TRUE(stores->database()
+                    .Write([&](Sql& sql) {
+                      both = {MakeSplitKey(sql), MakeUrlSecret(sql)};
+                      return absl::OkStatus();
+                    })
+                    .ok());
+    return both;
+  };
+  Fill();
+  const auto before = keys();
+  EXPECT_EQ(before.first.size(), 32u);
+  EXPECT_NE(before.first, before.second);
+  LoseCatalogue();
+  ASSERT_TRUE(Recover().ok());
+  const auto after = keys();
+  EXPECT_EQ(HexOf(Sha256::Of(after.first)), HexOf(Sha256::Of(before.first)));
+  EXPECT_NE(after.second, before.second);
+  // Another store has others.
+  TemporaryFolder elsewhere;
+  const auto other = DataFolder::Open(elsewhere / "data", AllRooms(), clock_);
+  ASSERT_TRUE(other.ok()) << other.status();
+  ASSERT_TRUE((*other)
+                  ->database()
+                  .Write([&](Sql& sql) {
+                    EXPECT_NE(MakeSplitKey(sql), before.first);
+                    return absl::OkStatus();
+                  })
+                  .ok());
 }
 
 TEST_P(RecoverTest, ADamagedCatalogueIsSetAside) {
