@@ -1,5 +1,11 @@
 #include "cli/label/command.h"
 
+#include <fmt/format.h>
+
+#include <string>
+
+#include "cli/label/import/label_file.h"
+
 namespace gleaner::cli {
 
 LabelCommand::LabelCommand(CLI::App& app, bool& json) : json_(json) {
@@ -23,6 +29,16 @@ LabelCommand::LabelCommand(CLI::App& app, bool& json) : json_(json) {
   predictions_import_
       ->add_option("--model-version", predictions_.model_version, "Which version of it")
       ->required();
+
+  import_ = Command(label_, "import", "Bring what people said in a labelling tool");
+  import_->add_option("FILE", labels_.file, "What the tool exported")->required();
+  std::string formats;
+  for (const LabelFileFormat* format : LabelFileFormats()) {
+    formats +=
+        fmt::format("{}{} ({})", formats.empty() ? "" : ", ", format->name(), format->about());
+  }
+  import_->add_option("--format", labels_.format, formats)->required();
+  import_->add_option("--schema", labels_.schema, "In whose terms they are")->required();
 
   report_command_ = Command(label_, "report", "What pre-labels save, or that they save nothing");
   report_command_->add_option("schema", schema_name_, "The schema's name")->required();
@@ -106,6 +122,10 @@ absl::Status LabelCommand::Run(Client& client) {
   if (predictions_import_->parsed()) {
     predictions_.json = json_;
     return ImportPredictions(client, predictions_);
+  }
+  if (import_->parsed()) {
+    labels_.json = json_;
+    return ImportLabels(client, labels_);
   }
   v1::GetLabelReportRequest report;
   report.set_schema(schema_name_);

@@ -42,6 +42,17 @@ struct ImportPredictionsOptions {
 // that it may be run again after an error, which names the line.
 absl::Status ImportPredictions(Client& client, const ImportPredictionsOptions& options);
 
+struct ImportLabelsOptions {
+  std::string file;
+  std::string format;  // see import/label_file.h
+  std::string schema;
+  bool json = false;
+};
+// What a labelling tool exported becomes labels of whoever is signed in, frame by frame. The whole
+// file is read first, so that a mistake in it changes nothing; what is there already, the same but
+// for what the tool rounds, is counted, so that it may be run again.
+absl::Status ImportLabels(Client& client, const ImportLabelsOptions& options);
+
 absl::Status ShowLabelReport(Client& client, const v1::GetLabelReportRequest& request, bool json);
 
 }  // namespace gleaner::cli

@@ -137,7 +137,7 @@ test_manual_pages_name_every_option_and_command_there_is() {
       [ "$program $word" != "gleaner release" ] || for word in keygen init rotate add remove sign discard refresh verify show; do help+=$'\n'$("$bin/$program" release $word --help); done
       [ "$program $word" != "gleaner frames" ] || for word in list get; do help+=$'\n'$("$bin/$program" frames $word --help); done
       [ "$program $word" != "gleaner dataset" ] || for word in freeze list show diff export verify; do help+=$'\n'$("$bin/$program" dataset $word --help); done
-      [ "$program $word" != "gleaner label" ] || for word in schema\ create schema\ list schema\ show tasks\ create tasks\ list predictions\ import report; do
+      [ "$program $word" != "gleaner label" ] || for word in schema\ create schema\ list schema\ show tasks\ create tasks\ list predictions\ import import report; do
         # shellcheck disable=SC2086 # two words
         help+=$'\n'$("$bin/$program" label $word --help)
       done
@@ -174,7 +174,7 @@ test_completion_knows_what_the_program_knows() {
   expect "commands of gleaner tokens" 'create list revoke' "$(completed gleaner tokens '')"
   expect "commands of gleaner dataset" 'freeze list show diff export verify' "$(completed gleaner dataset '')"
   expect "what an export can be told" '--shard-bytes --split' "$(completed gleaner dataset export --s | tr ' ' '\n' | sort | xargs)"
-  expect "commands of gleaner label" 'schema tasks predictions report' "$(completed gleaner label '')"
+  expect "commands of gleaner label" 'schema tasks predictions import report' "$(completed gleaner label '')"
   expect "commands of gleaner label schema" 'create list show' "$(completed gleaner label schema '')"
   expect "what a set of tasks can be told" '--pairs --priority' "$(completed gleaner label tasks create --p | tr ' ' '\n' | sort | xargs)"
   expect "what a token can be told" '--role' "$(completed gleaner tokens create --r)"

@@ -51,6 +51,10 @@ if(GLEANER_CLI OR GLEANER_TESTS)
   target_compile_definitions(dep_httplib INTERFACE CPPHTTPLIB_OPENSSL_SUPPORT CPPHTTPLIB_ZLIB_SUPPORT
                              CPPHTTPLIB_BROTLI_SUPPORT)
 endif()
+if(GLEANER_CLI)
+  # What labelling tools export as XML.
+  gleaner_find_library(dep_expat expat.h LIBS expat)
+endif()
 if(GLEANER_CLOUD OR GLEANER_CLI)
   find_package(ZLIB REQUIRED)
   # HTTP to servers that need not be honest: S3's stores, repositories of releases.
