@@ -56,6 +56,7 @@ export function canRetry(job: Job): boolean {
 
 /** Where a job's subject is to be seen; '' where it has no page. */
 export function pageOf(job: Job): string {
+  if (job.kind === 'dataset-freeze') return `/datasets?name=${job.subject}`;
   return job.kind === 'media-check' ? `/clips/${job.subject}` : '';
 }
 

@@ -4,8 +4,10 @@ import { Code, ConnectError, createClient, type Interceptor } from '@connectrpc/
 import { createConnectTransport } from '@connectrpc/connect-web';
 import { AccessService } from '../gen/gleaner/v1/access_pb.js';
 import { CatalogService } from '../gen/gleaner/v1/catalog_pb.js';
+import { DatasetService } from '../gen/gleaner/v1/dataset_pb.js';
 import { FrameService } from '../gen/gleaner/v1/frames_pb.js';
 import { JobsService } from '../gen/gleaner/v1/jobs_pb.js';
+import { LabelService } from '../gen/gleaner/v1/label_pb.js';
 import { session } from './session.svelte';
 
 const TIMEOUT_MS = 15_000;
@@ -38,8 +40,10 @@ const transport = createConnectTransport({
 });
 
 export const catalog = createClient(CatalogService, transport);
+export const datasets = createClient(DatasetService, transport);
 export const frames = createClient(FrameService, transport);
 export const jobs = createClient(JobsService, transport);
+export const labels = createClient(LabelService, transport);
 const access = createClient(AccessService, transport);
 
 export interface Problem {
