@@ -1,5 +1,5 @@
 // What a room of the server brings, so that a new one comes in by one line in rooms.cpp: tables,
-// calls for devices and for people, routes, jobs, metrics, a say in whether the server is ready,
+// calls for devices and for people, routes, words of filters, jobs, metrics, a say in whether the server is ready,
 // and its way to stop. It is a class of its own in the room's folder (ingest/ingest_room.cpp); a
 // room that has tables only is a RoomEntry without `open`.
 #pragma once
@@ -19,6 +19,8 @@
 #include "cloud/jobs/job_runner.h"
 #include "cloud/jobs/jobs.h"
 #include "cloud/media/checked_frames.h"
+#include "cloud/search/filter_word.h"
+#include "cloud/search/vocabulary.h"
 #include "cloud/server_config.h"
 #include "cloud/store/blob_names.h"
 #include "cloud/store/object_store.h"
@@ -43,6 +45,8 @@ struct RoomContext {
   std::vector<Uploads::WithClip>& with_clip;
   // The same for the transaction that records what a look at a clip's media found.
   std::vector<WithCheck>& with_check;
+  // The words of filters, from all rooms: whole once every room is open.
+  const Vocabulary& words;
 };
 
 // A service for people, through the gateway: see http/gateway.h.
@@ -63,6 +67,8 @@ class Room {
   virtual std::vector<PeopleService> ForPeople() { return {}; }
   // What it answers over HTTP by itself, where a call doesn't fit: see http/route.h.
   virtual std::vector<Route> Routes() { return {}; }
+  // Words by which filters find what it keeps: see search/filter_word.h.
+  virtual std::vector<FilterWord> FilterWords() { return {}; }
   // What is done in the background, by servers that do such work: see jobs/job_runner.h.
   virtual std::vector<JobKind> JobKinds() { return {}; }
   // Gathered at each scrape of /metrics.

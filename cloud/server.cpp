@@ -39,6 +39,7 @@ struct Server::Parts {
   std::string first_token{};
   std::vector<Uploads::WithClip> with_clip;
   std::vector<WithCheck> with_check;
+  Vocabulary words;
   std::unique_ptr<RoomContext> context;
   std::vector<std::unique_ptr<Room>> rooms;
   std::unique_ptr<DeviceServer> devices;
@@ -53,7 +54,7 @@ struct Server::Parts {
   bool stopped = false;
 
   absl::Status OpenStores();
-  void OpenRooms();
+  absl::Status OpenRooms();
   absl::Status ListenForDevices();
   absl::Status ServePage();
   absl::Status Ready();
@@ -73,14 +74,15 @@ absl::Status Server::Parts::OpenStores() {
   tokens = std::make_unique<Tokens>(data->database(), clock, config.token);
   context = std::make_unique<RoomContext>(
       RoomContext{config, clock, data->database(), data->names(), data->staging(), data->objects(),
-                  *jobs, *tokens, events, with_clip, with_check});
+                  *jobs, *tokens, events, with_clip, with_check, words});
   return absl::OkStatus();
 }
 
-void Server::Parts::OpenRooms() {
+absl::Status Server::Parts::OpenRooms() {
   for (const RoomEntry& entry : Rooms()) {
     if (entry.open != nullptr) rooms.push_back(entry.open(*context));
   }
+  for (const auto& room : rooms) RETURN_IF_ERROR(words.Add(room->FilterWords()));
   // Their kinds are known also where nothing runs in the background: people cancel jobs anywhere.
   runner = std::make_unique<JobRunner>(
       *jobs, clock, JobRunner::Options{.worker = WorkerName(), .alone = config.database.empty()});
@@ -88,6 +90,7 @@ void Server::Parts::OpenRooms() {
     for (JobKind& kind : room->JobKinds()) runner->Add(std::move(kind));
   }
   for (const auto& room : rooms) room->Begin();
+  return absl::OkStatus();
 }
 
 absl::Status Server::Parts::ListenForDevices() {
@@ -176,7 +179,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config
   std::unique_ptr<Server> server(new Server(std::unique_ptr<Parts>(new Parts{clock, config})));
   Parts& parts = *server->parts_;
   RETURN_IF_ERROR(parts.OpenStores());
-  parts.OpenRooms();
+  RETURN_IF_ERROR(parts.OpenRooms());
   if (config.roles.ingest) RETURN_IF_ERROR(parts.ListenForDevices());
   RETURN_IF_ERROR(parts.ServePage());
   if (config.roles.worker) parts.runner->Start();

@@ -6,10 +6,10 @@
 #include <charconv>
 #include <limits>
 
-#include "cloud/clips/filter_sql.h"
 #include "cloud/database/columns.h"
 #include "cloud/database/pages.h"
 #include "cloud/database/tally.h"
+#include "cloud/search/filter_sql.h"
 #include "common/clock.h"
 #include "common/status.h"
 
@@ -86,12 +86,14 @@ int64_t NewestArrival(Sql& sql) {
   return newest;
 }
 
-uint64_t CountMatches(Sql& sql, const Filter& filter) {
-  if (filter.terms.empty()) return std::min(kMaxCounted, ReadTally(sql, "all"));
+absl::StatusOr<uint64_t> CountMatches(Sql& sql, const Filter& filter) {
+  if (filter.empty()) return std::min(kMaxCounted, ReadTally(sql, "all"));
   Parameters parameters;
+  ASSIGN_OR_RETURN(const std::string condition,
+                   FilterCondition(sql, filter, FilterOf::kClips, parameters));
   const std::string query =
       fmt::format("SELECT COUNT(*) FROM (SELECT 1 FROM clip WHERE {} LIMIT {}) AS matches",
-                  FilterCondition(sql, filter, parameters), kMaxCounted);
+                  condition, kMaxCounted);
   uint64_t count = 0;
   sql.QueryOnce(query, parameters, Out(count), [] {});
   return count;
@@ -139,8 +141,9 @@ absl::StatusOr<v1::ListClipsResponse> Clips::List(const v1::ListClipsRequest& re
   return database_.Read([&](Sql& sql) -> absl::StatusOr<v1::ListClipsResponse> {
     v1::ListClipsResponse response;
     Parameters parameters;
-    std::string query = fmt::format("SELECT {} FROM clip WHERE {}", kSummaryColumns,
-                                    FilterCondition(sql, filter, parameters));
+    ASSIGN_OR_RETURN(const std::string condition,
+                     FilterCondition(sql, filter, FilterOf::kClips, parameters));
+    std::string query = fmt::format("SELECT {} FROM clip WHERE {}", kSummaryColumns, condition);
     query += fmt::format(" AND arrival < {}", parameters.NextName());
     parameters.Add(before);
     query += fmt::format(" AND arrival > {}", parameters.NextName());
@@ -161,7 +164,8 @@ absl::StatusOr<v1::ListClipsResponse> Clips::List(const v1::ListClipsRequest& re
     if (more) response.set_next_page_token(std::to_string(last));
     response.set_newest(std::to_string(std::max(NewestArrival(sql), after)));
     if (request.page_token().empty() && request.arrived_after().empty()) {
-      response.set_total(static_cast<uint32_t>(CountMatches(sql, filter)));
+      ASSIGN_OR_RETURN(const uint64_t total, CountMatches(sql, filter));
+      response.set_total(static_cast<uint32_t>(total));
     }
     return response;
   });

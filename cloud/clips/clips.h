@@ -27,7 +27,7 @@ class Clips {
   // `database` must outlive it.
   explicit Clips(Database& database) : database_(database) {}
 
-  // INVALID_ARGUMENT for a page size or a token that is none.
+  // INVALID_ARGUMENT for a page size or a token that is none, or as FilterCondition.
   absl::StatusOr<v1::ListClipsResponse> List(const v1::ListClipsRequest& request,
                                              const Filter& filter);
   // NOT_FOUND, as the next three.

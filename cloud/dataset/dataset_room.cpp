@@ -34,7 +34,7 @@ class DatasetsOfClips : public Room {
                    .leave_free = FreeFloor(context.config),
                    .program = context.config.media_worker,
                    .cpu_ns = context.config.media_cpu_ns}),
-        datasets_(context.database, context.objects, context.jobs, context.clock),
+        datasets_(context.database, context.objects, context.jobs, context.clock, context.words),
         files_(datasets_, context.clock),
         service_(datasets_, context.clock) {
     context.with_check.emplace_back(SealChecked);

@@ -121,7 +121,7 @@ absl::StatusOr<v1::Job> Datasets::Freeze(const v1::FreezeDatasetRequest& request
     }
     order.least_role = request.least_role();
   }
-  RETURN_IF_ERROR(ParseFilter(order.filter, order.as_of_ns, FilterOf::kFrames).status());
+  RETURN_IF_ERROR(ParseFilter(order.filter, order.as_of_ns, words_, FilterOf::kFrames).status());
   uint64_t number = 0;
   RETURN_IF_ERROR(database_.Write([&](Sql& sql) -> absl::Status {
     if (HasVersion(sql, order.name)) {

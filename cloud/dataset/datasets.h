@@ -14,6 +14,7 @@
 #include "cloud/dataset/parts.h"
 #include "cloud/dataset/signed_url.h"
 #include "cloud/jobs/jobs.h"
+#include "cloud/search/vocabulary.h"
 #include "cloud/store/object_store.h"
 #include "common/clock.h"
 #include "gleaner/v1/dataset.pb.h"
@@ -30,9 +31,10 @@ struct StoredFile {
 // Thread-safe; blocks. Errors as Database, and NOT_FOUND for a dataset that isn't there.
 class Datasets {
  public:
-  // All of them must outlive it.
-  Datasets(Database& database, ObjectStore& objects, Jobs& jobs, Clock& clock)
-      : database_(database), objects_(objects), jobs_(jobs), clock_(clock) {}
+  // All of them must outlive it. `words`: of filters.
+  Datasets(Database& database, ObjectStore& objects, Jobs& jobs, Clock& clock,
+           const Vocabulary& words)
+      : database_(database), objects_(objects), jobs_(jobs), clock_(clock), words_(words) {}
 
   // The job. `with`: in the same transaction, before. INVALID_ARGUMENT says what is wrong;
   // ALREADY_EXISTS.
@@ -61,6 +63,7 @@ class Datasets {
   ObjectStore& objects_;
   Jobs& jobs_;
   Clock& clock_;
+  const Vocabulary& words_;
 };
 
 }  // namespace gleaner::cloud

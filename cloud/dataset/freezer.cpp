@@ -140,8 +140,9 @@ class Freezer::Attempt {
         auto candidates,
         freezer_.database_.Read([&](Sql& sql) -> absl::StatusOr<std::vector<Candidate>> {
           std::map<FrameName, FrameFacts, decltype(&Before)> facts(&Before);
-          ReadFrameFacts(sql, clips, filter_,
-                         [&](const FrameFacts& found) { facts.emplace(found.name, found); });
+          RETURN_IF_ERROR(ReadFrameFacts(sql, clips, filter_, [&](const FrameFacts& found) {
+            facts.emplace(found.name, found);
+          }));
           std::vector<Candidate> found;
           for (LabelledFrame& one : page) {
             const auto its = facts.find(one.id);
@@ -356,12 +357,13 @@ class Freezer::Attempt {
 };
 
 Freezer::Freezer(Database& database, ObjectStore& objects, DecodePicture decode, Clock& clock,
-                 Options options)
+                 const Vocabulary& words, Options options)
     : database_(database),
       objects_(objects),
       labels_(database),
       decode_(std::move(decode)),
       clock_(clock),
+      words_(words),
       options_(std::move(options)) {}
 
 JobKind Freezer::Kind() {
@@ -373,7 +375,8 @@ JobKind Freezer::Kind() {
 
 absl::Status Freezer::Run(JobRun& run) {
   ASSIGN_OR_RETURN(FreezeOrder order, FreezeOrder::FromJson(run.job().parameters()));
-  ASSIGN_OR_RETURN(Filter filter, ParseFilter(order.filter, order.as_of_ns, FilterOf::kFrames));
+  ASSIGN_OR_RETURN(Filter filter,
+                   ParseFilter(order.filter, order.as_of_ns, words_, FilterOf::kFrames));
   return Attempt(*this, run, std::move(order), std::move(filter)).Run();
 }
 

@@ -35,9 +35,9 @@ class Freezer {
     std::string folder;       // for what is longer than memory should hold
     uint64_t leave_free = 0;  // see ObjectStore::CheckRoom
   };
-  // All of them must outlive it.
+  // All of them must outlive it. `words`: of filters.
   Freezer(Database& database, ObjectStore& objects, DecodePicture decode, Clock& clock,
-          Options options);
+          const Vocabulary& words, Options options);
 
   JobKind Kind();
   // One attempt, see JobKind::run.
@@ -51,6 +51,7 @@ class Freezer {
   Labels labels_;
   const DecodePicture decode_;
   Clock& clock_;
+  const Vocabulary& words_;
   const Options options_;
 };
 

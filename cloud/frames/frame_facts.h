@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "cloud/database/sql.h"
 #include "cloud/frames/frames.h"
 #include "cloud/search/filter.h"
@@ -21,10 +22,10 @@ struct FrameFacts {
   uint64_t phash = 0;
 };
 
-// Those frames of these clips that the filter finds, in no order. At most a thousand clips. May
-// throw SqlError.
-void ReadFrameFacts(Sql& sql, const std::vector<std::string>& clips, const Filter& filter,
-                    const std::function<void(const FrameFacts&)>& each);
+// Those frames of these clips that the filter finds, in no order. At most a thousand clips. Errors
+// as FilterCondition: none without a filter. May throw SqlError.
+absl::Status ReadFrameFacts(Sql& sql, const std::vector<std::string>& clips, const Filter& filter,
+                            const std::function<void(const FrameFacts&)>& each);
 
 // The order of lists: by clip, camera and PTS.
 inline bool Before(const FrameName& a, const FrameName& b) {

@@ -20,7 +20,7 @@ grpc::Status FrameService::ListFrames(grpc::ServerContext*, const v1::ListFrames
   if (request->page_token().size() > kMaxTokenBytes) {
     return Invalid("page_token is not one that this server gave");
   }
-  const auto filter = ParseFilter(request->filter(), clock_.WallNs(), FilterOf::kFrames);
+  const auto filter = ParseFilter(request->filter(), clock_.WallNs(), words_, FilterOf::kFrames);
   if (!filter.ok()) return ToCaller(filter.status());
   return Answer(frames_.List(*request, *filter), response);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cloud/frames/frames.h"
+#include "cloud/search/vocabulary.h"
 #include "common/clock.h"
 #include "gleaner/v1/frames.grpc.pb.h"
 
@@ -10,8 +11,9 @@ namespace gleaner::cloud {
 // Synchronous, as CatalogService is: for the server inside, which has no port.
 class FrameService : public v1::FrameService::Service {
  public:
-  // Both must outlive it.
-  FrameService(Frames& frames, Clock& clock) : frames_(frames), clock_(clock) {}
+  // All must outlive it. `words`: of filters.
+  FrameService(Frames& frames, Clock& clock, const Vocabulary& words)
+      : frames_(frames), clock_(clock), words_(words) {}
 
   grpc::Status ListFrames(grpc::ServerContext* context, const v1::ListFramesRequest* request,
                           v1::ListFramesResponse* response) override;
@@ -21,6 +23,7 @@ class FrameService : public v1::FrameService::Service {
  private:
   Frames& frames_;
   Clock& clock_;
+  const Vocabulary& words_;
 };
 
 }  // namespace gleaner::cloud

@@ -11,10 +11,10 @@
 #include "absl/strings/str_split.h"
 #include "cloud/clips/clip_rows.h"
 #include "cloud/database/pages.h"
-#include "cloud/frames/frame_filter.h"
 #include "cloud/frames/frame_rows.h"
 #include "cloud/media/frame_choice.h"
 #include "cloud/media/frame_times.h"
+#include "cloud/search/filter_sql.h"
 #include "common/clock.h"
 #include "common/status.h"
 
@@ -133,8 +133,9 @@ absl::StatusOr<v1::ListFramesResponse> Frames::List(const v1::ListFramesRequest&
   }
   return database_.Read([&](Sql& sql) -> absl::StatusOr<v1::ListFramesResponse> {
     Parameters parameters;
-    std::string query = fmt::format("SELECT {} FROM {} WHERE {}", kColumns, kTables,
-                                    FrameCondition(sql, filter, parameters));
+    ASSIGN_OR_RETURN(const std::string condition,
+                     FilterCondition(sql, filter, FilterOf::kFrames, parameters));
+    std::string query = fmt::format("SELECT {} FROM {} WHERE {}", kColumns, kTables, condition);
     const auto add = [&](int64_t value) {
       std::string name = parameters.NextName();
       parameters.Add(value);

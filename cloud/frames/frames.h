@@ -45,7 +45,8 @@ class Frames {
   // `database` must outlive it.
   explicit Frames(Database& database) : database_(database) {}
 
-  // INVALID_ARGUMENT for a page size or a token that is none, NOT_FOUND for a clip that is none.
+  // INVALID_ARGUMENT for a page size or a token that is none, or as FilterCondition; NOT_FOUND for
+  // a clip that is none.
   absl::StatusOr<v1::ListFramesResponse> List(const v1::ListFramesRequest& request,
                                               const Filter& filter);
   // NOT_FOUND says what is missing: the clip, or that frame of it. So in the next two.

@@ -5,6 +5,7 @@
 #include "cloud/frames/frame_files.h"
 #include "cloud/frames/frame_rows.h"
 #include "cloud/frames/frame_service.h"
+#include "cloud/frames/frame_words.h"
 #include "cloud/frames/frames.h"
 
 namespace gleaner::cloud {
@@ -21,7 +22,7 @@ class FramesOfClips : public Room {
                   PictureOptions(context.config, context.config.pictures_at_once, "pictures",
                                  context.config.picture_cache_bytes)),
         files_(frames_, pictures_, context.objects),
-        service_(frames_, context.clock) {
+        service_(frames_, context.clock, context.words) {
     context.with_check.emplace_back(RecordFrames);
   }
 
@@ -29,6 +30,7 @@ class FramesOfClips : public Room {
     return {{v1::FrameService::service_full_name(), &service_}};
   }
   std::vector<Route> Routes() override { return {files_.Below()}; }
+  std::vector<FilterWord> FilterWords() override { return FrameWords(); }
   std::vector<prometheus::MetricFamily> Metrics() override {
     const Pictures::Counts counts = pictures_.counts();
     const auto result = [](const char* word, uint64_t count) {

@@ -22,7 +22,7 @@ grpc::Status CatalogService::ListClips(grpc::ServerContext*, const v1::ListClips
       request->arrived_after().size() > kMaxCursorBytes) {
     return Invalid("page_token, arrived_after: not a cursor that this server gave");
   }
-  const auto filter = ParseFilter(request->filter(), clock_.WallNs());
+  const auto filter = ParseFilter(request->filter(), clock_.WallNs(), words_, FilterOf::kClips);
   if (!filter.ok()) return ToCaller(filter.status());
   return Answer(clips_.List(*request, *filter), response);
 }

@@ -7,6 +7,7 @@
 
 #include "cloud/clips/clips.h"
 #include "cloud/fleet/devices.h"
+#include "cloud/search/vocabulary.h"
 #include "common/clock.h"
 #include "gleaner/v1/catalog.grpc.pb.h"
 
@@ -14,9 +15,10 @@ namespace gleaner::cloud {
 
 class CatalogService : public v1::CatalogService::Service {
  public:
-  // All must outlive it.
-  CatalogService(Database& database, Clips& clips, Devices& devices, Clock& clock)
-      : database_(database), clips_(clips), devices_(devices), clock_(clock) {}
+  // All must outlive it. `words`: of filters.
+  CatalogService(Database& database, Clips& clips, Devices& devices, Clock& clock,
+                 const Vocabulary& words)
+      : database_(database), clips_(clips), devices_(devices), clock_(clock), words_(words) {}
 
   grpc::Status ListClips(grpc::ServerContext* context, const v1::ListClipsRequest* request,
                          v1::ListClipsResponse* response) override;
@@ -32,6 +34,7 @@ class CatalogService : public v1::CatalogService::Service {
   Clips& clips_;
   Devices& devices_;
   Clock& clock_;
+  const Vocabulary& words_;
 };
 
 }  // namespace gleaner::cloud

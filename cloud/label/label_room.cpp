@@ -10,7 +10,7 @@ namespace {
 class LabelsOfFrames : public Room {
  public:
   explicit LabelsOfFrames(RoomContext& context)
-      : frames_(context.database), service_(context.database, frames_, context.clock) {}
+      : frames_(context.database), service_(context.database, frames_, context.clock, context.words) {}
 
   std::vector<PeopleService> ForPeople() override {
     return {{v1::LabelService::service_full_name(), &service_}};

@@ -68,7 +68,7 @@ grpc::Status LabelService::ListPredictions(grpc::ServerContext*,
 grpc::Status LabelService::CreateTasks(grpc::ServerContext* context,
                                        const v1::CreateTasksRequest* request,
                                        v1::CreateTasksResponse* response) {
-  const auto filter = ParseFilter(request->filter(), clock_.WallNs(), FilterOf::kFrames);
+  const auto filter = ParseFilter(request->filter(), clock_.WallNs(), words_, FilterOf::kFrames);
   if (!filter.ok()) return ToCaller(filter.status());
   ASSIGN_PRINCIPAL(who);
   const auto audit =

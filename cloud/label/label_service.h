@@ -6,6 +6,7 @@
 #include "cloud/label/schemas.h"
 #include "cloud/label/task_sets.h"
 #include "cloud/label/tasks.h"
+#include "cloud/search/vocabulary.h"
 #include "common/clock.h"
 #include "gleaner/v1/label.grpc.pb.h"
 
@@ -14,10 +15,11 @@ namespace gleaner::cloud {
 // Synchronous, as CatalogService is: for the server inside, which has no port.
 class LabelService : public v1::LabelService::Service {
  public:
-  // All must outlive it.
-  LabelService(Database& database, Frames& frames, Clock& clock)
+  // All must outlive it. `words`: of filters.
+  LabelService(Database& database, Frames& frames, Clock& clock, const Vocabulary& words)
       : database_(database),
         clock_(clock),
+        words_(words),
         schemas_(database),
         predictions_(database),
         labels_(database),
@@ -64,6 +66,7 @@ class LabelService : public v1::LabelService::Service {
  private:
   Database& database_;
   Clock& clock_;
+  const Vocabulary& words_;
   Schemas schemas_;
   Predictions predictions_;
   Labels labels_;

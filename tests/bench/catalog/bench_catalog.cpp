@@ -20,6 +20,7 @@
 #include <thread>
 
 #include "cloud/database/postgres.h"
+#include "cloud/clips/clip_words.h"
 #include "cloud/search/filter.h"
 #include "common/log.h"
 #include "common/status.h"
@@ -227,9 +228,11 @@ void Measure(Reporter& reporter, const std::string& of, uint64_t clips) {
   }
   const auto hand =
       of == "postgres" ? OpenPostgresByHand(TestDatabase(path)) : OpenSqliteByHand(path);
+  cloud::Vocabulary words;
+  Must(words.Add(cloud::ClipWords()));
   Times all;
   for (const Asked& asked : Questions()) {
-    const cloud::Filter filter = cloud::ParseFilter(asked.filter, kNow).value();
+    const cloud::Filter filter = cloud::ParseFilter(asked.filter, kNow, words, cloud::FilterOf::kClips).value();
     uint64_t rows = 0;
     const std::vector<HandQuery> queries = FirstPageByHand(asked);
     const Times times = ByTurns(

@@ -9,6 +9,7 @@
 
 #include "common/status.h"
 #include "tests/cloud/catalog/catalog_testing.h"
+#include "tests/cloud/search/all_words.h"
 
 namespace gleaner::cloud {
 namespace {
@@ -29,7 +30,7 @@ class ReadingTest : public testing::Test {
     request.set_page_size(page_size);
     request.set_page_token(token);
     request.set_arrived_after(after);
-    auto response = catalog_->clips.List(request, *ParseFilter(filter, kNow));
+    auto response = catalog_->clips.List(request, *ParseFilter(filter, kNow, AllWords(), FilterOf::kClips));
     EXPECT_TRUE(response.ok()) << response.status();
     return *std::move(response);
   }

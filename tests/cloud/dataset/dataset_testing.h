@@ -19,6 +19,7 @@
 #include "cloud/store/file_blob_store.h"
 #include "common/status.h"
 #include "tests/cloud/catalog/catalog_testing.h"
+#include "tests/cloud/search/all_words.h"
 #include "tests/data/temporary_folder.h"
 #include "tests/data/test_objects.h"
 
@@ -51,12 +52,12 @@ class DatasetRig {
       return decode(frame);
     };
     freezer =
-        std::make_unique<Freezer>(catalog->database(), objects(), decode_now, clock,
+        std::make_unique<Freezer>(catalog->database(), objects(), decode_now, clock, AllWords(),
                                   Freezer::Options{.folder = folder, .leave_free = kLeaveFree});
     exporter =
         std::make_unique<Exporter>(catalog->database(), objects(), clock,
                                    Exporter::Options{.folder = folder, .leave_free = kLeaveFree});
-    datasets = std::make_unique<Datasets>(catalog->database(), objects(), *jobs, clock);
+    datasets = std::make_unique<Datasets>(catalog->database(), objects(), *jobs, clock, AllWords());
     if (!is_new) return;
     MakeSchema({"bottle", "mug"});
     // A key that is always the same, so that every run has the same splits.

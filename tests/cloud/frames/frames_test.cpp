@@ -7,6 +7,7 @@
 #include "cloud/media/frame_times.h"
 #include "common/status.h"
 #include "frames_testing.h"
+#include "tests/cloud/search/all_words.h"
 
 namespace gleaner::cloud {
 namespace {
@@ -23,7 +24,7 @@ class FramesTest : public FramesRig {
     request.set_page_size(page_size);
     request.set_page_token(token);
     request.set_clip(clip);
-    const auto parsed = ParseFilter(filter, clock_.WallNs(), FilterOf::kFrames);
+    const auto parsed = ParseFilter(filter, clock_.WallNs(), AllWords(), FilterOf::kFrames);
     EXPECT_TRUE(parsed.ok()) << parsed.status();
     const auto list = frames_.List(request, *parsed);
     EXPECT_TRUE(list.ok()) << list.status();

@@ -20,6 +20,7 @@
 #include "grpcpp/server_builder.h"
 #include "httplib.h"
 #include "tests/cloud/catalog/catalog_testing.h"
+#include "tests/cloud/search/all_words.h"
 
 namespace gleaner::cloud {
 
@@ -42,12 +43,12 @@ class ServiceTest : public testing::Test {
     metrics_ =
         std::make_unique<Metrics>(catalog_->database(), catalog_->devices, *blobs_, clock_, floor_);
     service_ = std::make_unique<CatalogService>(catalog_->database(), catalog_->clips,
-                                                catalog_->devices, clock_);
+                                                catalog_->devices, clock_, AllWords());
     jobs_ = std::make_unique<Jobs>(catalog_->database(), clock_);
     jobs_service_ = std::make_unique<JobsService>(*jobs_);
     frames_ = std::make_unique<Frames>(catalog_->database());
-    frame_service_ = std::make_unique<FrameService>(*frames_, clock_);
-    label_service_ = std::make_unique<LabelService>(catalog_->database(), *frames_, clock_);
+    frame_service_ = std::make_unique<FrameService>(*frames_, clock_, AllWords());
+    label_service_ = std::make_unique<LabelService>(catalog_->database(), *frames_, clock_, AllWords());
   }
   ~ServiceTest() override { Stop(); }
 
