@@ -1,7 +1,7 @@
 // Tables: which a room has, and how they came to be.
 //
 // A room's migrations are scripts, entry n takes its tables from version n to version n + 1. They
-// are SQL that both databases understand but for five words:
+// are SQL that both databases understand but for six words:
 //
 //   NUMBERED      a key that the database counts up from 1 and never uses twice
 //   BYTES         binary data
@@ -9,6 +9,7 @@
 //   BIGINT        the only kind of number; truths are 0 and 1
 //   APPEND_ONLY t;  rows of the table t, whose key is `number NUMBERED`, are never changed, removed
 //                 or replaced from here on: the database itself refuses it
+//   HAS_HMAC_NUMBER;  from here on SQL may call hmac_number, see hmac_number.h
 //
 // Never change a migration that was released: add one.
 #pragma once

@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include "cloud/database/hmac_number.h"
 #include "cloud/database/schema.h"
 
 namespace gleaner::cloud {
@@ -82,10 +83,28 @@ class SqliteStatement : public Statement {
   SQLite::Statement statement_;
 };
 
+std::string_view TextOf(sqlite3_value* value) {
+  const auto* data = reinterpret_cast<const char*>(::sqlite3_value_text(value));  // before its size
+  return data == nullptr ? std::string_view()
+                         : std::string_view(data, static_cast<size_t>(::sqlite3_value_bytes(value)));
+}
+
+// See hmac_number.h.
+void CallHmacNumber(sqlite3_context* context, int, sqlite3_value** values) {
+  ::sqlite3_result_int64(context, HmacNumber(TextOf(values[0]), TextOf(values[1]),
+                                             TextOf(values[2]), TextOf(values[3]),
+                                             TextOf(values[4])));
+}
+
 class SqliteConnection : public Connection {
  public:
   SqliteConnection(const std::string& path, int flags)
-      : database_(Translated([&] { return SQLite::Database(path, flags, kBusyTimeoutMs); })) {}
+      : database_(Translated([&] { return SQLite::Database(path, flags, kBusyTimeoutMs); })) {
+    Translated([&] {
+      database_.createFunction("hmac_number", 5, true, nullptr, CallHmacNumber, nullptr, nullptr,
+                               nullptr);
+    });
+  }
 
   std::unique_ptr<Statement> Prepare(std::string_view text) override {
     return Translated(

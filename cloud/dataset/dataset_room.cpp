@@ -3,6 +3,7 @@
 #include "cloud/dataset/dataset_files.h"
 #include "cloud/dataset/dataset_service.h"
 #include "cloud/dataset/sealing.h"
+#include "cloud/dataset/split_words.h"
 #include "cloud/frames/pictures.h"
 #include "common/status.h"
 
@@ -44,6 +45,7 @@ class DatasetsOfClips : public Room {
     return {{v1::DatasetService::service_full_name(), &service_}};
   }
   std::vector<Route> Routes() override { return files_.Routes(); }
+  std::vector<FilterWord> FilterWords() override { return SplitWords(); }
   std::vector<JobKind> JobKinds() override { return {freezer_.Kind(), exporter_.Kind()}; }
 
  private:

@@ -9,7 +9,7 @@
 namespace gleaner::cloud {
 namespace {
 
-constexpr std::array<std::string_view, 1> kMigrations = {R"(
+constexpr std::array<std::string_view, 2> kMigrations = {R"(
   -- 1: the key that says which split a group is in. Never changed: splits would move. 2: what signs
   -- URLs.
   CREATE TABLE dataset_key (number BIGINT NOT NULL PRIMARY KEY, secret TEXT NOT NULL);
@@ -51,6 +51,10 @@ constexpr std::array<std::string_view, 1> kMigrations = {R"(
     export BIGINT NOT NULL, position BIGINT NOT NULL, name TEXT NOT NULL,
     content_type TEXT NOT NULL, bytes BIGINT NOT NULL, sha256 TEXT NOT NULL,
     PRIMARY KEY (export, position));
+)",
+                                                         // Filters ask which split a frame is in.
+                                                         R"(
+  HAS_HMAC_NUMBER;
 )"};
 
 void ReadFiles(Sql& sql, ExportRow* row) {

@@ -17,7 +17,7 @@ std::string GroupOf(std::string_view device, std::string_view site, int64_t fire
 }
 
 Split SplitOf(std::string_view key, std::string_view schema, std::string_view group) {
-  std::string text = "gleaner.split.v1";
+  std::string text(kSplitLabel);
   for (const std::string_view part : {schema, group}) {
     text += '\0';
     text += part;

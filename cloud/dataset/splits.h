@@ -37,6 +37,8 @@ inline constexpr double kTrainShare = 0.8, kValidationShare = 0.1;
 // "cart-1/store-7/2833333": the device, the site, and which ten minutes since 1970 the clip fired
 // in.
 std::string GroupOf(std::string_view device, std::string_view site, int64_t fired_ns);
+// In front of what HMAC is made of.
+inline constexpr std::string_view kSplitLabel = "gleaner.split.v1";
 Split SplitOf(std::string_view key, std::string_view schema, std::string_view group);
 
 // --- within a transaction; may throw SqlError

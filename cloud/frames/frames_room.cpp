@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cloud/frames/filter_service.h"
 #include "cloud/frames/frame_files.h"
 #include "cloud/frames/frame_rows.h"
 #include "cloud/frames/frame_service.h"
@@ -22,12 +23,14 @@ class FramesOfClips : public Room {
                   PictureOptions(context.config, context.config.pictures_at_once, "pictures",
                                  context.config.picture_cache_bytes)),
         files_(frames_, pictures_, context.objects),
-        service_(frames_, context.clock, context.words) {
+        service_(frames_, context.clock, context.words),
+        filters_(context.database, context.clock, context.words) {
     context.with_check.emplace_back(RecordFrames);
   }
 
   std::vector<PeopleService> ForPeople() override {
-    return {{v1::FrameService::service_full_name(), &service_}};
+    return {{v1::FrameService::service_full_name(), &service_},
+            {v1::FilterService::service_full_name(), &filters_}};
   }
   std::vector<Route> Routes() override { return {files_.Below()}; }
   std::vector<FilterWord> FilterWords() override { return FrameWords(); }
@@ -59,6 +62,7 @@ class FramesOfClips : public Room {
   Pictures pictures_;
   FrameFiles files_;
   FrameService service_;
+  FilterService filters_;
 };
 
 }  // namespace

@@ -5,7 +5,7 @@
 namespace gleaner::cloud {
 namespace {
 
-constexpr std::array<std::string_view, 2> kMigrations = {
+constexpr std::array<std::string_view, 3> kMigrations = {
     R"(
   -- body: v1.LabelSchema.
   CREATE TABLE label_schema (
@@ -67,6 +67,32 @@ constexpr std::array<std::string_view, 2> kMigrations = {
     R"(
   -- For the last turn that was taken.
   CREATE INDEX label_task_taken ON label_task (schema_name, priority, turn) WHERE holder <> '';
+)",
+    R"(
+  -- See said_classes.h. confidence: in millionths.
+  CREATE TABLE label_class (
+    label BIGINT NOT NULL, class TEXT NOT NULL, PRIMARY KEY (label, class));
+  CREATE INDEX label_class_name ON label_class (class, label);
+  CREATE TABLE prediction_class (
+    prediction BIGINT NOT NULL, class TEXT NOT NULL, confidence BIGINT NOT NULL,
+    PRIMARY KEY (prediction, class));
+  CREATE INDEX prediction_class_name ON prediction_class (class, confidence, prediction);
+  CREATE INDEX label_current_frame ON label_current (clip, camera, pts);
+  CREATE INDEX label_current_label ON label_current (label);
+
+  -- Those of before, until a job has listed their classes. what: which table.
+  CREATE TABLE label_unlisted (
+    what TEXT NOT NULL, number BIGINT NOT NULL, PRIMARY KEY (what, number));
+  INSERT INTO label_unlisted (what, number) SELECT 'label', number FROM label;
+  INSERT INTO label_unlisted (what, number) SELECT 'prediction', number FROM prediction;
+  INSERT INTO job (kind, subject, share, state, priority, run_after_ns, attempts, max_attempts,
+    claims, lease_ns, created_ns, started_ns, ended_ns, worker, progress, doing, parameters, result,
+    error, cancel)
+    SELECT 'label-classes', '', 'labels', 1, 0, 0, 0, 3, 0, 0, 0, 0, 0, '', 0, '', '', '', '', 0
+      WHERE EXISTS (SELECT 1 FROM label_unlisted);
+  DELETE FROM tally WHERE dimension = 'job' AND value = '1 label-classes';
+  INSERT INTO tally (dimension, value, clips, bytes)
+    SELECT 'job', '1 label-classes', COUNT(*), 0 FROM job WHERE kind = 'label-classes' AND state = 1;
 )"};
 
 }  // namespace

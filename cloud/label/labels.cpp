@@ -10,6 +10,7 @@
 #include "cloud/database/pages.h"
 #include "cloud/label/annotation.h"
 #include "cloud/label/kept_frames.h"
+#include "cloud/label/said_classes.h"
 #include "cloud/label/schemas.h"
 #include "common/status.h"
 
@@ -102,6 +103,9 @@ v1::Label WriteLabel(Sql& sql, const NewLabel& label) {
          label.reviewer.name, label.reviewer.role, label.human_ms, label.made_ns,
          Bytes{label.annotation.SerializeAsString()}),
       Out(number), [] {});
+  if (const auto schema = ReadSchema(sql, label.schema, label.version); schema.ok()) {
+    WriteLabelClasses(sql, number, *schema, label.annotation);
+  }
   if (label.counts) {
     sql.Run(
         "INSERT INTO label_current (schema_name, clip, camera, pts, label) SELECT "

@@ -14,6 +14,7 @@
 #include "cloud/database/pages.h"
 #include "cloud/label/annotation.h"
 #include "cloud/label/kept_frames.h"
+#include "cloud/label/said_classes.h"
 #include "cloud/label/schemas.h"
 #include "common/status.h"
 #include "common/text.h"
@@ -167,12 +168,15 @@ absl::StatusOr<v1::ImportPredictionsResponse> Predictions::Import(
     if (with) RETURN_IF_ERROR(with(sql));
     for (const Line* line : fresh) {
       ASSIGN_OR_RETURN(const uint64_t frame, KeepFrame(sql, line->said.frame()));
-      sql.Run(
+      uint64_t number = 0;
+      sql.Query(
           "INSERT INTO prediction (frame, schema_name, version, model, model_version, body, "
           "created_ns, created_by) VALUES (:frame, :schema, :version, :model, :model_version, "
-          ":body, :created, :by)",
+          ":body, :created, :by) RETURNING number",
           In(frame, schema.name(), schema.version(), request.model(), request.model_version(),
-             Bytes{line->body}, now_ns, who.name));
+             Bytes{line->body}, now_ns, who.name),
+          Out(number), [] {});
+      WritePredictionClasses(sql, number, schema, line->said.annotation());
     }
     response.set_added(static_cast<uint32_t>(fresh.size()));
     return absl::OkStatus();

@@ -13,7 +13,7 @@
 //                                                    "<" or ">"
 //
 // Which keys there are, and what each takes, is said by the vocabulary: every room brings the words
-// for what it keeps (filter_word.h), and `gleaner frames --help-filter` lists them. Words about
+// for what it keeps (filter_word.h), and `gleaner filters` lists them. Words about
 // frames find frames only; words about clips find, where frames are looked for, the frames of those
 // clips.
 //
