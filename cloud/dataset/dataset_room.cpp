@@ -28,7 +28,7 @@ class DatasetsOfClips : public Room {
                    return DecodeFrame(context.objects, video, name.pts, context.config.media_worker,
                                       std::min(context.config.media_cpu_ns, kPictureCpuNs), stop);
                  },
-                 context.clock,
+                 context.clock, context.words,
                  {.folder = context.config.data_dir, .leave_free = FreeFloor(context.config)}),
         exporter_(context.database, context.objects, context.clock,
                   {.folder = context.config.data_dir,

@@ -1,6 +1,7 @@
 // What was exported, read by others.
 #include <gmock/gmock.h>
 
+#include "cloud/database/columns.h"
 #include "tests/cloud/dataset/dataset_fixture.h"
 #include "tests/data/shell.h"
 

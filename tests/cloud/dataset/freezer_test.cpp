@@ -1,6 +1,7 @@
 // What comes of freezing.
 #include <gmock/gmock.h>
 
+#include "cloud/database/columns.h"
 #include "common/status.h"
 #include "tests/cloud/dataset/dataset_fixture.h"
 

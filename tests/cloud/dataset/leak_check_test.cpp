@@ -1,6 +1,7 @@
 // No frame of one split in another.
 #include <gmock/gmock.h>
 
+#include "cloud/database/columns.h"
 #include "cloud/dataset/merkle.h"
 #include "common/status.h"
 #include "tests/cloud/dataset/dataset_fixture.h"

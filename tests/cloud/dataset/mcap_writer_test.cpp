@@ -8,6 +8,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "cloud/database/columns.h"
 #include "cloud/dataset/clip_source.h"
 #include "cloud/dataset/export/format.h"
 #include "common/digest.h"
