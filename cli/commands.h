@@ -62,6 +62,17 @@ struct GetFramesOptions {
 // keep the others from being fetched.
 absl::Status GetFrames(Client& client, const GetFramesOptions& options);
 
+// Every word that filters know, with an example of each.
+absl::Status ListFilterWords(Client& client, bool json);
+
+struct CountFramesOptions {
+  std::string filter;             // of frames
+  std::vector<std::string> keys;  // only by these words; empty: by all
+  bool json = false;
+};
+// How many of the frames that the filter finds have each value of each word.
+absl::Status CountFrames(Client& client, const CountFramesOptions& options);
+
 struct ListJobsOptions {
   std::vector<std::string> kinds;
   std::vector<std::string> states;  // waiting, running, done, failed, cancelled

@@ -77,8 +77,8 @@ int main(int argc, char** argv) {
 
   gleaner::cli::ListClipsOptions list_options;
   const std::string filter_help =
-      "Terms that must all hold, for example: device:cart-1,cart-2 -rule:motion after:2h "
-      "media:ok";
+      "Terms that must all hold, or stand in parentheses with \"or\" between them, for example: "
+      "device:cart-1,cart-2 -rule:motion after:2h media:ok; `gleaner filters` lists every word";
   const std::string id_help = "The clip's id, or as much of its beginning as no other has";
   CLI::App* list = with_json(clips->add_subcommand("list", "Clips, newest arrival first"));
   list->add_option("--filter", list_options.filter, filter_help);
@@ -115,8 +115,8 @@ int main(int argc, char** argv) {
       "list", "Frames of a clip in the order of their times, or of all clips, newest first"));
   frames_list->add_option("clip", frames_options.clip, id_help);
   frames_list->add_option("--filter", frames_options.filter,
-                          "Terms that must all hold, for example: device:cart-1 reason:firing "
-                          "sharpness>0.2 -background:yes");
+                          "As of `clips list`, and words about frames, for example: reason:firing "
+                          "sharpness>0.2 (label:bottle or predicted:bottle>0.6)");
   frames_list->add_option("--limit", frames_options.limit, "How many at most; 0 for all")
       ->capture_default_str();
 
@@ -134,6 +134,15 @@ int main(int argc, char** argv) {
                        "Thumbnails instead of pictures at full size");
   frames_get->add_flag("--force", get_frames.overwrite,
                        "Overwrite files that are there and are something else");
+
+  gleaner::cli::CountFramesOptions count_frames;
+  CLI::App* frames_count = with_json(frames->add_subcommand(
+      "count", "How many of the newest 10,000 frames have each value of each word of filters"));
+  frames_count->add_option("--filter", count_frames.filter, "As of `frames list`");
+  frames_count->add_option("--by", count_frames.keys, "Only by this word; may be repeated");
+
+  CLI::App* filters = with_json(
+      app.add_subcommand("filters", "What --filter understands: every word, with an example"));
 
   gleaner::cli::LabelCommand label(app, json);
   gleaner::cli::DatasetCommand dataset(app, json);
@@ -217,6 +226,11 @@ int main(int argc, char** argv) {
       get_frames.which.json = json;
       return gleaner::cli::GetFrames(*client, get_frames);
     }
+    if (frames_count->parsed()) {
+      count_frames.json = json;
+      return gleaner::cli::CountFrames(*client, count_frames);
+    }
+    if (filters->parsed()) return gleaner::cli::ListFilterWords(*client, json);
     if (label.parsed()) return label.Run(*client);
     if (dataset.parsed()) return dataset.Run(*client);
     if (jobs_list->parsed()) {

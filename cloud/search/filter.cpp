@@ -130,15 +130,19 @@ std::string ToText(const FilterTerm& term) {
   return fmt::format("{}{}{}", text, ComparisonText(term.comparison), term.number);
 }
 
-std::string ToText(const FilterNode& node, bool inside) {
-  if (node.kind == FilterNode::Kind::kTerm) return (node.negated ? "-" : "") + ToText(node.term);
+// Without parentheses that change nothing: so what was read can be read again.
+std::string ToText(const FilterNode& node) {
+  using Kind = FilterNode::Kind;
+  if (node.kind == Kind::kTerm) return ToText(node.term);
   std::string text;
-  const std::string_view between = node.kind == FilterNode::Kind::kAll ? " " : " or ";
   for (const FilterNode& part : node.parts) {
-    if (!text.empty()) text += between;
-    text += ToText(part, true);
+    if (!text.empty()) text += node.kind == Kind::kAll ? " " : " or ";
+    const bool closer = part.kind == Kind::kTerm ||
+                        (part.kind == Kind::kAll && node.kind == Kind::kAny && !part.negated);
+    text += fmt::format("{}{}{}{}", part.negated ? "-" : "", closer ? "" : "(", ToText(part),
+                        closer ? "" : ")");
   }
-  return inside || node.negated ? fmt::format("{}({})", node.negated ? "-" : "", text) : text;
+  return text;
 }
 
 }  // namespace
@@ -154,6 +158,10 @@ absl::StatusOr<Filter> ParseFilter(std::string_view text, int64_t now_unix_ns,
   return Filter{Built(syntax.root, terms)};
 }
 
-std::string ToText(const Filter& filter) { return ToText(filter.root, false); }
+std::string ToText(const Filter& filter) {
+  const FilterNode& root = filter.root;
+  if (!root.negated) return ToText(root);
+  return root.kind == FilterNode::Kind::kTerm ? "-" + ToText(root) : "-(" + ToText(root) + ")";
+}
 
 }  // namespace gleaner::cloud

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <random>
 
 #include "common/clock.h"
@@ -150,7 +151,7 @@ TEST(Filter, SaysWhatIsWrongWithTermsAboutFrames) {
       {"device<3", 7, "write device:VALUE"},
       {"background:maybe", 12, "yes, no or unknown"},
       {"reason:luck", 8, "firing, peak, keyframe or evenly"},
-      {"colour:red", 1, "blocked, motion"},
+      {"colour:red", 1, "blocked, motion, label, predicted"},
   };
   for (const Bad& bad : cases) {
     const auto filter = Parse(bad.text, FilterOf::kFrames);
@@ -266,6 +267,149 @@ TEST(Filter, ReadsBackRandomFiltersAndSurvivesRandomMistakes) {
       EXPECT_NE(Message(changed.status()).find("column"), std::string_view::npos);
     }
   }
+}
+
+// Printed, as a tree.
+std::string Shape(const FilterNode& node) {
+  std::string text = node.negated ? "-" : "";
+  if (node.kind == FilterNode::Kind::kTerm) return text + node.term.word->key;
+  text += node.kind == FilterNode::Kind::kAll ? "all(" : "any(";
+  for (const FilterNode& part : node.parts) text += Shape(part) + (&part == &node.parts.back() ? "" : " ");
+  return text + ")";
+}
+
+TEST(Filter, OrBindsLooserThanSpacesAndParenthesesGroup) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"device:a", "device"},
+      {"-device:a", "-device"},
+      {"device:a site:b", "all(device site)"},
+      {"device:a or site:b", "any(device site)"},
+      {"device:a site:b or rule:c", "any(all(device site) rule)"},
+      {"device:a (site:b or rule:c)", "all(device any(site rule))"},
+      {"-(site:b or rule:c) device:a", "all(-any(site rule) device)"},
+      {"((device:a))", "device"},
+      {"-(-device:a)", "device"},
+      {"( device:a\tor  site:b )", "any(device site)"},
+      {"device:or or site:or", "any(device site)"},
+      {"device:\"a\"or site:b", ""},
+  };
+  for (const auto& [text, shape] : cases) {
+    const auto filter = Parse(text);
+    EXPECT_EQ(filter.ok() ? Shape(filter->root) : "", shape) << text << filter.status();
+  }
+}
+
+TEST(Filter, SaysWhatIsWrongWithOrAndParentheses) {
+  const std::string deep(kMaxFilterDepth, '(');
+  const std::string deep_text = deep + "(device:a)";
+  const Bad cases[] = {
+      {"or device:a", 1, "expected a key"},
+      {"device:a or", 12, "expected a key"},
+      {"device:a or or site:b", 13, "\"or\" stands between terms"},
+      {"(device:a", 10, "parenthesis is never closed"},
+      {"device:a)", 9, "no parenthesis that this one closes"},
+      {"()", 2, "expected a key"},
+      {"device:a(site:b)", 9, "space between terms"},
+      {"device:a and site:b", 10, "\"or\" between them means either"},
+      {"device:a OR site:b", 10, "\"or\" between them means either"},
+      {"not device:a", 1, "\"-\" before one negates"},
+      {"devise:a", 1, "did you mean \"device\"?"},
+      {"sit:a", 1, "did you mean \"site\"?"},
+      {"camrea:a", 1, "did you mean \"camera\"?"},
+      {"device:a>3", 9, "write device:VALUE"},
+      {deep_text.c_str(), 9, "at most 8 parentheses in each other"},
+  };
+  for (const Bad& bad : cases) {
+    const auto filter = Parse(bad.text);
+    ASSERT_FALSE(filter.ok()) << bad.text;
+    const std::string says(Message(filter.status()));
+    EXPECT_NE(says.find(fmt::format("column {}:", bad.column)), std::string::npos)
+        << bad.text << " → " << says;
+    EXPECT_NE(says.find(bad.says), std::string::npos) << bad.text << " → " << says;
+  }
+  EXPECT_TRUE(Parse(deep + "device:a" + std::string(kMaxFilterDepth, ')')).ok());
+}
+
+TEST(Filter, AClassMayBeComparedAndASplitMayNameItsSchema) {
+  const auto filter =
+      Parse("label:bottle,mug predicted:bottle>0.6 predicted:mug split:test,carts/train "
+            "reviewed:no",
+            FilterOf::kFrames);
+  const auto terms = Terms(filter);
+  ASSERT_EQ(terms.size(), 5u) << filter.status();
+  EXPECT_EQ(terms[1].values, (std::vector<std::string>{"bottle"}));
+  EXPECT_EQ(terms[1].number, 0.6);
+  EXPECT_EQ(terms[2].comparison, FilterTerm::Comparison::kNone);
+  EXPECT_EQ(terms[3].values, (std::vector<std::string>{"test", "carts/train"}));
+  const Bad cases[] = {
+      {"predicted:bottle>2", 18, "from 0 to 1"},
+      {"predicted>0.5", 10, "needs a value before the comparison"},
+      {"predicted:Bottle>0.5", 11, "write \"bottle\""},
+      {"label:bottle>0.5", 13, "can't be compared"},
+      {"split:tests", 7, "train, validation or test"},
+      {"split:a/b/test", 7, "train, validation or test"},
+      {"reviewed:maybe", 10, "yes or no"},
+  };
+  for (const Bad& bad : cases) {
+    const std::string says(Message(Parse(bad.text, FilterOf::kFrames).status()));
+    EXPECT_NE(says.find(fmt::format("column {}:", bad.column)), std::string::npos)
+        << bad.text << " → " << says;
+    EXPECT_NE(says.find(bad.says), std::string::npos) << bad.text << " → " << says;
+  }
+}
+
+// Trees made at random, printed by hand with all their parentheses, are what they were when they
+// are read, printed and read again.
+TEST(Filter, WhatIsPrintedIsReadAsTheSameTree) {
+  std::mt19937_64 random(11);
+  const auto pick = [&](size_t n) { return static_cast<size_t>(random() % n); };
+  const std::vector<std::string> terms = {
+      "device:a",         "site:\"\",b",  "after:2026-11-22",   "before:2h",  "sharpness<0.125",
+      "label:bottle,mug", "reason:firing", "predicted:mug>=0.3", "reviewed:no", "id:0f,1"};
+  const std::function<std::string(int)> made = [&](int depth) -> std::string {
+    const std::string negation = pick(4) == 0 ? "-" : "";
+    if (depth == 0 || pick(3) == 0) return negation + terms[pick(terms.size())];
+    std::string text;
+    const std::string between = pick(2) == 0 ? " or " : " ";
+    for (size_t i = 1 + pick(3); i > 0; --i) {
+      text += (text.empty() ? "" : between) + made(depth - 1);
+    }
+    return negation + "(" + text + ")";
+  };
+  for (int round = 0; round < 3000; ++round) {
+    const std::string text = made(3);
+    const auto filter = Parse(text, FilterOf::kFrames);
+    if (!filter.ok()) {
+      EXPECT_NE(Message(filter.status()).find("at most 32 terms"), std::string_view::npos);
+      continue;
+    }
+    const std::string printed = ToText(*filter);
+    const auto again = Parse(printed, FilterOf::kFrames);
+    ASSERT_TRUE(again.ok()) << text << " → " << printed << ": " << again.status();
+    ASSERT_EQ(Shape(again->root), Shape(filter->root)) << text << " → " << printed;
+    ASSERT_EQ(ToText(*again), printed);
+    ASSERT_LE(printed.size(), text.size() + 24 * 32);  // times are longer than spans
+  }
+}
+
+TEST(Vocabulary, RefusesWordsThatNoFilterCouldHave) {
+  const auto word = [](const std::string& key) {
+    return FilterWord{.key = key,
+                      .help = "something",
+                      .example = key + ":x",
+                      .condition = [](const FilterTerm&, FilterSql&) { return "1 = 1"; }};
+  };
+  Vocabulary words;
+  EXPECT_TRUE(words.Add({word("colour")}).ok());
+  for (const char* none : {"", "or", "and", "not", "Colour", "a-b", "colour"}) {
+    EXPECT_FALSE(words.Add({word(none)}).ok()) << none;
+  }
+  FilterWord without = word("shape");
+  without.value = FilterWord::Value::kOneOf;
+  EXPECT_FALSE(words.Add({without}).ok()) << "nothing that it could be one of";
+  EXPECT_EQ(words.Keys(FilterOf::kClips), "colour");
+  EXPECT_EQ(words.Nearest("color", FilterOf::kClips), "colour");
+  EXPECT_EQ(words.Nearest("xyz", FilterOf::kClips), "");
 }
 
 }  // namespace

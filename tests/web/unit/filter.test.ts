@@ -52,7 +52,7 @@ test('what is wrong is said with its column', () => {
 });
 
 test('an empty text is an empty filter', () => {
-  assert.deepEqual(parseFilter('  '), { terms: [], problem: null });
+  assert.deepEqual(parseFilter('  '), { terms: [], either: false, problem: null });
 });
 
 test('toggling a value adds it, joins it to its term, and takes it out again', () => {
@@ -89,4 +89,40 @@ test('only the terms that speak of a property decide', () => {
   assert.equal(passes(filter, { device: 'a', site: 'y' }), true);
   assert.equal(passes(filter, { device: 'a', site: 'x' }), false);
   assert.equal(passes(filter, { device: 'c', site: 'y' }), false);
+});
+
+test('chips leave alternatives and parentheses to whoever wrote them', () => {
+  const text = 'device:a (site:b or -rule:c) -(camera:front or codec:h264)';
+  const filter = parseFilter(text);
+  assert.equal(filter.problem, null);
+  assert.equal(filter.either, false);
+  assert.deepEqual(filter.terms.map((t) => [t.key, t.alone]), [
+    ['device', true],
+    ['site', false],
+    ['rule', false],
+    ['camera', false],
+    ['codec', false],
+  ]);
+  assert.deepEqual(chosen(text, 'site'), []);
+  assert.equal(toggleValue(text, 'site', 'x'), `${text} site:x`);
+  assert.equal(toggleValue(text, 'device', 'a'), '(site:b or -rule:c) -(camera:front or codec:h264)');
+  assert.equal(passes(filter, { device: 'a', site: 'other' }), true);
+});
+
+test('what a chip adds holds for both halves of an or', () => {
+  assert.equal(toggleValue('device:a or site:b', 'device', 'a'), '(device:a or site:b) device:a');
+  assert.equal(setValue('device:a or after:2h', 'after', '1h'), '(device:a or after:2h) after:1h');
+  assert.equal(setValue('device:a or after:2h', 'after', null), 'device:a or after:2h');
+  assert.equal(passes(parseFilter('device:a or site:b'), { device: 'c', site: 'd' }), true);
+});
+
+test('a mistake with or and parentheses is named with its column', () => {
+  const at = (text: string) => parseFilter(text).problem?.column;
+  assert.equal(at('(device:a'), 1);
+  assert.equal(at('device:a)'), 9);
+  assert.equal(at('or device:a'), 1);
+  assert.equal(at('device:a or'), 12);
+  assert.equal(at('device:a or or site:b'), 13);
+  assert.equal(at('()'), 2);
+  assert.equal(at('site:"a (b) or c"'), undefined);
 });
