@@ -1,7 +1,7 @@
 // What a room of the server brings, so that a new one comes in by one line in rooms.cpp: tables,
-// calls for devices and for people, routes, words of filters, jobs, metrics, a say in whether the server is ready,
-// and its way to stop. It is a class of its own in the room's folder (ingest/ingest_room.cpp); a
-// room that has tables only is a RoomEntry without `open`.
+// calls for devices and for people, routes, words of filters, jobs, metrics, a say in whether the
+// server is ready, and its way to stop. It is a class of its own in the room's folder
+// (ingest/ingest_room.cpp); a room that has tables only is a RoomEntry without `open`.
 #pragma once
 
 #include <grpcpp/impl/codegen/service_type.h>

@@ -99,9 +99,8 @@ FilterWord Column(std::string key, std::string help, std::string example) {
   return {.key = key,
           .help = std::move(help),
           .example = std::move(example),
-          .condition = [column](const FilterTerm& term, FilterSql& to) {
-            return to.AnyOf(column, term.values);
-          },
+          .condition = [column](const FilterTerm& term,
+                                FilterSql& to) { return to.AnyOf(column, term.values); },
           .facet = [key](Sql&) { return FilterFacet{.join = "", .value = "found." + key}; }};
 }
 
@@ -123,8 +122,8 @@ std::string ClipsWithCamera(const std::vector<std::string>& cameras, FilterSql& 
 }
 
 std::vector<FilterWord> ClipWords() {
-  FilterWord site = Column("site", "where the device was; \"\" for clips without a site",
-                           "site:store-7");
+  FilterWord site =
+      Column("site", "where the device was; \"\" for clips without a site", "site:store-7");
   site.value = Value::kText;
   site.wrong = WrongSite;
   return {

@@ -85,15 +85,16 @@ class SqliteStatement : public Statement {
 
 std::string_view TextOf(sqlite3_value* value) {
   const auto* data = reinterpret_cast<const char*>(::sqlite3_value_text(value));  // before its size
-  return data == nullptr ? std::string_view()
-                         : std::string_view(data, static_cast<size_t>(::sqlite3_value_bytes(value)));
+  return data == nullptr
+             ? std::string_view()
+             : std::string_view(data, static_cast<size_t>(::sqlite3_value_bytes(value)));
 }
 
 // See hmac_number.h.
 void CallHmacNumber(sqlite3_context* context, int, sqlite3_value** values) {
-  ::sqlite3_result_int64(context, HmacNumber(TextOf(values[0]), TextOf(values[1]),
-                                             TextOf(values[2]), TextOf(values[3]),
-                                             TextOf(values[4])));
+  ::sqlite3_result_int64(context,
+                         HmacNumber(TextOf(values[0]), TextOf(values[1]), TextOf(values[2]),
+                                    TextOf(values[3]), TextOf(values[4])));
 }
 
 class SqliteConnection : public Connection {

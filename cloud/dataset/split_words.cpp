@@ -32,9 +32,10 @@ std::string Wrong(std::string_view text) {
       std::find(kSplitWords.begin(), kSplitWords.end(), value.split) != kSplitWords.end();
   const bool named = text.find('/') == std::string_view::npos || IsName(value.schema);
   return known && named ? ""
-                        : fmt::format("\"{}\": split is train, validation or test, of one schema "
-                                      "among several carts/test",
-                                      text);
+                        : fmt::format(
+                              "\"{}\": split is train, validation or test, of one schema "
+                              "among several carts/test",
+                              text);
 }
 
 std::vector<std::string> SchemaNames(Sql& sql) {
@@ -86,10 +87,9 @@ absl::StatusOr<std::string> SealedIn(const FilterTerm& term, FilterSql& to) {
     ASSIGN_OR_RETURN(const std::string schema, SchemaOf(value, names));
     const std::string inner = to.Bind(pads.inner), outer = to.Bind(pads.outer),
                       label = to.Bind(kSplitLabel), name = to.Bind(schema);
-    any += fmt::format(
-        "{}{}", any.empty() ? "" : " OR ",
-        InSplit(value.split,
-                fmt::format("hmac_number({}, {}, {}, {}, seal.grp)", inner, outer, label, name)));
+    any += fmt::format("{}{}", any.empty() ? "" : " OR ",
+                       InSplit(value.split, fmt::format("hmac_number({}, {}, {}, {}, seal.grp)",
+                                                        inner, outer, label, name)));
   }
   return fmt::format(
       "EXISTS (SELECT 1 FROM seal WHERE seal.clip = clip.id AND seal.camera = frame_video.camera "
@@ -101,8 +101,9 @@ absl::StatusOr<FilterFacet> Facet(Sql& sql) {
   const std::string key = ReadSplitKey(sql);
   const std::vector<std::string> names = SchemaNames(sql);
   if (key.empty() || names.size() != 1) return FilterFacet{.join = "", .value = ""};
-  return FilterFacet{.join = " JOIN seal ON seal.clip = found.clip AND seal.camera = found.camera "
-                             "AND seal.pts = found.pts",
+  return FilterFacet{.join =
+                         " JOIN seal ON seal.clip = found.clip AND seal.camera = found.camera "
+                         "AND seal.pts = found.pts",
                      .value = "seal.grp",
                      .name = [key, schema = names[0]](const std::string& group) {
                        return std::string(SplitWord(SplitOf(key, schema, group)));

@@ -54,12 +54,11 @@ grpc::Status FilterService::GetFrameFacets(grpc::ServerContext*,
   if (request->keys_size() > kMaxKeys) {
     return {grpc::StatusCode::INVALID_ARGUMENT, "keys: at most 32"};
   }
-  const auto filter =
-      ParseFilter(request->filter(), clock_.WallNs(), words_, FilterOf::kFrames);
+  const auto filter = ParseFilter(request->filter(), clock_.WallNs(), words_, FilterOf::kFrames);
   if (!filter.ok()) return ToCaller(filter.status());
   const std::vector<std::string> keys(request->keys().begin(), request->keys().end());
-  return Answer(
-      database_.Read([&](Sql& sql) { return CountFrames(sql, *filter, keys, words_); }), response);
+  return Answer(database_.Read([&](Sql& sql) { return CountFrames(sql, *filter, keys, words_); }),
+                response);
 }
 
 }  // namespace gleaner::cloud

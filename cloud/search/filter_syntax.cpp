@@ -59,7 +59,8 @@ inline constexpr const char* kExpected = nullptr;
 template <>
 inline constexpr auto kExpected<Operand> = "expected a key such as device";
 template <>
-inline constexpr auto kExpected<NoOr> = "expected a key such as device: \"or\" stands between terms";
+inline constexpr auto kExpected<NoOr> =
+    "expected a key such as device: \"or\" stands between terms";
 template <>
 inline constexpr auto kExpected<NoStranger> =
     "terms side by side must all hold, \"or\" between them means either, \"-\" before one negates";

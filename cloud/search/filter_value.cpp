@@ -38,9 +38,9 @@ std::optional<double> ParseNumber(const FilterWord& word, std::string_view text)
   double number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  const bool fits = word.value == FilterWord::Value::kNumber ? std::isfinite(number)
-                                                             : number >= 0 && number <= 1;
-  if (!fits) return std::nullopt;  // also what isn't a number
+  const bool fits =
+      word.value == FilterWord::Value::kNumber ? std::isfinite(number) : number >= 0 && number <= 1;
+  if (!fits) return std::nullopt;   // also what isn't a number
   return number == 0 ? 0 : number;  // a zero has no sign
 }
 

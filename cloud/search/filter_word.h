@@ -8,7 +8,8 @@
 //              .one_of = {"train", "validation", "test"},
 //              .help = "the split that the frame is sealed in",
 //              .example = "split:test",
-//              .condition = [](const FilterTerm& term, FilterSql& to) -> absl::StatusOr<std::string> {
+//              .condition = [](const FilterTerm& term, FilterSql& to) ->
+//              absl::StatusOr<std::string> {
 //                return to.AnyOf("seal.split", term.values);
 //              }}
 //

@@ -19,7 +19,8 @@ size_t Distance(std::string_view a, std::string_view b) {
   for (size_t i = 1; i <= a.size(); ++i) {
     row[0] = i;
     for (size_t j = 1; j <= b.size(); ++j) {
-      row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      row[j] =
+          std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
       if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
         row[j] = std::min(row[j], before[j - 2] + 1);
       }
@@ -33,8 +34,8 @@ size_t Distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 absl::Status Vocabulary::AddOne(FilterWord word) {
-  const bool letters = std::all_of(word.key.begin(), word.key.end(),
-                                   [](char c) { return c >= 'a' && c <= 'z'; });
+  const bool letters =
+      std::all_of(word.key.begin(), word.key.end(), [](char c) { return c >= 'a' && c <= 'z'; });
   // These mean something to whoever reads a filter.
   const bool taken = word.key == "or" || word.key == "and" || word.key == "not";
   const bool checks = word.value == FilterWord::Value::kOneOf  ? !word.one_of.empty()

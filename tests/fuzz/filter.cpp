@@ -45,8 +45,8 @@ void RequireSound(const FilterTerm& term) {
     default:
       break;
   }
-  REQUIRE(!compared || (word.value == FilterWord::Value::kClass && term.number >= 0 &&
-                        term.number <= 1));
+  REQUIRE(!compared ||
+          (word.value == FilterWord::Value::kClass && term.number >= 0 && term.number <= 1));
   REQUIRE(!term.values.empty() && term.values.size() <= word.most_values);
   for (const std::string& value : term.values) {
     // None of them needs quoting, whatever it is put into.

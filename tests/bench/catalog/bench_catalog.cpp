@@ -19,8 +19,8 @@
 #include <stdexcept>
 #include <thread>
 
-#include "cloud/database/postgres.h"
 #include "cloud/clips/clip_words.h"
+#include "cloud/database/postgres.h"
 #include "cloud/search/filter.h"
 #include "common/log.h"
 #include "common/status.h"
@@ -232,7 +232,8 @@ void Measure(Reporter& reporter, const std::string& of, uint64_t clips) {
   Must(words.Add(cloud::ClipWords()));
   Times all;
   for (const Asked& asked : Questions()) {
-    const cloud::Filter filter = cloud::ParseFilter(asked.filter, kNow, words, cloud::FilterOf::kClips).value();
+    const cloud::Filter filter =
+        cloud::ParseFilter(asked.filter, kNow, words, cloud::FilterOf::kClips).value();
     uint64_t rows = 0;
     const std::vector<HandQuery> queries = FirstPageByHand(asked);
     const Times times = ByTurns(

@@ -30,7 +30,8 @@ class ReadingTest : public testing::Test {
     request.set_page_size(page_size);
     request.set_page_token(token);
     request.set_arrived_after(after);
-    auto response = catalog_->clips.List(request, *ParseFilter(filter, kNow, AllWords(), FilterOf::kClips));
+    auto response =
+        catalog_->clips.List(request, *ParseFilter(filter, kNow, AllWords(), FilterOf::kClips));
     EXPECT_TRUE(response.ok()) << response.status();
     return *std::move(response);
   }

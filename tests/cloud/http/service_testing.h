@@ -48,7 +48,8 @@ class ServiceTest : public testing::Test {
     jobs_service_ = std::make_unique<JobsService>(*jobs_);
     frames_ = std::make_unique<Frames>(catalog_->database());
     frame_service_ = std::make_unique<FrameService>(*frames_, clock_, AllWords());
-    label_service_ = std::make_unique<LabelService>(catalog_->database(), *frames_, clock_, AllWords());
+    label_service_ =
+        std::make_unique<LabelService>(catalog_->database(), *frames_, clock_, AllWords());
   }
   ~ServiceTest() override { Stop(); }
 

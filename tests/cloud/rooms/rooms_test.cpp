@@ -27,7 +27,7 @@ TEST(RoomsTest, EveryRoomsTablesAreThereOnce) {
   EXPECT_THAT(names, Contains("notes"));
 }
 
-TEST(RoomsTest, AMadeUpRoomComesInByOneLineWithItsTableCallRouteJobAndMetric) {
+TEST(RoomsTest, AMadeUpRoomComesInByOneLineWithItsTableCallRouteWordJobAndMetric) {
   TemporaryFolder folder;
   std::ofstream(folder / "cloud.toml")
       << "[server]\ndata_dir = \"data\"\n[grpc]\nlisten = \"127.0.0.1:0\"\nplaintext = true\n"
@@ -49,6 +49,20 @@ TEST(RoomsTest, AMadeUpRoomComesInByOneLineWithItsTableCallRouteJobAndMetric) {
     ASSERT_THAT(notes, AllOf(HasSubstr("0123"), HasSubstr("a cup of tea")));
   } while (notes.find("\"words\":4") == std::string::npos);  // its job is done
   EXPECT_EQ(client.Get("/notes.txt")->body, "a cup of tea\n");
+  const auto ask = [&](const std::string& method, const std::string& body) {
+    return client.Post("/gleaner.v1." + method, body, "application/json")->body;
+  };
+  EXPECT_THAT(ask("CatalogService/ListClips", R"({"filter":"noted:yes or device:a"})"),
+              HasSubstr("newest"));
+  EXPECT_THAT(ask("FrameService/ListFrames", R"({"filter":"-noted:yes"})"), "{}");
+  EXPECT_THAT(ask("CatalogService/ListClips", R"({"filter":"noted:no"})"),
+              HasSubstr("column 7: \\\"no\\\": noted is yes"));
+  // Words of every room are there, and facets where there are any.
+  const std::string words = ask("FilterService/GetFilterWords", "{}");
+  for (const char* key : {"noted", "device", "sharpness", "label", "predicted", "split"}) {
+    EXPECT_THAT(words, HasSubstr(fmt::format("\"key\":\"{}\"", key)));
+  }
+  EXPECT_THAT(ask("FilterService/GetFrameFacets", "{}"), HasSubstr("\"key\":\"background\""));
   EXPECT_THAT(client.Get("/metrics")->body, HasSubstr("\ngleaner_notes 1\n"));
 }
 

@@ -69,8 +69,7 @@ TEST(Filter, AnEmptyOrBlankTextMatchesEverything) {
 }
 
 TEST(Filter, ADayIsItsStartInUtcAndASpanNeverGoesBelowZero) {
-  EXPECT_EQ(Terms(Parse("after:2026-11-22"))[0].unix_ns,
-            kNow - 8 * 3600 * kNanosPerSecond);
+  EXPECT_EQ(Terms(Parse("after:2026-11-22"))[0].unix_ns, kNow - 8 * 3600 * kNanosPerSecond);
   EXPECT_EQ(Terms(Parse("after:9999w"))[0].unix_ns, 0);
 }
 
@@ -274,7 +273,8 @@ std::string Shape(const FilterNode& node) {
   std::string text = node.negated ? "-" : "";
   if (node.kind == FilterNode::Kind::kTerm) return text + node.term.word->key;
   text += node.kind == FilterNode::Kind::kAll ? "all(" : "any(";
-  for (const FilterNode& part : node.parts) text += Shape(part) + (&part == &node.parts.back() ? "" : " ");
+  for (const FilterNode& part : node.parts)
+    text += Shape(part) + (&part == &node.parts.back() ? "" : " ");
   return text + ")";
 }
 
@@ -331,10 +331,10 @@ TEST(Filter, SaysWhatIsWrongWithOrAndParentheses) {
 }
 
 TEST(Filter, AClassMayBeComparedAndASplitMayNameItsSchema) {
-  const auto filter =
-      Parse("label:bottle,mug predicted:bottle>0.6 predicted:mug split:test,carts/train "
-            "reviewed:no",
-            FilterOf::kFrames);
+  const auto filter = Parse(
+      "label:bottle,mug predicted:bottle>0.6 predicted:mug split:test,carts/train "
+      "reviewed:no",
+      FilterOf::kFrames);
   const auto terms = Terms(filter);
   ASSERT_EQ(terms.size(), 5u) << filter.status();
   EXPECT_EQ(terms[1].values, (std::vector<std::string>{"bottle"}));
@@ -364,7 +364,7 @@ TEST(Filter, WhatIsPrintedIsReadAsTheSameTree) {
   std::mt19937_64 random(11);
   const auto pick = [&](size_t n) { return static_cast<size_t>(random() % n); };
   const std::vector<std::string> terms = {
-      "device:a",         "site:\"\",b",  "after:2026-11-22",   "before:2h",  "sharpness<0.125",
+      "device:a",         "site:\"\",b",   "after:2026-11-22",   "before:2h",   "sharpness<0.125",
       "label:bottle,mug", "reason:firing", "predicted:mug>=0.3", "reviewed:no", "id:0f,1"};
   const std::function<std::string(int)> made = [&](int depth) -> std::string {
     const std::string negation = pick(4) == 0 ? "-" : "";

@@ -34,6 +34,16 @@ class Notes : public Room, public test::NotesService::Service {
                     Respond(request, response, 200, text, "text/plain");
                   })};
   }
+  std::vector<FilterWord> FilterWords() override {
+    return {{.key = "noted",
+             .value = FilterWord::Value::kOneOf,
+             .one_of = {"yes"},
+             .help = "clips with a note",
+             .example = "noted:yes",
+             .condition = [](const FilterTerm&, FilterSql&) {
+               return "EXISTS (SELECT 1 FROM note WHERE note.clip = clip.id)";
+             }}};
+  }
   std::vector<JobKind> JobKinds() override {
     return {{.name = "count-words", .run = [this](JobRun& run) { return CountWords(run); }}};
   }

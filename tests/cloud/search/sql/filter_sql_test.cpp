@@ -10,7 +10,6 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/time/time.h"
-
 #include "cloud/dataset/sealing.h"
 #include "cloud/dataset/splits.h"
 #include "cloud/frames/frame_facets.h"
@@ -56,9 +55,12 @@ class FilterSqlTest : public LabelRig {
   }
 
   void AddClip(uint64_t sequence) {
-    TestClipOptions options{.device = OneOf({"a", "b"}), .site = OneOf({"", "s", "t"}),
-                            .rule = OneOf({"motion", "weight"}), .camera = OneOf({"front", "side"}),
-                            .codec = OneOf({"h264", "hevc"}), .sequence = sequence,
+    TestClipOptions options{.device = OneOf({"a", "b"}),
+                            .site = OneOf({"", "s", "t"}),
+                            .rule = OneOf({"motion", "weight"}),
+                            .camera = OneOf({"front", "side"}),
+                            .codec = OneOf({"h264", "hevc"}),
+                            .sequence = sequence,
                             .fired_ns = kFired + Pick(6) * 600 * kNanosPerSecond};
     const TestClip clip = MakeTestClip(options);
     ASSERT_TRUE(CommitTestClip(*catalog_, clip).ok());
@@ -176,9 +178,7 @@ class FilterSqlTest : public LabelRig {
         return {fmt::format("{}:{}", after ? "after" : "before",
                             absl::FormatTime(absl::RFC3339_sec, absl::FromUnixSeconds(at),
                                              absl::UTCTimeZone())),
-                [=](const Known& one) {
-                  return (one.fired_ns >= at * kNanosPerSecond) == after;
-                }};
+                [=](const Known& one) { return (one.fired_ns >= at * kNanosPerSecond) == after; }};
       }
       case 6:
         return Words("background", {"unknown", "no", "yes"}, [](const Known& one, const auto& v) {
@@ -212,18 +212,17 @@ class FilterSqlTest : public LabelRig {
                      [](const Known& one, const auto& v) { return one.predicted.contains(v); });
       case 11: {
         const double than = Pick(9) / 8.0;
-        Made made = Words("predicted", {"bottle", "box", "person"},
-                          [=](const Known& one, const auto& v) {
-                            const auto found = one.predicted.find(v);
-                            return found != one.predicted.end() && found->second > than;
-                          });
+        Made made =
+            Words("predicted", {"bottle", "box", "person"}, [=](const Known& one, const auto& v) {
+              const auto found = one.predicted.find(v);
+              return found != one.predicted.end() && found->second > than;
+            });
         made.text += fmt::format(">{}", than);
         return made;
       }
       case 12:
-        return Words("reviewed", {"yes", "no"}, [](const Known& one, const auto& v) {
-          return one.reviewed == (v == "yes");
-        });
+        return Words("reviewed", {"yes", "no"},
+                     [](const Known& one, const auto& v) { return one.reviewed == (v == "yes"); });
       default:
         return Words("split", {"train", "validation", "test"},
                      [](const Known& one, const auto& v) { return one.split == v; });
@@ -364,7 +363,8 @@ TEST_F(FilterSqlTest, ASplitIsOfTheOnlySchemaOrOfTheOneThatIsNamed) {
 
 TEST_F(FilterSqlTest, ClassesOfLabelsFromBeforeAreListedByAJob) {
   Fill(12);
-  const std::vector<std::string> filters = {"label:bottle", "predicted:box>0.3", "predicted:person"};
+  const std::vector<std::string> filters = {"label:bottle", "predicted:box>0.3",
+                                            "predicted:person"};
   const auto count = [&](const std::string& text) {
     v1::ListFramesRequest request;
     request.set_page_size(500);
@@ -377,12 +377,14 @@ TEST_F(FilterSqlTest, ClassesOfLabelsFromBeforeAreListedByAJob) {
                   .Write([](Sql& sql) {
                     sql.Run("DELETE FROM label_class", In());
                     sql.Run("DELETE FROM prediction_class", In());
-                    sql.Run("INSERT INTO label_unlisted (what, number) SELECT 'label', number FROM "
-                            "label",
-                            In());
-                    sql.Run("INSERT INTO label_unlisted (what, number) SELECT 'prediction', number "
-                            "FROM prediction",
-                            In());
+                    sql.Run(
+                        "INSERT INTO label_unlisted (what, number) SELECT 'label', number FROM "
+                        "label",
+                        In());
+                    sql.Run(
+                        "INSERT INTO label_unlisted (what, number) SELECT 'prediction', number "
+                        "FROM prediction",
+                        In());
                     AddJob(sql, {.kind = "label-classes", .subject = "", .share = "labels"}, 0);
                     return absl::OkStatus();
                   })
