@@ -258,7 +258,7 @@ class Freezer::Attempt {
       }
     } while (after);
     // With a filter it may have been that.
-    if (gone > 0) card_.LeaveOut(filter_.terms.empty() ? kGone : kNotFound, gone);
+    if (gone > 0) card_.LeaveOut(filter_.empty() ? kGone : kNotFound, gone);
     if (order_.most > 0 && lots.size() > order_.most) {
       const auto last = lots.begin() + static_cast<ptrdiff_t>(order_.most) - 1;
       std::nth_element(lots.begin(), last, lots.end());

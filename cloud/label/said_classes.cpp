@@ -106,7 +106,7 @@ JobKind ClassesOfBefore(Database& database) {
   return {.name = "label-classes",
           .at_once = 1,
           .run = [&database](JobRun& run) { return ListAll(database, run); },
-          .on_failed = {}};
+          .on_given_up = {}};
 }
 
 }  // namespace gleaner::cloud

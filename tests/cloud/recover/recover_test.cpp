@@ -10,6 +10,7 @@
 #include <map>
 #include <optional>
 
+#include "cloud/database/columns.h"
 #include "cloud/dataset/splits.h"
 #include "cloud/store/blob_place.h"
 #include "cloud/store/clip_description.h"
