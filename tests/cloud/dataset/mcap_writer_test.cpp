@@ -2,6 +2,7 @@
 // bytes as the format's own library reads them.
 #include "cloud/dataset/export/mcap_writer.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <fstream>

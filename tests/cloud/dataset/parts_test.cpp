@@ -43,7 +43,7 @@ TEST_F(DatasetTest, WhatALostAttemptWroteIsNamedUntilTheNextOneGivesItUp) {
   write(held);
   write(lost);
   EXPECT_EQ(Rubbish(), 0u);
-  ASSERT_TRUE(rig_.jobs->Fail(lost, "killed", true, 0, {}).ok());
+  ASSERT_TRUE(rig_.jobs->Fail(lost, "killed", true, 0).ok());
   ASSERT_TRUE(GiveUpLostParts(rig_.catalog->database()).ok());
   EXPECT_EQ(Rubbish(), 1u);
   EXPECT_TRUE(rig_.catalog->names.Check().ok()) << rig_.catalog->names.Check();

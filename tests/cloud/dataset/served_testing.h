@@ -28,6 +28,7 @@
 #include "grpcpp/server_builder.h"
 #include "httplib.h"
 #include "tests/cloud/frames/frames_testing.h"
+#include "tests/cloud/search/all_words.h"
 #include "tests/data/shell.h"
 
 namespace gleaner::cloud {
@@ -44,20 +45,22 @@ class ServedDatasets : public FramesRig {
       ASSIGN_OR_RETURN(const FrameVideo video, frames_.FindVideo(name));
       return DecodeFrame(*blobs_, video, name.pts, program, 20 * kNanosPerSecond, stop);
     };
-    freezer_ = std::make_unique<Freezer>(catalog_->database(), *blobs_, decode, clock_,
+    freezer_ = std::make_unique<Freezer>(catalog_->database(), *blobs_, decode, clock_, AllWords(),
                                          Freezer::Options{.folder = folder_ / ""});
     exporter_ = std::make_unique<Exporter>(
         catalog_->database(), *blobs_, clock_,
         Exporter::Options{
             .folder = folder_ / "", .program = program, .cpu_ns = 20 * kNanosPerSecond});
-    datasets_ = std::make_unique<Datasets>(catalog_->database(), *blobs_, jobs_, clock_);
+    datasets_ =
+        std::make_unique<Datasets>(catalog_->database(), *blobs_, jobs_, clock_, AllWords());
     files_ = std::make_unique<DatasetFiles>(*datasets_, clock_);
     metrics_ =
         std::make_unique<Metrics>(catalog_->database(), catalog_->devices, *blobs_, clock_, 0);
     dataset_service_ = std::make_unique<DatasetService>(*datasets_, clock_);
     jobs_service_ = std::make_unique<JobsService>(jobs_);
-    frame_service_ = std::make_unique<FrameService>(frames_, clock_);
-    label_service_ = std::make_unique<LabelService>(catalog_->database(), frames_, clock_);
+    frame_service_ = std::make_unique<FrameService>(frames_, clock_, AllWords());
+    label_service_ =
+        std::make_unique<LabelService>(catalog_->database(), frames_, clock_, AllWords());
     tokens_ = std::make_unique<Tokens>(catalog_->database(), clock_, "");
   }
   ~ServedDatasets() override {
