@@ -182,7 +182,7 @@ class Document {
     }
     if (path_.size() != 3 || path_[1] != "track") return StartMeta(attributes);
     if (name != "box") {
-      return Fail(fmt::format("a {} of {}: of this schema there are boxes alone",
+      return Fail(fmt::format("a {} of {}, and labels have boxes alone",
                               Printable(name.substr(0, 40)), Printable(label_.substr(0, 63))));
     }
     StartBox(attributes);

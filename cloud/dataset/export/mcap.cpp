@@ -108,6 +108,7 @@ class Recording {
   explicit Recording(ExportFiles& files) : writer_(files) {}
 
   absl::Status Begin() { return writer_.Begin(kLibrary); }
+  absl::Status EndClip() { return writer_.EndChunk(); }
   absl::Status Finish() { return writer_.Finish(); }
   uint64_t messages() const { return writer_.messages(); }
 
@@ -223,6 +224,7 @@ class Mcap : public ExportFormat {
       const bool new_clip = !clip || frame.name.clip != last.clip;
       if (new_clip) {
         ASSIGN_OR_RETURN(clip, source.clip(frame));
+        if (recording) RETURN_IF_ERROR(recording->EndClip());
         if (recording && files.size() + clip->bytes > source.shard_bytes) RETURN_IF_ERROR(close());
         if (!recording) {
           name = fmt::format("{}-{:06}.mcap", SplitWord(split), number++);

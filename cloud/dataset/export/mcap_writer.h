@@ -33,6 +33,8 @@ class McapWriter {
   absl::StatusOr<uint16_t> AddChannel(uint16_t schema, std::string_view topic,
                                       std::string_view message_encoding, const Pairs& metadata);
   absl::Status Write(uint16_t channel, uint64_t log_time_ns, std::string_view message);
+  // All that was written stands in the file, which has its true size then.
+  absl::Status EndChunk();
   absl::Status AddMetadata(std::string_view name, const Pairs& metadata);
   // Nothing follows.
   absl::Status Finish();
@@ -55,7 +57,6 @@ class McapWriter {
   };
 
   absl::Status Put(std::string_view bytes);
-  absl::Status EndChunk();
   absl::Status WriteSummary();
 
   ExportFiles& file_;

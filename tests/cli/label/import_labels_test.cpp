@@ -104,12 +104,12 @@ TEST_F(ImportLabelsTest, AMistakeAnywhereInAFileChangesNothing) {
   const absl::Status unknown = Import("cvat", Ours(Task(Track(Box(0)) + Track(Box(2), "banana"))));
   EXPECT_TRUE(absl::IsInvalidArgument(unknown));
   EXPECT_THAT(std::string(Message(unknown)),
-              AllOf(HasSubstr(folder_ / "labels"), HasSubstr("line 5, column 32"),
+              AllOf(HasSubstr(folder_ / "labels"), HasSubstr("line 6, column 30"),
                     HasSubstr("schema carts has no class \"banana\"")));
   EXPECT_EQ(LabelsOf(0).labels_size(), 0);
   const absl::Status other = Import("cvat", Task(Track(Box(0))));
   EXPECT_TRUE(absl::IsNotFound(other)) << other;
-  EXPECT_THAT(std::string(Message(other)), HasSubstr("line 4, column 32"));
+  EXPECT_THAT(std::string(Message(other)), HasSubstr("line 5, column 30"));
   EXPECT_THAT(std::string(Message(Import("voc", ""))), HasSubstr("cvat or label-studio"));
   EXPECT_TRUE(absl::IsNotFound(
       ImportLabels(client_of_, {.file = folder_ / "none", .format = "cvat", .schema = "carts"})));

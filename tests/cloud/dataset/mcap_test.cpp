@@ -37,7 +37,6 @@ TEST_F(McapTest, VideoLabelsAndIndexAreReadByOthersAndTheSameTwice) {
   Serve();
   Freeze("first");
   const auto made = Export({{"name", "first"}, {"format", "mcap"}});
-  std::string index;
   std::map<std::string, std::string> files;
   for (const json& file : made["files"]) files[file["name"]] = Fetch(file);
   const json told = json::parse(files.at("index.json"));
@@ -98,10 +97,8 @@ TEST_F(McapTest, AClipThatLooksLikeOneOfAnotherSplitHasNoVideoInIt) {
   std::getline(lines, line);
   std::getline(lines, line);
   const json frame = json::parse(line);
-  std::string key;
   ASSERT_TRUE(catalog_->database()
                   .Write([&](Sql& sql) {
-                    key = ReadSplitKey(sql);
                     // A frame of the clip that is not in the list, tied to each of many groups.
                     for (int i = 0; i < 40; ++i) {
                       sql.Run(

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -37,7 +38,7 @@ class InMemory : public ExportFiles {
     return absl::OkStatus();
   }
   uint64_t size() const override { return files.at(open_).size(); }
-  absl::StatusOr<std::string> End() override { return HexOf(Sha256::Of(files[open_])); }
+  absl::StatusOr<std::string> End() override { return Hex(AsBytes(Sha256::Of(files[open_]))); }
 
   std::map<std::string, std::string> files;
   std::vector<std::string> names;

@@ -77,7 +77,7 @@ TEST(CvatLabels, WithoutTheTasksLabelsTheBoxesTell) {
   EXPECT_THAT(Mistake("cvat", Task(Track(Box(0, "", id(7))) + Track(Box(0, "", id(8))), "")),
               HasSubstr("is frame 0 of the task ab12/front/7 or ab12/front/8?"));
   EXPECT_THAT(Mistake("cvat", Task(Track(Box(4)), "")),
-              AllOf(HasSubstr("line 4, column 32"), HasSubstr("which frame is number 4")));
+              AllOf(HasSubstr("line 4, column 30"), HasSubstr("which frame is number 4")));
 }
 
 TEST(CvatLabels, AMistakeIsToldWithItsLineAndColumn) {
@@ -93,8 +93,8 @@ TEST(CvatLabels, AMistakeIsToldWithItsLineAndColumn) {
        "line 2, column 2: this is CVAT for images"},
       {"<annotations><meta><project/></meta></annotations>", "export its tasks one by one"},
       {"<annotations>\n<track></track></annotations>", "line 2, column 1: a track without a label"},
-      {Task(Track("<polygon frame=\"0\"/>")), "line 4, column 32: a polygon of bottle"},
-      {Task(Track(Box(3))), "line 4, column 32: frame 3 of a task that has 3"},
+      {Task(Track("<polygon frame=\"0\"/>")), "line 5, column 30: a polygon of bottle"},
+      {Task(Track(Box(3))), "line 5, column 30: frame 3 of a task that has 3"},
       {Task(Track(Box(-1))), "frame=\"-1\" is not 0 to"},
       {Task(Track(Box(0, "rotation=\"12.5\""))), "the box is turned"},
       {Task(Track(Box(0, "", "", "xtl=\"x\" ytl=\"0\" xbr=\"1\" ybr=\"1\""))),
@@ -161,7 +161,7 @@ TEST(LabelStudioLabels, AMistakeIsToldWithItsPlace) {
     std::string text, said;
   } cases[] = {
       {"", "not JSON"},
-      {"[\n {\"a\":}]", "line 2, column 6: not JSON"},
+      {"[\n {\"a\":}]", "line 2, column 7: not JSON"},
       {"{}", "an object where the list of tasks belongs"},
       {"7", "no list of tasks"},
       {"[\n7]", "task 1, which ends at line 2"},
