@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "cloud/database/pages.h"
 #include "cloud/database/columns.h"
+#include "cloud/database/pages.h"
 #include "cloud/dataset/card.h"
 #include "cloud/search/filter.h"
 #include "common/name.h"

@@ -18,7 +18,6 @@ using testing::HasSubstr;
 class ImportLabelsTest : public CommandsTest {
  protected:
   ImportLabelsTest() {
-    Start();
     clip_ = AddClip(1);
     v1::ClipManifest manifest;
     manifest.ParseFromString(manifest_);
