@@ -58,9 +58,10 @@ class ImportLabelsTest : public CommandsTest {
     return response;
   }
   // The text of a test with this clip's id in it.
-  std::string Ours(std::string text) {
-    for (size_t at = 0; (at = text.find("ab12", at)) != std::string::npos; at += clip_.size()) {
-      text.replace(at, 4, clip_);
+  std::string Ours(std::string text) { return Of(clip_, std::move(text)); }
+  static std::string Of(const std::string& clip, std::string text) {
+    for (size_t at = 0; (at = text.find("ab12", at)) != std::string::npos; at += clip.size()) {
+      text.replace(at, 4, clip);
     }
     return text;
   }
@@ -106,7 +107,7 @@ TEST_F(ImportLabelsTest, AMistakeAnywhereInAFileChangesNothing) {
               AllOf(HasSubstr(folder_ / "labels"), HasSubstr("line 6, column 30"),
                     HasSubstr("schema carts has no class \"banana\"")));
   EXPECT_EQ(LabelsOf(0).labels_size(), 0);
-  const absl::Status other = Import("cvat", Task(Track(Box(0))));
+  const absl::Status other = Import("cvat", Of(std::string(20, '0'), Task(Track(Box(0)))));
   EXPECT_TRUE(absl::IsNotFound(other)) << other;
   EXPECT_THAT(std::string(Message(other)), HasSubstr("line 5, column 30"));
   EXPECT_THAT(std::string(Message(Import("voc", ""))), HasSubstr("cvat or label-studio"));
