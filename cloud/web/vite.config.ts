@@ -13,6 +13,6 @@ export default defineConfig({
     modulePreload: { polyfill: false },
   },
   server: {
-    proxy: { '^/gleaner\\.v1\\.': server, '/media': server, '^/(signed/)?datasets/': server, '/events': server, '/login': server },
+    proxy: { '^/gleaner\\.v1\\.': server, '/media': server, '/frames': server, '^/(signed/)?datasets/': server, '/events': server, '/login': server },
   },
 });

@@ -119,5 +119,6 @@ export const media = {
   video: (id: string, n: number) => `/media/${id}/video/${n}`,
   samples: (id: string) => `/media/${id}/samples`,
   frameThumbnail: (id: string, camera: string, pts: bigint) => `/frames/${id}/${camera}/${pts}/thumbnail`,
+  framePicture: (id: string, camera: string, pts: bigint) => `/frames/${id}/${camera}/${pts}/picture`,
   manifest: (id: string) => `/media/${id}/manifest`,
 };

@@ -3,7 +3,7 @@
 import { SvelteSet } from 'svelte/reactivity';
 
 export interface Binding {
-  /** KeyboardEvent.key values that do the same. */
+  /** KeyboardEvent.key values that do the same; with Ctrl or ⌘ held, after "ctrl+". */
   keys: string[];
   /** What it does, for the help; nothing for a second way to the same. */
   label?: string;
@@ -32,14 +32,15 @@ function typing(target: EventTarget | null): boolean {
 }
 
 addEventListener('keydown', (event) => {
-  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.defaultPrevented || event.altKey) return;
+  const key = event.ctrlKey || event.metaKey ? `ctrl+${event.key}` : event.key;
   if (typing(event.target)) return;
   // A focused control keeps the keys that work it.
   const control = { ' ': 'button, summary, label, input', Enter: 'a[href], button, summary, label, input' }[event.key];
   if (control && (event.target as HTMLElement).closest?.(control)) return;
   for (const scope of [...scopes].reverse()) {
     for (const binding of scope.bindings) {
-      if (binding.keys.includes(event.key) && binding.run(event) !== false) {
+      if (binding.keys.includes(key) && binding.run(event) !== false) {
         event.preventDefault();
         return;
       }
