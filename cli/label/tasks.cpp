@@ -62,6 +62,7 @@ absl::Status PrintSets(const v1::ListTaskSetsResponse& all) {
                {"OF"},
                {"PRIORITY", true},
                {"OPEN", true},
+               {"TAKEN", true},
                {"DONE", true},
                {"SKIPPED", true},
                {"MADE"},
@@ -69,8 +70,9 @@ absl::Status PrintSets(const v1::ListTaskSetsResponse& all) {
   for (const v1::TaskSet& set : all.sets()) {
     table.Add({std::to_string(set.number()), Printable(set.schema()), SourceOf(set),
                std::to_string(set.priority()), std::to_string(set.open()),
-               std::to_string(set.done()), std::to_string(set.skipped()),
-               Ago(set.created_unix_ns(), now_ns), Printable(set.created_by())});
+               std::to_string(set.taken()), std::to_string(set.done()),
+               std::to_string(set.skipped()), Ago(set.created_unix_ns(), now_ns),
+               Printable(set.created_by())});
   }
   fmt::print("{}", table.empty() ? "No tasks. `gleaner label tasks create` makes some.\n"
                                  : table.Render());

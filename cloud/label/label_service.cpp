@@ -87,6 +87,11 @@ grpc::Status LabelService::ListTaskSets(grpc::ServerContext*,
   return Answer(task_sets_.List(*request), response);
 }
 
+grpc::Status LabelService::GetTaskSet(grpc::ServerContext*, const v1::GetTaskSetRequest* request,
+                                      v1::GetTaskSetResponse* response) {
+  return Answer(task_sets_.Get(request->number()), response->mutable_set());
+}
+
 grpc::Status LabelService::ListTasks(grpc::ServerContext*, const v1::ListTasksRequest* request,
                                      v1::ListTasksResponse* response) {
   return Answer(tasks_.List(*request), response);
@@ -98,7 +103,7 @@ grpc::Status LabelService::TakeTasks(grpc::ServerContext* context,
   ASSIGN_PRINCIPAL(who);
   const auto audit = Audited(*context, "LabelService/TakeTasks",
                              fmt::format("schema {}", request->schema()), clock_);
-  return Answer(tasks_.Take(request->schema(), request->most(), who, audit), response);
+  return Answer(tasks_.Take(*request, who, audit), response);
 }
 
 grpc::Status LabelService::SaveLabel(grpc::ServerContext* context,
@@ -132,7 +137,7 @@ grpc::Status LabelService::ReturnTasks(grpc::ServerContext* context,
   ASSIGN_PRINCIPAL(who);
   const auto audit = Audited(*context, "LabelService/ReturnTasks",
                              fmt::format("schema {}", request->schema()), clock_);
-  const auto returned = tasks_.Return(request->schema(), who, audit);
+  const auto returned = tasks_.Return(*request, who, audit);
   if (!returned.ok()) return ToCaller(returned.status());
   response->set_returned(*returned);
   return grpc::Status::OK;

@@ -42,6 +42,8 @@ class LabelService : public v1::LabelService::Service {
                            v1::CreateTasksResponse* response) override;
   grpc::Status ListTaskSets(grpc::ServerContext* context, const v1::ListTaskSetsRequest* request,
                             v1::ListTaskSetsResponse* response) override;
+  grpc::Status GetTaskSet(grpc::ServerContext* context, const v1::GetTaskSetRequest* request,
+                          v1::GetTaskSetResponse* response) override;
   grpc::Status ListTasks(grpc::ServerContext* context, const v1::ListTasksRequest* request,
                          v1::ListTasksResponse* response) override;
   grpc::Status TakeTasks(grpc::ServerContext* context, const v1::TakeTasksRequest* request,

@@ -5,7 +5,7 @@
 namespace gleaner::cloud {
 namespace {
 
-constexpr std::array<std::string_view, 3> kMigrations = {
+constexpr std::array<std::string_view, 4> kMigrations = {
     R"(
   -- body: v1.LabelSchema.
   CREATE TABLE label_schema (
@@ -93,6 +93,12 @@ constexpr std::array<std::string_view, 3> kMigrations = {
   DELETE FROM tally WHERE dimension = 'job' AND value = '1 label-classes';
   INSERT INTO tally (dimension, value, clips, bytes)
     SELECT 'job', '1 label-classes', COUNT(*), 0 FROM job WHERE kind = 'label-classes' AND state = 1;
+)",
+    R"(
+  -- For the next tasks of one set, and how many of it somebody has.
+  CREATE INDEX label_task_next_of_set ON label_task (task_set, turn, number, free_ns, not_for)
+    WHERE state = 1;
+  CREATE INDEX label_task_held_of_set ON label_task (task_set, free_ns) WHERE state = 1;
 )"};
 
 }  // namespace

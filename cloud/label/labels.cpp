@@ -122,6 +122,19 @@ v1::Label WriteLabel(Sql& sql, const NewLabel& label) {
   return written;
 }
 
+std::optional<v1::Label> LabelOfTask(Sql& sql, uint64_t task, uint64_t frame,
+                                     std::string_view schema) {
+  std::optional<v1::Label> label;
+  LabelRow row;
+  // A frame has few labels.
+  sql.Query(fmt::format("SELECT {} FROM label JOIN label_frame ON label_frame.number = label.frame "
+                        "WHERE label.frame = :frame AND label.schema_name = :schema AND label.task "
+                        "= :task",
+                        LabelRow::kColumns),
+            In(frame, schema, task), row.outs(), [&] { row.CopyTo(&label.emplace()); });
+  return label;
+}
+
 absl::StatusOr<std::vector<LabelledFrame>> Labels::Page(std::string_view schema,
                                                         const FrameName* after, size_t size) {
   const FrameName from = after == nullptr ? FrameName{} : *after;

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -68,6 +69,9 @@ inline constexpr uint32_t kMaxHumanMs = 3'600'000;
 
 // Within a transaction; what it says was checked. May throw SqlError.
 v1::Label WriteLabel(Sql& sql, const NewLabel& label);
+// What a task of that frame and schema came to. May throw SqlError.
+std::optional<v1::Label> LabelOfTask(Sql& sql, uint64_t task, uint64_t frame,
+                                     std::string_view schema);
 
 // Thread-safe; blocks. Errors as Database.
 class Labels {

@@ -54,6 +54,11 @@ inline constexpr std::string_view kNextTasks =
     "WHERE schema_name = :schema AND state = 1 AND free_ns <= :now AND not_for <> :who ORDER BY "
     "priority DESC, turn, label_task.number LIMIT :most";
 
+// The same of one set, whose tasks are of one schema and priority.
+inline constexpr std::string_view kNextTasksOfSet =
+    "WHERE task_set = :set AND state = 1 AND free_ns <= :now AND not_for <> :who ORDER BY turn, "
+    "label_task.number LIMIT :most";
+
 // `rest`: what follows "FROM …", text that doesn't change, with its parameters.
 template <typename... Ins>
 std::vector<TaskRow> ReadTasks(Sql& sql, std::string_view rest, const std::tuple<Ins...>& ins) {

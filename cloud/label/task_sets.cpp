@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -106,11 +107,36 @@ void InsertTasks(Sql& sql, const v1::CreateTasksRequest& request, const v1::Labe
   KeepTask(sql, row, row.state);
 }
 
-v1::TaskSet ParseSet(const std::string& body, uint64_t number) {
-  v1::TaskSet set;
-  set.ParseFromString(body);
-  set.set_number(number);
-  return set;
+// Of the tasks of a set: somebody has them now.
+uint32_t CountTaken(Sql& sql, uint64_t set, int64_t now_ns) {
+  uint32_t taken = 0;
+  sql.Query(
+      "SELECT COUNT(*) FROM label_task WHERE task_set = :set AND state = 1 AND free_ns > :now",
+      In(set, now_ns), Out(taken), [] {});
+  return taken;
+}
+
+// Sets with numbers below `before` and from `from` on, newest first, `most` of them.
+std::vector<v1::TaskSet> ReadSets(Sql& sql, int64_t from, int64_t before, int most,
+                                  int64_t now_ns) {
+  std::vector<v1::TaskSet> sets;
+  uint64_t number = 0;
+  uint32_t open = 0, done = 0, skipped = 0;
+  std::string body;
+  BytesOut out{&body};
+  sql.Query(
+      "SELECT number, body, open, done, skipped FROM label_task_set WHERE number >= :from AND "
+      "number < :before ORDER BY number DESC LIMIT :most",
+      In(from, before, most), Out(number, out, open, done, skipped), [&] {
+        v1::TaskSet& set = sets.emplace_back();
+        set.ParseFromString(body);
+        set.set_number(number);
+        set.set_open(open);
+        set.set_done(done);
+        set.set_skipped(skipped);
+      });
+  for (v1::TaskSet& set : sets) set.set_taken(CountTaken(sql, set.number(), now_ns));
+  return sets;
 }
 
 }  // namespace
@@ -229,29 +255,29 @@ absl::StatusOr<v1::TaskSet> TaskSets::Create(const v1::CreateTasksRequest& reque
   });
 }
 
+absl::StatusOr<v1::TaskSet> TaskSets::Get(uint64_t number) {
+  const auto at = static_cast<int64_t>(number);
+  return database_.Read([&](Sql& sql) -> absl::StatusOr<v1::TaskSet> {
+    if (at > 0 && at < std::numeric_limits<int64_t>::max()) {
+      std::vector<v1::TaskSet> found = ReadSets(sql, at, at + 1, 1, clock_.WallNs());
+      if (!found.empty()) return std::move(found.front());
+    }
+    return absl::NotFoundError(fmt::format("there is no set {}", number));
+  });
+}
+
 absl::StatusOr<v1::ListTaskSetsResponse> TaskSets::List(const v1::ListTaskSetsRequest& request) {
   ASSIGN_OR_RETURN(const int64_t before, PageBefore(request.page_token()));
   const auto page = static_cast<int>(PageSize(request.page_size()));
   return database_.Read([&](Sql& sql) -> absl::StatusOr<v1::ListTaskSetsResponse> {
     v1::ListTaskSetsResponse response;
-    uint64_t number = 0;
-    uint32_t open = 0, done = 0, skipped = 0;
-    std::string body;
-    BytesOut out{&body};
-    sql.Query(
-        "SELECT number, body, open, done, skipped FROM label_task_set WHERE number < :before ORDER "
-        "BY number DESC LIMIT :most",
-        In(before, page + 1), Out(number, out, open, done, skipped), [&] {
-          if (response.sets_size() == page) {
-            response.set_next_page_token(std::to_string(response.sets(page - 1).number()));
-            return;
-          }
-          v1::TaskSet& set = *response.add_sets();
-          set = ParseSet(body, number);
-          set.set_open(open);
-          set.set_done(done);
-          set.set_skipped(skipped);
-        });
+    for (v1::TaskSet& set : ReadSets(sql, 0, before, page + 1, clock_.WallNs())) {
+      if (response.sets_size() == page) {
+        response.set_next_page_token(std::to_string(response.sets(page - 1).number()));
+        break;
+      }
+      *response.add_sets() = std::move(set);
+    }
     return response;
   });
 }

@@ -45,6 +45,7 @@ class TaskSets {
   // `filter`: the request's, parsed. `with`: in the transaction that makes the set, before.
   absl::StatusOr<v1::TaskSet> Create(const v1::CreateTasksRequest& request, const Filter& filter,
                                      const Principal& who, const Database::Operation& with = {});
+  absl::StatusOr<v1::TaskSet> Get(uint64_t number);
   absl::StatusOr<v1::ListTaskSetsResponse> List(const v1::ListTaskSetsRequest& request);
 
  private:

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <limits>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -83,6 +85,20 @@ absl::StatusOr<v1::Annotation> SaidOf(const TaskRow& row, const v1::LabelSchema&
   return said;
 }
 
+// The label that came of the same request, where its answer was lost on the way.
+std::optional<v1::Label> SaidAlready(Sql& sql, const v1::SaveLabelRequest& request,
+                                     const Principal& who) {
+  const auto row = ReadTask(sql, request.task());
+  if (!row || row->state != Task::STATE_DONE || row->holder != who.name) return std::nullopt;
+  auto label = LabelOfTask(sql, row->number, row->frame, row->schema);
+  if (!label || label->human_ms() != request.human_ms()) return std::nullopt;
+  // Who accepted says no more; who rejected, nothing.
+  const bool same = request.verdict() == v1::Label::VERDICT_ACCEPTED
+                        ? label->verdict() == v1::Label::VERDICT_ACCEPTED
+                        : SaySame(label->annotation(), request.annotation());
+  return same ? label : std::nullopt;
+}
+
 }  // namespace
 
 absl::StatusOr<v1::ListTasksResponse> Tasks::List(const v1::ListTasksRequest& request) {
@@ -113,26 +129,35 @@ absl::StatusOr<v1::ListTasksResponse> Tasks::List(const v1::ListTasksRequest& re
   });
 }
 
-absl::StatusOr<v1::TakeTasksResponse> Tasks::Take(std::string_view schema, uint32_t most,
+absl::StatusOr<v1::TakeTasksResponse> Tasks::Take(const v1::TakeTasksRequest& request,
                                                   const Principal& who,
                                                   const Database::Operation& with) {
-  if (most > kMostHeld) return Wrong("most", fmt::format("1 to {}", kMostHeld));
-  const size_t wanted = most == 0 ? 1 : most;
+  if (request.most() > kMostHeld) return Wrong("most", fmt::format("1 to {}", kMostHeld));
+  const size_t wanted = request.most() == 0 ? 1 : request.most();
+  const auto set = static_cast<int64_t>(request.set());
   v1::TakeTasksResponse response;
   RETURN_IF_ERROR(database_.Write([&](Sql& sql) -> absl::Status {
     response.Clear();
-    RETURN_IF_ERROR(ReadSchema(sql, schema).status());
+    RETURN_IF_ERROR(ReadSchema(sql, request.schema()).status());
     const int64_t now_ns = clock_.WallNs();
+    // A person has few: those of other sets are passed over.
     std::vector<TaskRow> taken = ReadTasks(
         sql,
-        "WHERE holder = :who AND schema_name = :schema AND free_ns > :now AND state = 1 ORDER BY "
-        "priority DESC, turn, label_task.number LIMIT :most",
-        In(who.name, schema, now_ns, wanted));
+        "WHERE holder = :who AND schema_name = :schema AND free_ns > :now AND state = 1 AND "
+        "task_set >= :from AND task_set <= :to ORDER BY priority DESC, turn, label_task.number "
+        "LIMIT :most",
+        In(who.name, request.schema(), now_ns, set,
+           set == 0 ? std::numeric_limits<int64_t>::max() : set, wanted));
     if (taken.size() < wanted) {
       std::set<uint64_t> pairs;
       // Both of a pair may be among the next, of which one person gets one.
+      const size_t looked_at = 2 * (wanted - taken.size());
       for (TaskRow& row :
-           ReadTasks(sql, kNextTasks, In(schema, now_ns, who.name, 2 * (wanted - taken.size())))) {
+           set == 0 ? ReadTasks(sql, kNextTasks, In(request.schema(), now_ns, who.name, looked_at))
+                    : ReadTasks(sql, kNextTasksOfSet, In(set, now_ns, who.name, looked_at))) {
+        if (row.schema != request.schema()) {
+          return Wrong("set", fmt::format("{} is of schema {}", set, row.schema));
+        }
         if (taken.size() == wanted) break;
         if (pairs.contains(row.number)) continue;
         pairs.insert(row.pair);
@@ -166,6 +191,10 @@ absl::StatusOr<v1::Label> Tasks::Save(const v1::SaveLabelRequest& request, const
   }
   v1::Label label;
   RETURN_IF_ERROR(database_.Write([&](Sql& sql) -> absl::Status {
+    if (auto already = SaidAlready(sql, request, who)) {
+      label = *std::move(already);
+      return absl::OkStatus();
+    }
     ASSIGN_OR_RETURN(TaskRow row, ReadHeld(sql, request.task(), who));
     ASSIGN_OR_RETURN(const v1::LabelSchema schema, ReadSchema(sql, row.schema, row.version));
     ASSIGN_OR_RETURN(const v1::Annotation said, SaidOf(row, schema, request));
@@ -224,14 +253,19 @@ absl::Status Tasks::Skip(uint64_t number, const std::string& reason, const Princ
   });
 }
 
-absl::StatusOr<uint32_t> Tasks::Return(std::string_view schema, const Principal& who,
+absl::StatusOr<uint32_t> Tasks::Return(const v1::ReturnTasksRequest& request, const Principal& who,
                                        const Database::Operation& with) {
   uint32_t returned = 0;
   RETURN_IF_ERROR(database_.Write([&](Sql& sql) -> absl::Status {
-    RETURN_IF_ERROR(ReadSchema(sql, schema).status());
-    std::vector<TaskRow> held = ReadTasks(
-        sql, "WHERE holder = :who AND schema_name = :schema AND free_ns > :now AND state = 1",
-        In(who.name, schema, clock_.WallNs()));
+    RETURN_IF_ERROR(ReadSchema(sql, request.schema()).status());
+    std::vector<TaskRow> held =
+        ReadTasks(sql,
+                  "WHERE holder = :who AND schema_name = :schema AND free_ns > :now AND free_ns <= "
+                  ":until AND "
+                  "state = 1",
+                  In(who.name, request.schema(), clock_.WallNs(),
+                     request.lease_unix_ns() == 0 ? std::numeric_limits<int64_t>::max()
+                                                  : request.lease_unix_ns()));
     returned = static_cast<uint32_t>(held.size());
     if (held.empty()) return absl::OkStatus();
     if (with) RETURN_IF_ERROR(with(sql));

@@ -34,7 +34,7 @@ class Tasks {
 
   absl::StatusOr<v1::ListTasksResponse> List(const v1::ListTasksRequest& request);
 
-  absl::StatusOr<v1::TakeTasksResponse> Take(std::string_view schema, uint32_t most,
+  absl::StatusOr<v1::TakeTasksResponse> Take(const v1::TakeTasksRequest& request,
                                              const Principal& who,
                                              const Database::Operation& with = {});
   absl::StatusOr<v1::Label> Save(const v1::SaveLabelRequest& request, const Principal& who,
@@ -42,7 +42,7 @@ class Tasks {
   absl::Status Skip(uint64_t number, const std::string& reason, const Principal& who,
                     const Database::Operation& with = {});
   // How many were given back.
-  absl::StatusOr<uint32_t> Return(std::string_view schema, const Principal& who,
+  absl::StatusOr<uint32_t> Return(const v1::ReturnTasksRequest& request, const Principal& who,
                                   const Database::Operation& with = {});
   absl::Status Requeue(uint64_t number, const Database::Operation& with = {});
 

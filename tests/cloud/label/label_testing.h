@@ -138,8 +138,22 @@ class LabelRig : public testing::Test {
     EXPECT_TRUE(made.ok()) << made.status();
     return made.ok() ? *made : v1::TaskSet();
   }
+  static v1::TakeTasksRequest TakeRequest(uint32_t most = 1, uint64_t set = 0,
+                                          const std::string& schema = "carts") {
+    v1::TakeTasksRequest request;
+    request.set_schema(schema);
+    request.set_most(most);
+    request.set_set(set);
+    return request;
+  }
+  static v1::ReturnTasksRequest ReturnRequest(int64_t lease_ns = 0) {
+    v1::ReturnTasksRequest request;
+    request.set_schema("carts");
+    request.set_lease_unix_ns(lease_ns);
+    return request;
+  }
   std::vector<v1::ReviewTask> Take(const Principal& who, uint32_t most = 1) {
-    const auto taken = tasks_.Take("carts", most, who);
+    const auto taken = tasks_.Take(TakeRequest(most), who);
     EXPECT_TRUE(taken.ok()) << taken.status();
     if (!taken.ok()) return {};
     return {taken->tasks().begin(), taken->tasks().end()};

@@ -46,6 +46,20 @@ TEST_F(TaskSetsTest, ThePriorityGoesFirstAndSetsOfOnePriorityTakeTurns) {
   EXPECT_THAT(SetsOf(Take(ann_, 20)), ElementsAre(3, 1, 2, 1, 2, 1, 1, 1, 1));
 }
 
+TEST_F(TaskSetsTest, ASetIsFoundByItsNumberAsInTheList) {
+  Fill(3);
+  MakeTasks();
+  Take(ann_, 2);
+  const auto set = task_sets_.Get(1);
+  ASSERT_TRUE(set.ok());
+  EXPECT_EQ(set->SerializeAsString(), NewestSet().SerializeAsString());
+  EXPECT_EQ(set->open(), 3u);
+  EXPECT_EQ(set->taken(), 2u);
+  for (const uint64_t none : {uint64_t{0}, uint64_t{2}, ~uint64_t{0}, uint64_t{1} << 63}) {
+    EXPECT_TRUE(absl::IsNotFound(task_sets_.Get(none).status())) << none;
+  }
+}
+
 TEST_F(TaskSetsTest, TasksThatNobodyMayTakeLetNoLaterSetOvertake) {
   Fill(6);
   v1::CreateTasksRequest pairs;
@@ -153,8 +167,8 @@ TEST_F(TaskSetsTest, WhatCannotBeMadeIsNamed) {
   request.Clear();
   request.set_model(std::string(101, 'm'));
   EXPECT_THAT(Refusal(request), HasSubstr("model"));
-  EXPECT_TRUE(absl::IsInvalidArgument(tasks_.Take("carts", 21, ann_).status()));
-  EXPECT_TRUE(absl::IsNotFound(tasks_.Take("mugs", 1, ann_).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(tasks_.Take(TakeRequest(21), ann_).status()));
+  EXPECT_TRUE(absl::IsNotFound(tasks_.Take(TakeRequest(1, 0, "mugs"), ann_).status()));
 }
 
 }  // namespace

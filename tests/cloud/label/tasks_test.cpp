@@ -41,7 +41,9 @@ TEST_F(TasksTest, EachPersonGetsATaskOfHisOwnAndKeepsItUntilItIsDone) {
   EXPECT_EQ(label.verdict(), v1::Label::VERDICT_ACCEPTED);
   EXPECT_EQ(label.annotation().boxes(0).confidence(), 0);
   EXPECT_NE(label.prediction(), 0u);
-  EXPECT_TRUE(absl::IsFailedPrecondition(Finish(again[0], ann_).status())) << "done is done";
+  const v1::Annotation other = Box(0.25, kBox);
+  EXPECT_TRUE(absl::IsFailedPrecondition(Finish(again[0], ann_, &other).status()))
+      << "done is done";
   EXPECT_TRUE(absl::IsFailedPrecondition(Finish(of_bob[0], ann_).status())) << "it is bob's";
   EXPECT_TRUE(Take(ann_).empty());
   EXPECT_EQ(NewestSet().done(), 1u);
@@ -94,7 +96,7 @@ TEST_F(TasksTest, WhatIsGivenBackIsForOthersAtOnce) {
   MakeTasks();
   EXPECT_EQ(Take(ann_, 3).size(), 3u);
   EXPECT_TRUE(Take(bob_).empty());
-  EXPECT_EQ(tasks_.Return("carts", ann_).value(), 3u);
+  EXPECT_EQ(tasks_.Return(ReturnRequest(), ann_).value(), 3u);
   EXPECT_EQ(Take(bob_, 20).size(), 3u);
 }
 
@@ -140,17 +142,78 @@ TEST_F(TasksTest, WhoGivesOneOfAPairBackGetsTheOtherOnceSomebodyElseTookIt) {
   MakeTasks(request);
   const auto first = Take(ann_);
   ASSERT_TRUE(first[0].has_prelabel());
-  EXPECT_EQ(tasks_.Return("carts", ann_).value(), 1u);
+  EXPECT_EQ(tasks_.Return(ReturnRequest(), ann_).value(), 1u);
   const auto again = Take(ann_, 20);
   ASSERT_EQ(again.size(), 1u) << "she has seen the pre-label";
   EXPECT_EQ(again[0].number(), first[0].number());
-  EXPECT_EQ(tasks_.Return("carts", ann_).value(), 1u);
+  EXPECT_EQ(tasks_.Return(ReturnRequest(), ann_).value(), 1u);
   const auto of_bob = Take(bob_);
   ASSERT_EQ(of_bob.size(), 1u);
   EXPECT_EQ(of_bob[0].number(), first[0].number());
   const auto other = Take(ann_, 20);
   ASSERT_EQ(other.size(), 1u) << "two people are enough for a pair";
   EXPECT_NE(other[0].number(), first[0].number());
+}
+
+TEST_F(TasksTest, WhoWorksOnOneSetGetsItsTasksAndKeepsThoseOfOthers) {
+  Fill(3, false, 1);
+  MakeTasks();
+  Fill(2, false, 2);
+  v1::CreateTasksRequest urgent;
+  urgent.set_priority(1);
+  MakeTasks(urgent);
+  const auto of_set = [&](uint64_t set, uint32_t most) {
+    std::vector<uint64_t> numbers;
+    const auto taken = tasks_.Take(TakeRequest(most, set), ann_).value();
+    for (const v1::ReviewTask& task : taken.tasks()) numbers.push_back(task.number());
+    return numbers;
+  };
+  EXPECT_EQ(of_set(1, 2), (std::vector<uint64_t>{1, 2}));
+  EXPECT_EQ(of_set(2, 5), (std::vector<uint64_t>{4, 5}));
+  EXPECT_EQ(of_set(1, 5), (std::vector<uint64_t>{1, 2, 3}));
+  EXPECT_EQ(of_set(0, 20).size(), 5u);
+  EXPECT_EQ(task_sets_.Get(1).value().taken(), 3u);
+  EXPECT_TRUE(of_set(9, 5).empty());
+  clock_.Advance(Tasks::kLeaseNs);
+  EXPECT_EQ(task_sets_.Get(1).value().taken(), 0u);
+  v1::LabelSchema mugs = Carts();
+  mugs.set_name("mugs");
+  MakeSchema(mugs);
+  EXPECT_TRUE(absl::IsInvalidArgument(tasks_.Take(TakeRequest(1, 1, "mugs"), ann_).status()))
+      << "of another schema";
+}
+
+TEST_F(TasksTest, WhatWasTakenAgainSinceIsNotGivenBackWithTheRest) {
+  Fill(3);
+  MakeTasks();
+  const int64_t lease_ns = Take(ann_, 2)[0].lease_unix_ns();
+  clock_.Advance(1);
+  // Another window of hers takes one more, and extends its hold on all of them.
+  ASSERT_EQ(Take(ann_, 3).size(), 3u);
+  EXPECT_EQ(tasks_.Return(ReturnRequest(lease_ns), ann_).value(), 0u);
+  EXPECT_EQ(tasks_.Return(ReturnRequest(lease_ns + 1), ann_).value(), 3u);
+}
+
+TEST_F(TasksTest, TheSameOnceMoreIsTheSameLabel) {
+  Fill(3);
+  MakeTasks();
+  const auto tasks = Take(ann_, 3);
+  const v1::Annotation fixed = Box(0.5, kBox), other = Box(0.25, kBox);
+  const auto label = Finish(tasks[0], ann_, &fixed);
+  ASSERT_TRUE(label.ok());
+  EXPECT_EQ(Finish(tasks[0], ann_, &fixed)->number(), label->number());
+  EXPECT_TRUE(absl::IsFailedPrecondition(Finish(tasks[0], ann_, &other).status()));
+  EXPECT_TRUE(absl::IsFailedPrecondition(Finish(tasks[0], ann_, &fixed, 7).status()));
+  EXPECT_TRUE(absl::IsFailedPrecondition(Finish(tasks[0], bob_, &fixed).status()));
+  const auto accepted = Finish(tasks[1], ann_);
+  EXPECT_EQ(Finish(tasks[1], ann_)->number(), accepted->number());
+  v1::SaveLabelRequest reject;
+  reject.set_task(tasks[2].number());
+  reject.set_verdict(v1::Label::VERDICT_REJECTED);
+  const auto rejected = tasks_.Save(reject, ann_);
+  EXPECT_EQ(tasks_.Save(reject, ann_)->number(), rejected->number());
+  EXPECT_EQ(labels_.Page("carts", nullptr)->size(), 3u);
+  EXPECT_EQ(NewestSet().done(), 3u);
 }
 
 TEST_F(TasksTest, WhatChangesNothingIsNotAudited) {
@@ -160,8 +223,8 @@ TEST_F(TasksTest, WhatChangesNothingIsNotAudited) {
     ++written;
     return absl::OkStatus();
   };
-  EXPECT_TRUE(tasks_.Take("carts", 1, ann_, audit).ok());
-  EXPECT_TRUE(tasks_.Return("carts", ann_, audit).ok());
+  EXPECT_TRUE(tasks_.Take(TakeRequest(1), ann_, audit).ok());
+  EXPECT_TRUE(tasks_.Return(ReturnRequest(), ann_, audit).ok());
   EXPECT_FALSE(schemas_.Create(Carts(), ann_, 1, audit)->made());
   v1::ImportPredictionsRequest same;
   same.set_schema("carts");
@@ -171,8 +234,8 @@ TEST_F(TasksTest, WhatChangesNothingIsNotAudited) {
   EXPECT_EQ(predictions_.Import(same, ann_, 1, audit)->already(), 1u);
   EXPECT_EQ(written, 0);
   MakeTasks();
-  EXPECT_TRUE(tasks_.Take("carts", 1, ann_, audit).ok());
-  EXPECT_TRUE(tasks_.Return("carts", ann_, audit).ok());
+  EXPECT_TRUE(tasks_.Take(TakeRequest(1), ann_, audit).ok());
+  EXPECT_TRUE(tasks_.Return(ReturnRequest(), ann_, audit).ok());
   EXPECT_EQ(written, 2);
 }
 
@@ -332,7 +395,7 @@ TEST_P(TasksProperty, NoTwoPeopleHaveOneTaskAndNobodyHasBothOfAPair) {
       }
       if (draw(3) == 0) bring_back();
     } else if (act == 9 && draw(2) == 0) {
-      ASSERT_TRUE(tasks_.Return("carts", who).ok());
+      ASSERT_TRUE(tasks_.Return(ReturnRequest(), who).ok());
       for (auto one = held.begin(); one != held.end();) {
         one = one->second.by == who.name && one->second.until > clock_.WallNs() ? held.erase(one)
                                                                                 : std::next(one);
@@ -372,18 +435,21 @@ INSTANTIATE_TEST_SUITE_P(Seeds, TasksProperty, testing::Range(1, 5));
 
 TEST_F(TasksTest, TheNextTaskIsReadFromAnIndexWithoutSorting) {
   if (OnPostgres()) GTEST_SKIP() << "it explains itself in another way";
-  std::string plan;
-  const auto read = database().Read([&](Sql& sql) {
-    int64_t id = 0, parent = 0, unused = 0;
-    std::string detail;
-    sql.Query(fmt::format("EXPLAIN QUERY PLAN {}{}", TaskColumns::kSelect, kNextTasks),
-              In("carts", 0, "ann", 20), Out(id, parent, unused, detail),
-              [&] { plan += detail + "\n"; });
-    return absl::OkStatus();
-  });
-  ASSERT_TRUE(read.ok()) << read;
-  EXPECT_THAT(plan, HasSubstr("label_task_next"));
-  EXPECT_THAT(plan, testing::Not(HasSubstr("TEMP B-TREE")));
+  const auto plan_of = [&](std::string_view rest, const auto& in) {
+    std::string plan;
+    const auto read = database().Read([&](Sql& sql) {
+      int64_t id = 0, parent = 0, unused = 0;
+      std::string detail;
+      sql.Query(fmt::format("EXPLAIN QUERY PLAN {}{}", TaskColumns::kSelect, rest), in,
+                Out(id, parent, unused, detail), [&] { plan += detail + "\n"; });
+      return absl::OkStatus();
+    });
+    EXPECT_TRUE(read.ok()) << read;
+    EXPECT_THAT(plan, testing::Not(HasSubstr("TEMP B-TREE")));
+    return plan;
+  };
+  EXPECT_THAT(plan_of(kNextTasks, In("carts", 0, "ann", 20)), HasSubstr("label_task_next "));
+  EXPECT_THAT(plan_of(kNextTasksOfSet, In(1, 0, "ann", 20)), HasSubstr("label_task_next_of_set "));
 }
 
 TEST_F(TasksTest, PeopleAtOnceGetDifferentTasks) {
