@@ -98,7 +98,8 @@ constexpr std::array<std::string_view, 4> kMigrations = {
   -- For the next tasks of one set, and how many of it somebody has.
   CREATE INDEX label_task_next_of_set ON label_task (task_set, turn, number, free_ns, not_for)
     WHERE state = 1;
-  CREATE INDEX label_task_held_of_set ON label_task (task_set, free_ns) WHERE state = 1;
+  CREATE INDEX label_task_held_of_set ON label_task (task_set, free_ns)
+    WHERE state = 1 AND holder <> '';
 )"};
 
 }  // namespace

@@ -111,7 +111,8 @@ void InsertTasks(Sql& sql, const v1::CreateTasksRequest& request, const v1::Labe
 uint32_t CountTaken(Sql& sql, uint64_t set, int64_t now_ns) {
   uint32_t taken = 0;
   sql.Query(
-      "SELECT COUNT(*) FROM label_task WHERE task_set = :set AND state = 1 AND free_ns > :now",
+      "SELECT COUNT(*) FROM label_task WHERE task_set = :set AND state = 1 AND holder <> '' AND "
+      "free_ns > :now",
       In(set, now_ns), Out(taken), [] {});
   return taken;
 }

@@ -26,7 +26,7 @@ export class Poll {
   /** There was news while it ran. */
   #again = false;
 
-  /** Runs when there is news of one of `topics`, at most every `everyMs`; where events don't arrive, as often as that. */
+  /** Runs when there is news of one of `topics`, at most every `everyMs`; where events don't arrive, or tell of none of it, as often as that. */
   constructor(
     private readonly run: (signal: AbortSignal) => Promise<void>,
     private readonly everyMs: number,
@@ -95,7 +95,8 @@ export class Poll {
     if (this.#stopped || abort.signal.aborted) return;
     this.#running = false;
     const asking = Math.min(this.everyMs * 2 ** Math.min(this.#failures, 8), Math.max(MAX_WAIT_MS, this.everyMs));
-    const wait = this.#failures === 0 && live.up && !this.#again ? LIVE_EVERY_MS : asking;
+    const told = live.up && this.topics.length > 0;
+    const wait = this.#failures === 0 && told && !this.#again ? LIVE_EVERY_MS : asking;
     this.retryAtMs = Date.now() + wait;
     this.#timer = setTimeout(() => void this.#tick(), wait);
   }

@@ -6,8 +6,9 @@
 import type { LabelSchema } from '../gen/gleaner/v1/annotation_pb.js';
 import { Label_Verdict } from '../gen/gleaner/v1/annotation_pb.js';
 import type { ReviewTask, TaskSet } from '../gen/gleaner/v1/label_task_pb.js';
-import { describe, labels, type Problem } from '../lib/api';
-import { outbox } from './mail';
+import { describe, labels as service, type Problem } from '../lib/api';
+import { outbox as mail } from './mail';
+import type { Outbox } from './outbox.svelte';
 import { Pictures } from './pictures';
 import { needsAnnotation, NOTHING, type Said, toAnnotation, verdictOf, words } from './said';
 import { Work } from './work.svelte';
@@ -27,6 +28,8 @@ const MOST_BEGUN = 40;
 
 /** By task: what was begun, with the time it took so far, for when the task comes back. */
 const begun = new Map<bigint, Work>();
+
+type Service = Pick<typeof service, 'takeTasks' | 'getSchema' | 'getTaskSet' | 'skipTask' | 'returnTasks'>;
 
 /** A task that was done here: what was shown, and what was said. */
 export interface Done {
@@ -53,7 +56,6 @@ export class Desk {
   /** The hold on the task in hand ran out. */
   lapsed = $state(false);
 
-  readonly pictures = new Pictures();
   #queue: ReviewTask[] = [];
   /** Saved or put aside here, while the server may not know yet. */
   #finished = new Set<bigint>();
@@ -71,10 +73,18 @@ export class Desk {
   #setMs = Date.now();
   /** Done or put aside since. */
   #since = $state(0);
-  readonly left = $derived(Math.max(0, this.set.open - this.#since));
 
-  constructor(set: TaskSet) {
+  constructor(
+    set: TaskSet,
+    private readonly labels: Service = service,
+    private readonly outbox: Outbox = mail,
+    private readonly pictures: Pictures = new Pictures(),
+  ) {
     this.set = set;
+  }
+
+  get left(): number {
+    return Math.max(0, this.set.open - this.#since);
   }
 
   get schemaName(): string {
@@ -122,8 +132,8 @@ export class Desk {
     // Marks the time of asking, so that nobody asks twice for one absence.
     this.#takenMs = Date.now();
     try {
-      const { tasks } = await outbox.after(async () =>
-        this.#closed ? { tasks: [] } : labels.takeTasks({ schema: this.schemaName, set: this.set.number, most: IN_HAND }),
+      const { tasks } = await this.outbox.after(async () =>
+        this.#closed ? { tasks: [] } : this.labels.takeTasks({ schema: this.schemaName, set: this.set.number, most: IN_HAND }),
       );
       for (const { leaseUnixNs } of tasks) if (leaseUnixNs > this.#leaseNs) this.#leaseNs = leaseUnixNs;
       if (this.#closed) return;
@@ -142,15 +152,15 @@ export class Desk {
 
   async #count() {
     this.#setMs = Date.now();
-    const { set } = await outbox.after(() => labels.getTaskSet({ number: this.set.number }));
+    const { set } = await this.outbox.after(() => this.labels.getTaskSet({ number: this.set.number }));
     if (!set) return;
     this.set = set;
-    this.#since = outbox.waiting;
+    this.#since = this.outbox.waiting;
   }
 
   async #learn(version: number) {
     if (this.#schemas.has(version)) return;
-    const { schema } = await labels.getSchema({ name: this.schemaName, version });
+    const { schema } = await this.labels.getSchema({ name: this.schemaName, version });
     if (schema) this.#schemas.set(version, schema);
   }
 
@@ -249,7 +259,7 @@ export class Desk {
     };
     const save = work.again ? alone : { task: task.number, verdict, humanMs, annotation: needsAnnotation(verdict) ? annotation : undefined };
     if (said !== work.said) work.set(said);
-    void outbox.save(save, alone, words(said, work.schema.classes));
+    void this.outbox.save(save, alone, words(said, work.schema.classes));
     this.done++;
     this.#finish(work);
     this.last = { work, verdict };
@@ -263,8 +273,8 @@ export class Desk {
     if (!work) return;
     if (!work.again) {
       const { number } = work;
-      outbox
-        .after(() => labels.skipTask({ number, reason }))
+      this.outbox
+        .after(() => this.labels.skipTask({ number, reason }))
         .then(
           () => this.skipped++,
           (error: unknown) => (this.note = `Not put aside: ${describe(error).detail}`),
@@ -319,7 +329,7 @@ export class Desk {
     this.pictures.keep([]);
     // After what is on its way; where that fails, others get them when the hold ends.
     const leaseUnixNs = this.#leaseNs;
-    outbox.after(() => labels.returnTasks({ schema: this.schemaName, leaseUnixNs })).catch(() => {});
+    this.outbox.after(() => this.labels.returnTasks({ schema: this.schemaName, leaseUnixNs })).catch(() => {});
   }
 }
 

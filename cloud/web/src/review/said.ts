@@ -5,6 +5,9 @@ import type { Annotation, AnnotationSchema, LabelAttribute, LabelClass, LabelSch
 import { Label_Verdict, LabelSchema_Kind } from '../gen/gleaner/v1/annotation_pb.js';
 import type { Rect } from './geometry';
 
+/** So many classes have a key each, and are seen at a glance; more are looked for by their names. */
+export const MANY = 9;
+
 export type Attributes = Record<string, string>;
 
 export interface Box extends Rect {

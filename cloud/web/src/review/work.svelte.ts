@@ -82,7 +82,8 @@ export class Work {
   }
 
   classify(key: number, classId: number) {
-    this.set(withBox(this.said, key, { classId }));
+    // The class that it has already is no step: there would be nothing to see of undoing it.
+    if (this.said.boxes.some((box) => box.key === key && box.classId !== classId)) this.set(withBox(this.said, key, { classId }));
   }
 
   toggle(classId: number) {
