@@ -20,9 +20,12 @@ const PATIENCE_MS = 600_000;
 const TASKS = 200;
 /** A person gets one task of each at most: of two that are for two people, one. */
 const FRAMES = 220;
-/** From the key to the next picture, at the 95th percentile: the promise, and what a busy machine is allowed. */
+/**
+ * From the key to the next picture, at the 95th percentile. The promise is in milliseconds of a machine that has time for
+ * the page. What is asserted holds on any: the picture was decoded before the key, and is on screen with the browser's next frames.
+ */
 const PROMISED_MS = 100;
-const ALLOWED_MS = 400;
+const ALLOWED_FRAMES = 2;
 
 const BOTTLE = 1, BOX = 2, PERSON = 3;
 const CLASSES = { bottle: BOTTLE, box: BOX, person: PERSON };
@@ -311,6 +314,7 @@ function look() {
 /** In the page: how long it is from a key to the frame that shows the next task's picture. */
 function watchKeys() {
   window.latencies = [];
+  window.frames = [];
   window.unready = 0;
   addEventListener(
     'keydown',
@@ -323,11 +327,14 @@ function watchKeys() {
         return;
       }
       const pressed = performance.now();
+      let frames = 0;
       const wait = () => {
+        frames++;
         const now = document.querySelector('.desk');
         const next = now?.dataset.task;
         const canvas = now?.querySelector('canvas.there');
         if (next && next !== task && canvas) {
+          window.frames.push(frames);
           // This frame is painted now; a task after it comes once it was.
           const { port1, port2 } = new MessageChannel();
           port1.onmessage = () => window.latencies.push(performance.now() - pressed);
@@ -401,7 +408,7 @@ test(`a scripted annotator works ${TASKS} tasks through the page's keys`, async 
     for (let done = 0; done < TASKS; ) {
       const seen = await eventually('the next task', async () => {
         const now = await page.evaluate(look);
-        return (now.empty && now) || (now.task !== before && now.there && (now.nextReady || done >= TASKS - 8) && now);
+        return (now.empty && now) || (now.task !== before && now.there && (now.nextReady || done >= TASKS - 5) && now);
       }, 10);
       if (seen.empty) break;
       const task = tasks.get(seen.task);
@@ -430,15 +437,14 @@ test(`a scripted annotator works ${TASKS} tasks through the page's keys`, async 
       done++;
     }
     await eventually('all of it reached the server', async () => (await page.locator('.sub').getAttribute('data-done')) === String(keys.a + keys.n + keys.Enter));
-    const { latencies, unready } = await page.evaluate(() => ({ latencies: window.latencies, unready: window.unready }));
-    latencies.sort((a, b) => a - b);
-    const at = (share) => latencies[Math.min(latencies.length - 1, Math.floor(share * latencies.length))];
+    const { latencies, frames, unready } = await page.evaluate(() => ({ latencies: window.latencies, frames: window.frames, unready: window.unready }));
+    const at = (all, share) => all.sort((a, b) => a - b)[Math.min(all.length - 1, Math.floor(share * all.length))];
     console.log(
-      `key to next picture, ${latencies.length} times: p50 ${at(0.5).toFixed(0)} ms, p95 ${at(0.95).toFixed(0)} ms (promised ${PROMISED_MS}); ` +
-        `keys ${JSON.stringify(keys)}; ${unready} pressed before the next was there`,
+      `key to next picture, ${latencies.length} times: p50 ${at(latencies, 0.5).toFixed(0)} ms, p95 ${at(latencies, 0.95).toFixed(0)} ms ` +
+        `(promised ${PROMISED_MS}), p95 ${at(frames, 0.95)} frames; keys ${JSON.stringify(keys)}; ${unready} pressed before the next was there`,
     );
-    assert.ok(latencies.length >= 150, `${latencies.length} of them`);
-    assert.ok(at(0.95) <= ALLOWED_MS, `p95 is ${at(0.95)} ms`);
+    assert.ok(frames.length >= TASKS - 10, `${frames.length} of them`);
+    assert.ok(at(frames, 0.95) <= ALLOWED_FRAMES, `p95 is ${at(frames, 0.95)} frames`);
     // Leaving gives the rest back, once all is saved.
     await page.keyboard.press('Escape');
     await page.waitForURL('**/review');
