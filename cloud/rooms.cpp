@@ -12,6 +12,7 @@
 #include "cloud/label/label_room.h"
 #include "cloud/ledger/ledger.h"
 #include "cloud/media/media_room.h"
+#include "cloud/model/model_room.h"
 #include "cloud/similar/similar_room.h"
 #include "cloud/store/store_room.h"
 
@@ -30,6 +31,7 @@ const std::vector<RoomEntry>& Rooms() {
       FramesRoom(),
       SimilarRoom(),
       LabelRoom(),
+      ModelRoom(),
       DatasetRoom(),
       FleetRoom(),
       CatalogRoom(),

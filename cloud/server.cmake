@@ -13,6 +13,6 @@ add_library(cloud_server STATIC ${CMAKE_CURRENT_LIST_DIR}/server.cpp ${CMAKE_CUR
             ${CMAKE_CURRENT_LIST_DIR}/connection_metrics.cpp ${CMAKE_CURRENT_LIST_DIR}/data_commands.cpp
             ${CMAKE_CURRENT_LIST_DIR}/recover.cpp)
 target_include_directories(cloud_server PUBLIC ${CMAKE_SOURCE_DIR})
-target_link_libraries(cloud_server PUBLIC cloud_rooms cloud_rpc cloud_s3 gleaner_common PRIVATE gleaner_warnings)
+target_link_libraries(cloud_server PUBLIC cloud_rooms cloud_model cloud_rpc cloud_s3 gleaner_common PRIVATE gleaner_warnings)
 gleaner_program(gleaner-cloud SOURCES ${CMAKE_CURRENT_LIST_DIR}/main.cpp DEPS cloud_server gleaner_rpc_log dep_cli11)
-add_dependencies(gleaner-cloud gleaner-media)
+add_dependencies(gleaner-cloud gleaner-media gleaner-model)

@@ -241,6 +241,8 @@ absl::StatusOr<ServerConfig> ReadServerConfig(ConfigReader& root, const std::str
   config.picture_cache_bytes = static_cast<uint64_t>(
       frames.Bytes("picture_cache", static_cast<int64_t>(config.picture_cache_bytes)));
 
+  config.models = ReadModels(root, program_dir);
+
   config.fleet.policy = ReadPolicy(root.Table("policy"));
   config.fleet.trust_metadata = devices.plaintext;
 

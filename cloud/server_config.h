@@ -11,6 +11,7 @@
 #include "cloud/fleet/fleet_service.h"
 #include "cloud/ingest/ingest_service.h"
 #include "cloud/media/frame_choice.h"
+#include "cloud/model/model_config.h"
 #include "cloud/net/listen_address.h"
 #include "cloud/rpc/device_server.h"
 #include "cloud/store/s3/store_config.h"
@@ -50,6 +51,9 @@ struct ServerConfig {
   media::FrameChoice frames;
   size_t pictures_at_once = 2;
   uint64_t picture_cache_bytes = 256 << 20;
+
+  // [models] and [[model]]
+  ModelsConfig models;
 
   // [policy]; its version is a digest of the rest.
   FleetOptions fleet;

@@ -288,6 +288,26 @@ std::vector<std::string> ConfigReader::Strings(std::string_view key) {
   return values;
 }
 
+std::vector<double> ConfigReader::Numbers(std::string_view key, NumberRange range) {
+  const toml::node* node = Find(key);
+  std::vector<double> values;
+  if (node == nullptr) return values;
+  const toml::array* array = node->as_array();
+  if (array == nullptr) {
+    Note(node, key, "must be a list of numbers");
+    return values;
+  }
+  for (const toml::node& item : *array) {
+    const std::optional<double> value = item.value<double>();
+    if (!item.is_number() || !value || !(*value >= range.min && *value <= range.max)) {
+      Note(&item, key, fmt::format("must be numbers from {} to {}", range.min, range.max));
+    } else {
+      values.push_back(*value);
+    }
+  }
+  return values;
+}
+
 std::string ConfigReader::Resolve(const std::string& path) const {
   return path.empty() ? path : (shared_->folder / path).lexically_normal().string();
 }

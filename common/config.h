@@ -51,6 +51,8 @@ class ConfigReader {
   // Nanoseconds from a string with a unit: "250ms", "10s", "5min", "2h", "7d".
   int64_t DurationNs(std::string_view key, int64_t fallback_ns, IntRange range_ns = {});
   std::vector<std::string> Strings(std::string_view key);
+  // A list of numbers, each within `range`; empty where the key is absent.
+  std::vector<double> Numbers(std::string_view key, NumberRange range = {});
   // A path. A relative one counts from the folder of the configuration file, whatever folder the
   // program was started in; an empty one stays empty.
   std::string Path(std::string_view key, std::string_view fallback);

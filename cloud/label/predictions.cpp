@@ -98,6 +98,20 @@ struct PredictionRow {
   }
 };
 
+// `body`: the annotation as it is kept.
+void Insert(Sql& sql, uint64_t frame, const v1::LabelSchema& schema, std::string_view model,
+            std::string_view model_version, const v1::Annotation& said, const std::string& body,
+            int64_t now_ns, std::string_view by) {
+  uint64_t number = 0;
+  sql.Query(
+      "INSERT INTO prediction (frame, schema_name, version, model, model_version, body, "
+      "created_ns, created_by) VALUES (:frame, :schema, :version, :model, :model_version, "
+      ":body, :created, :by) RETURNING number",
+      In(frame, schema.name(), schema.version(), model, model_version, Bytes{body}, now_ns, by),
+      Out(number), [] {});
+  WritePredictionClasses(sql, number, schema, said);
+}
+
 }  // namespace
 
 absl::Status CheckModelName(std::string_view text, std::string_view field) {
@@ -107,6 +121,33 @@ absl::Status CheckModelName(std::string_view text, std::string_view field) {
   if (printable && !text.empty() && text.size() <= kMaxModelBytes) return absl::OkStatus();
   return absl::InvalidArgumentError(
       fmt::format("{}: 1 to {} bytes, no control characters", field, kMaxModelBytes));
+}
+
+bool HasPrediction(Sql& sql, const v1::FrameId& frame, std::string_view schema,
+                   std::string_view model, std::string_view model_version) {
+  uint64_t number = 0;
+  return sql.Query(
+      "SELECT number FROM prediction WHERE frame = :frame AND schema_name = :schema AND model = "
+      ":model AND model_version = :model_version LIMIT 1",
+      In(FindKeptFrame(sql, frame), schema, model, model_version), Out(number), [] {});
+}
+
+absl::StatusOr<uint32_t> WritePredictions(Sql& sql, const v1::LabelSchema& schema,
+                                          std::string_view model, std::string_view model_version,
+                                          const std::vector<ModelSaid>& said, std::string_view by,
+                                          int64_t now_ns) {
+  std::vector<const ModelSaid*> fresh;
+  for (const ModelSaid& one : said) {
+    RETURN_IF_ERROR(CheckAnnotation(schema, one.annotation, SaidBy::kModel, "annotation"));
+    RETURN_IF_ERROR(CheckFrameIsThere(sql, one.frame, "frame"));
+    if (!HasPrediction(sql, one.frame, schema.name(), model, model_version)) fresh.push_back(&one);
+  }
+  for (const ModelSaid* one : fresh) {
+    ASSIGN_OR_RETURN(const uint64_t frame, KeepFrame(sql, one->frame));
+    Insert(sql, frame, schema, model, model_version, one->annotation,
+           one->annotation.SerializeAsString(), now_ns, by);
+  }
+  return static_cast<uint32_t>(fresh.size());
 }
 
 std::optional<v1::Prediction> NewestPrediction(Sql& sql, uint64_t frame, std::string_view schema,
@@ -168,15 +209,8 @@ absl::StatusOr<v1::ImportPredictionsResponse> Predictions::Import(
     if (with) RETURN_IF_ERROR(with(sql));
     for (const Line* line : fresh) {
       ASSIGN_OR_RETURN(const uint64_t frame, KeepFrame(sql, line->said.frame()));
-      uint64_t number = 0;
-      sql.Query(
-          "INSERT INTO prediction (frame, schema_name, version, model, model_version, body, "
-          "created_ns, created_by) VALUES (:frame, :schema, :version, :model, :model_version, "
-          ":body, :created, :by) RETURNING number",
-          In(frame, schema.name(), schema.version(), request.model(), request.model_version(),
-             Bytes{line->body}, now_ns, who.name),
-          Out(number), [] {});
-      WritePredictionClasses(sql, number, schema, line->said.annotation());
+      Insert(sql, frame, schema, request.model(), request.model_version(), line->said.annotation(),
+             line->body, now_ns, who.name);
     }
     response.set_added(static_cast<uint32_t>(fresh.size()));
     return absl::OkStatus();

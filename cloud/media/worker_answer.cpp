@@ -8,13 +8,15 @@
 #include <utility>
 
 #include "cloud/media/frame_times.h"
+#include "cloud/media/picture_size.h"
 #include "cloud/media/worker_protocol.h"
+#include "cloud/sandbox/process.h"
 #include "common/status.h"
 
 namespace gleaner::cloud::media {
 namespace {
 
-constexpr size_t kMaxProblemBytes = 300;
+using sandbox::PlainText;
 
 absl::Status Nonsense(std::string_view what) {
   return absl::InvalidArgumentError(fmt::format("the worker's answer makes no sense: {}", what));
@@ -52,6 +54,12 @@ bool IsThumbnail(std::string_view jpeg) {
   const auto size = SizeOfJpeg(jpeg);
   return size && size->width == kThumbnailWidth && size->height > 0 &&
          size->height <= kMaxThumbnailHeight;
+}
+
+bool IsPicture(std::string_view jpeg, size_t max_bytes, PictureSize wanted) {
+  if (jpeg.size() > max_bytes) return false;
+  const auto size = SizeOfJpeg(jpeg);
+  return size && size->width == wanted.width && size->height == wanted.height;
 }
 
 bool IsShare(float value) { return value >= 0 && value <= 1; }  // NaN is neither
@@ -153,14 +161,9 @@ struct Piece {
 
 // The next frame of an answer, which is taken off `bytes`.
 absl::StatusOr<Piece> NextPiece(std::string_view& bytes) {
-  FrameHead head;
-  if (bytes.size() < sizeof(head)) return Nonsense("it breaks off");
-  std::memcpy(&head, bytes.data(), sizeof(head));
-  bytes.remove_prefix(sizeof(head));
-  if (head.bytes > bytes.size()) return Nonsense("it breaks off");
-  const Piece piece{head.kind, bytes.substr(0, head.bytes)};
-  bytes.remove_prefix(head.bytes);
-  return piece;
+  sandbox::Piece piece;
+  if (!sandbox::NextPiece(bytes, &piece)) return Nonsense("it breaks off");
+  return Piece{static_cast<FrameKind>(piece.kind), piece.payload};
 }
 
 absl::StatusOr<v1::MediaCheck> ParseVerdict(std::string_view payload) {
@@ -180,14 +183,6 @@ WorkerAnswer Failed(v1::MediaCheck::Reason reason, std::string problem) {
   answer.verdict.set_reason(reason);
   answer.verdict.set_problem(std::move(problem));
   return answer;
-}
-
-std::string PlainText(std::string_view text) {
-  std::string plain;
-  for (const char c : text.substr(0, kMaxProblemBytes)) {
-    plain += c >= ' ' && c <= '~' ? c : '?';
-  }
-  return plain;
 }
 
 absl::StatusOr<WorkerAnswer> ParseAnswer(std::string_view bytes, const Question& question) {
@@ -235,11 +230,7 @@ absl::StatusOr<std::string> ParsePicture(std::string_view bytes, const v1::Video
   if (!bytes.empty()) return Nonsense("something after the picture");
   switch (piece.kind) {
     case FrameKind::kPicture: {
-      const bool sideways = track.rotation_degrees() % 180 != 0;
-      const auto size =
-          piece.payload.size() <= kMaxPictureBytes ? SizeOfJpeg(piece.payload) : std::nullopt;
-      if (!size || size->width != (sideways ? track.height() : track.width()) ||
-          size->height != (sideways ? track.width() : track.height())) {
+      if (!IsPicture(piece.payload, kMaxPictureBytes, UprightSize(track, 0))) {
         return Nonsense("the picture is no such JPEG");
       }
       return std::string(piece.payload);
@@ -254,6 +245,38 @@ absl::StatusOr<std::string> ParsePicture(std::string_view bytes, const v1::Video
     default:
       return Nonsense("an unknown frame");
   }
+}
+
+absl::StatusOr<std::vector<FoundPicture>> ParsePictures(std::string_view bytes,
+                                                        const v1::VideoTrack& track,
+                                                        const std::vector<int64_t>& times,
+                                                        uint32_t max_side) {
+  const PictureSize wanted = UprightSize(track, max_side);
+  std::vector<FoundPicture> pictures;
+  size_t next = 0;  // of the times that may still come
+  while (!bytes.empty()) {
+    ASSIGN_OR_RETURN(const Piece piece, NextPiece(bytes));
+    if (piece.kind == FrameKind::kTrouble) return absl::UnavailableError(PlainText(piece.payload));
+    if (piece.kind == FrameKind::kVerdict) {
+      if (!bytes.empty()) return Nonsense("something after the verdict");
+      ASSIGN_OR_RETURN(const v1::MediaCheck verdict, ParseVerdict(piece.payload));
+      if (!pictures.empty() || times.empty()) return pictures;
+      if (verdict.problem().empty()) return Nonsense("no picture, and no reason");
+      return absl::FailedPreconditionError(PlainText(verdict.problem()));
+    }
+    FoundPicture picture;
+    if (piece.kind != FrameKind::kPictureAt) return Nonsense("an unknown frame");
+    if (piece.payload.size() < sizeof(picture.pts)) return Nonsense("a picture breaks off");
+    std::memcpy(&picture.pts, piece.payload.data(), sizeof(picture.pts));
+    while (next < times.size() && times[next] != picture.pts) ++next;
+    if (next++ >= times.size()) return Nonsense("pictures nobody asked for");
+    picture.jpeg = piece.payload.substr(sizeof(picture.pts));
+    if (!IsPicture(picture.jpeg, kMaxSmallPictureBytes, wanted)) {
+      return Nonsense("a picture is no such JPEG");
+    }
+    pictures.push_back(std::move(picture));
+  }
+  return Nonsense("no verdict");
 }
 
 size_t MaxAnswerBytes(const Question& question) {

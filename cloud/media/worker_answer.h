@@ -55,10 +55,19 @@ absl::StatusOr<WorkerAnswer> ParseAnswer(std::string_view bytes, const Question&
 // sentence if the worker says that it can't be had.
 absl::StatusOr<std::string> ParsePicture(std::string_view bytes, const v1::VideoTrack& track);
 
+struct FoundPicture {
+  int64_t pts = 0;
+  std::string jpeg;
+};
+
+// The same of several pictures, of at most `max_side`: those that could be had, in the order of
+// their times. `times`: ascending. FAILED_PRECONDITION where none can be had.
+absl::StatusOr<std::vector<FoundPicture>> ParsePictures(std::string_view bytes,
+                                                        const v1::VideoTrack& track,
+                                                        const std::vector<int64_t>& times,
+                                                        uint32_t max_side);
+
 // The longest that an answer can be.
 size_t MaxAnswerBytes(const Question& question);
-
-// At most 300 bytes of printable text; what is not becomes "?".
-std::string PlainText(std::string_view text);
 
 }  // namespace gleaner::cloud::media

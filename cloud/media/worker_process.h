@@ -6,6 +6,7 @@
 #include <functional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "cloud/media/packet_reader.h"
@@ -33,6 +34,15 @@ absl::StatusOr<WorkerAnswer> RunWorker(const std::string& program, int video_fd,
 absl::StatusOr<std::string> RunForPicture(const std::string& program, int video_fd,
                                           const v1::VideoTrack& track, int64_t pts, int64_t cpu_ns,
                                           const std::stop_token& stop);
+
+// Several frames in one pass over the video: those of `times` (ascending, at most
+// kMaxPicturesAtOnce) that can be had, upright and of at most `max_side`. Errors as RunForPicture,
+// where none can be had.
+absl::StatusOr<std::vector<FoundPicture>> RunForPictures(const std::string& program, int video_fd,
+                                                         const v1::VideoTrack& track,
+                                                         const std::vector<int64_t>& times,
+                                                         uint32_t max_side, int64_t cpu_ns,
+                                                         const std::stop_token& stop);
 
 // All packets of a video of `video_bytes`, in the order in which they are coded. Holds one. An
 // error from `each` ends it; else errors as RunForPicture, but DEADLINE_EXCEEDED where the machine

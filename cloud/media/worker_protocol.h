@@ -8,6 +8,8 @@
 //              verdict or trouble
 //   kPicture   a picture, or exactly one verdict (why there is none) or trouble
 //   kPackets   packets in the order in which they are coded, exactly one verdict or trouble
+//   kPictures  pictures in the order of their times, of those frames that could be had, then
+//              exactly one verdict (why some are missing) or trouble
 //
 // Numbers are in the machine's byte order: both ends are the same machine. The server treats the
 // answer as hostile: whoever broke the decoder writes it.
@@ -17,13 +19,13 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "cloud/sandbox/descriptors.h"
+
 namespace gleaner::cloud::media {
 
-inline constexpr int kVideoFd = 0;
-inline constexpr int kAnswerFd = 1;
-inline constexpr int kRequestFd = 3;
+inline constexpr int kVideoFd = sandbox::kInputFd;
 
-inline constexpr uint32_t kRequestMagic = 0x324d4c47;  // "GLM2"
+inline constexpr uint32_t kRequestMagic = 0x334d4c47;  // "GLM3"
 inline constexpr uint32_t kMaxThumbnails = 12;
 inline constexpr uint32_t kThumbnailWidth = 160;
 inline constexpr uint32_t kMaxThumbnailHeight = 640;
@@ -34,14 +36,18 @@ inline constexpr uint32_t kMaxTrackBytes = 512 << 10;
 inline constexpr uint32_t kMaxChosenFrames = 64;
 // Of the largest picture that is decoded, with more detail than any camera shows.
 inline constexpr uint32_t kMaxPictureBytes = 64 << 20;
+// Of several pictures that are asked for together.
+inline constexpr uint32_t kMaxPicturesAtOnce = 16;
+inline constexpr uint32_t kMaxSmallPictureBytes = 4 << 20;
 
 // Of a packet that is handed out as it is.
 inline constexpr uint32_t kMaxPacketBytes = 64 << 20;
 
 enum class Task : uint32_t {
-  kCheck = 1,    // is the video what its manifest says? With thumbnails, and chosen frames
-  kPicture = 2,  // the one frame that is wanted, at full size
-  kPackets = 3,  // all of the video's packets, decoded by nobody
+  kCheck = 1,     // is the video what its manifest says? With thumbnails, and chosen frames
+  kPicture = 2,   // the one frame that is wanted, at full size
+  kPackets = 3,   // all of the video's packets, decoded by nobody
+  kPictures = 4,  // the frames that are wanted, of at most max_side
 };
 
 struct RequestHead {
@@ -52,7 +58,7 @@ struct RequestHead {
   uint32_t track_bytes;
   uint32_t frames;     // wanted, by their times
   uint32_t keyframes;  // so many besides at most, spread over the video
-  uint32_t reserved;
+  uint32_t max_side;   // of kPictures; 0: as large as they are
   uint64_t gap_ticks;  // no keyframe is taken that is nearer than this to another chosen frame
 };
 
@@ -63,6 +69,7 @@ enum class FrameKind : uint32_t {
   kChosen = 4,     // a ChosenHead and the frame's thumbnail
   kPicture = 5,    // a JPEG
   kPacket = 6,     // a PacketHead and the packet, in Annex B
+  kPictureAt = 7,  // a PTS (int64_t) and a JPEG
 };
 
 // A picture's brightness in a grid of cells, row by row, upright, 0 (black) to 255.
@@ -88,9 +95,11 @@ struct PacketHead {
   uint32_t reserved;
 };
 
+// A sandbox::PieceHead.
 struct FrameHead {
   FrameKind kind;
   uint32_t bytes;
 };
+static_assert(sizeof(FrameHead) == sizeof(sandbox::PieceHead));
 
 }  // namespace gleaner::cloud::media

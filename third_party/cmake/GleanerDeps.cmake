@@ -61,6 +61,9 @@ if(GLEANER_CLOUD OR GLEANER_CLI)
   find_package(CURL REQUIRED)
 endif()
 if(GLEANER_CLOUD)
+  # Networks, and the pictures that they look at: gleaner-model alone links them.
+  gleaner_find_library(dep_opencv_dnn opencv2/dnn.hpp LIBS opencv_dnn opencv_imgproc opencv_core SUFFIXES opencv4)
+  gleaner_find_library(dep_turbojpeg turbojpeg.h LIBS turbojpeg)
   # Asio and Beast, headers only. They cost seconds a file: cloud/http/ includes them in three.
   gleaner_find_library(dep_boost boost/beast/http.hpp)
   gleaner_find_library(dep_seccomp seccomp.h LIBS seccomp)

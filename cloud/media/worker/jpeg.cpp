@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "cloud/media/picture_size.h"
 #include "cloud/media/worker/scaling.h"
 #include "cloud/media/worker_protocol.h"
 #include "common/status.h"
@@ -50,13 +51,18 @@ absl::StatusOr<std::string> MakeThumbnail(const AVFrame& frame, Turn turn) {
   return Encode(*small, kThumbnailQuality);
 }
 
-absl::StatusOr<std::string> MakePicture(const AVFrame& frame, Turn turn) {
-  const int wide = turn.sideways() ? frame.height : frame.width;
-  const int high = turn.sideways() ? frame.width : frame.height;
-  ASSIGN_OR_RETURN(const Owned<AVFrame> picture, ScaleUpright(frame, turn, wide, high));
+absl::StatusOr<std::string> MakePicture(const AVFrame& frame, Turn turn, uint32_t max_side,
+                                        size_t max_bytes) {
+  const auto width = static_cast<uint32_t>(frame.width);
+  const auto height = static_cast<uint32_t>(frame.height);
+  const PictureSize size = turn.sideways() ? FitPicture(height, width, max_side)
+                                           : FitPicture(width, height, max_side);
+  ASSIGN_OR_RETURN(const Owned<AVFrame> picture,
+                   ScaleUpright(frame, turn, static_cast<int>(size.width),
+                                static_cast<int>(size.height)));
   for (const int quality : kPictureQualities) {
     ASSIGN_OR_RETURN(std::string jpeg, Encode(*picture, quality));
-    if (jpeg.size() <= kMaxPictureBytes) return jpeg;
+    if (jpeg.size() <= max_bytes) return jpeg;
   }
   return absl::OutOfRangeError("the picture has more detail than a JPEG may hold here");
 }

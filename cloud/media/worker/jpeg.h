@@ -1,6 +1,7 @@
 // A decoded frame as JPEG: small, or whole.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -14,7 +15,9 @@ namespace gleaner::cloud::media {
 // most kMaxThumbnailHeight, both even).
 absl::StatusOr<std::string> MakeThumbnail(const AVFrame& frame, Turn turn);
 
-// In its own size, turned upright, as good as JPEG is within kMaxPictureBytes.
-absl::StatusOr<std::string> MakePicture(const AVFrame& frame, Turn turn);
+// Turned upright, in its own size or that which fits into `max_side` (picture_size.h), as good as
+// JPEG is within `max_bytes`.
+absl::StatusOr<std::string> MakePicture(const AVFrame& frame, Turn turn, uint32_t max_side,
+                                        size_t max_bytes);
 
 }  // namespace gleaner::cloud::media

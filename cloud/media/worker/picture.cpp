@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <set>
+
 #include "cloud/media/worker/jpeg.h"
 #include "cloud/media/worker/track_decoder.h"
 #include "cloud/media/worker_protocol.h"
@@ -15,24 +18,28 @@ using v1::MediaCheck;
 
 class PictureDecoder {
  public:
-  PictureDecoder(const v1::VideoTrack& track, int64_t pts) : track_(track), pts_(pts) {}
+  PictureDecoder(const v1::VideoTrack& track, const PictureWish& wish)
+      : track_(track), wish_(wish), times_(wish.times.begin(), wish.times.end()) {}
 
-  std::optional<Fault> Run(std::string* jpeg) {
+  std::optional<Fault> Run(std::map<int64_t, std::string>* jpegs) {
     int64_t keyframe = 0;
     if (auto fault = FindKeyframe(&keyframe)) return fault;
     if (auto fault = Decode(keyframe)) return fault;
     // A recovery point is marked as a keyframe, too, and pictures are whole only some time after
     // it.
-    if (keyframe > 0 && !whole_) {
+    if (keyframe > 0 && !AllWhole()) {
       if (auto fault = Decode(0)) return fault;
     }
-    if (!whole_ && !damaged_) {
-      return Fault{MediaCheck::REASON_UNDECODABLE,
-                   fmt::format("the frame at {} doesn't decode", pts_)};
+    std::optional<Fault> missing;
+    for (const int64_t pts : times_) {
+      if (const auto found = made_.find(pts); found != made_.end()) {
+        (*jpegs)[pts] = std::move(found->second.jpeg);
+      } else if (!missing) {
+        missing =
+            Fault{MediaCheck::REASON_UNDECODABLE, fmt::format("the frame at {} doesn't decode", pts)};
+      }
     }
-    auto made = std::move(whole_ ? jpeg_ : damaged_jpeg_);
-    *jpeg = std::move(made);
-    return std::nullopt;
+    return missing;
   }
 
  private:
@@ -50,8 +57,8 @@ class PictureDecoder {
     const Owned<AVPacket> packet(av_packet_alloc());
     for (int64_t n = 0; file.Read(packet.get()); ++n) {
       const bool key = (packet->flags & AV_PKT_FLAG_KEY) != 0;
-      const bool here = packet->pts == pts_;
-      if (key && packet->pts <= pts_) *keyframe = n;
+      const bool here = packet->pts == *times_.begin();
+      if (key && packet->pts <= *times_.begin()) *keyframe = n;
       av_packet_unref(packet.get());
       if (here) break;
     }
@@ -84,40 +91,57 @@ class PictureDecoder {
   }
 
   void Look(const AVFrame& frame) {
-    if (frame.best_effort_timestamp < pts_) return;
-    done_ = true;
-    if (frame.best_effort_timestamp != pts_) return;
+    const int64_t pts = frame.best_effort_timestamp;
+    if (pts >= *times_.rbegin()) done_ = true;
+    if (!times_.contains(pts)) return;
     if (frame.width != static_cast<int>(track_.width()) ||
         frame.height != static_cast<int>(track_.height())) {
+      done_ = true;
       fault_ = Fault{MediaCheck::REASON_MISMATCH,
                      fmt::format("the frame has {}x{} pixels, the manifest says {}x{}", frame.width,
                                  frame.height, track_.width(), track_.height())};
       return;
     }
-    auto made = MakePicture(frame, turn_);
+    const auto before = made_.find(pts);
+    if (before != made_.end() && before->second.whole) return;
+    auto made = MakePicture(frame, turn_, wish_.max_side, wish_.max_bytes);
     if (!made.ok()) {
+      done_ = true;
       fault_ = Fault{MediaCheck::REASON_TOO_LARGE, std::string(Message(made.status()))};
       return;
     }
     const bool whole = frame.decode_error_flags == 0 && (frame.flags & AV_FRAME_FLAG_CORRUPT) == 0;
-    (whole ? whole_ : damaged_) = true;
-    (whole ? jpeg_ : damaged_jpeg_) = *std::move(made);
+    made_[pts] = {.whole = whole, .jpeg = *std::move(made)};
   }
 
+  bool AllWhole() const {
+    return std::all_of(times_.begin(), times_.end(), [this](int64_t pts) {
+      const auto found = made_.find(pts);
+      return found != made_.end() && found->second.whole;
+    });
+  }
+
+  struct Made {
+    bool whole = false;
+    std::string jpeg;
+  };
+
   const v1::VideoTrack& track_;
-  const int64_t pts_;
+  const PictureWish& wish_;
+  const std::set<int64_t> times_;  // one at least
   Turn turn_;
   bool done_ = false;
-  bool whole_ = false, damaged_ = false;
-  std::string jpeg_, damaged_jpeg_;
+  std::map<int64_t, Made> made_;
   std::optional<Fault> fault_;
 };
 
 }  // namespace
 
-std::optional<Fault> DecodePicture(const v1::VideoTrack& track, int64_t pts, std::string* jpeg) {
+std::optional<Fault> DecodePictures(const v1::VideoTrack& track, const PictureWish& wish,
+                                    std::map<int64_t, std::string>* jpegs) {
   av_log_set_level(AV_LOG_QUIET);
-  return PictureDecoder(track, pts).Run(jpeg);
+  if (wish.times.empty()) return Fault{MediaCheck::REASON_MISMATCH, "no frame was asked for"};
+  return PictureDecoder(track, wish).Run(jpegs);
 }
 
 }  // namespace gleaner::cloud::media

@@ -1,4 +1,4 @@
-#include "cloud/media/worker/sandbox.h"
+#include "cloud/sandbox/inside/sandbox.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -21,10 +21,10 @@
 #include <memory>
 #include <string>
 
-#include "cloud/media/worker_protocol.h"
+#include "cloud/sandbox/descriptors.h"
 #include "common/status.h"
 
-namespace gleaner::cloud::media {
+namespace gleaner::cloud::sandbox {
 namespace {
 
 constexpr uid_t kNobody = 65534;
@@ -89,9 +89,9 @@ absl::Status FilterSystemCalls() {
                                conditions...);
     }
   };
-  // The video, the answer, messages to nobody.
+  // The input, the answer, messages to nobody.
   for (const int call : {SCMP_SYS(read), SCMP_SYS(pread64), SCMP_SYS(lseek)}) {
-    allow(call, SCMP_A0(SCMP_CMP_EQ, kVideoFd));
+    allow(call, SCMP_A0(SCMP_CMP_EQ, kInputFd));
   }
   allow(SCMP_SYS(write), SCMP_A0(SCMP_CMP_EQ, kAnswerFd));
   allow(SCMP_SYS(write), SCMP_A0(SCMP_CMP_EQ, STDERR_FILENO));
@@ -210,8 +210,21 @@ bool TestSandbox() {
                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
          }),
          End::kKilled);
-  report("write to the video", Try([] { (void)!::write(kVideoFd, "x", 1); }), End::kKilled);
+  report("write to the input", Try([] { (void)!::write(kInputFd, "x", 1); }), End::kKilled);
   return held;
 }
 
-}  // namespace gleaner::cloud::media
+bool WritePiece(uint32_t kind, std::string_view payload) {
+  const PieceHead head{kind, static_cast<uint32_t>(payload.size())};
+  std::string piece(reinterpret_cast<const char*>(&head), sizeof(head));
+  piece.append(payload);
+  size_t done = 0;
+  while (done < piece.size()) {
+    const ssize_t wrote = ::write(kAnswerFd, piece.data() + done, piece.size() - done);
+    if (wrote < 0 && errno != EINTR) return false;
+    if (wrote > 0) done += static_cast<size_t>(wrote);
+  }
+  return true;
+}
+
+}  // namespace gleaner::cloud::sandbox

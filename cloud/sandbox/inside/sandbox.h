@@ -1,5 +1,5 @@
-// Takes everything from this process that decoding does not need. From then on a decoder that is
-// taken over can compute, read the video, and write to its answer: nothing else.
+// Takes everything from this process that computing does not need. From then on a decoder that is
+// taken over can compute, read its input, and write to its answer: nothing else.
 //
 //  0. what the C library would read from files later on it reads now: the time zone is UTC
 //  1. limits: CPU time, heap and address space, no new descriptors, no bytes to files, no
@@ -12,17 +12,18 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "absl/status/status.h"
 
-namespace gleaner::cloud::media {
+namespace gleaner::cloud::sandbox {
 
 struct SandboxLimits {
   uint32_t cpu_seconds = 10;
   uint64_t heap_bytes = uint64_t{768} << 20;
 };
 
-// Call with one thread, before any byte of media is read. An error means that the process must not
+// Call with one thread, before any byte of the input is read. An error means that the process must not
 // go on. Step 2's namespaces alone may be refused by a container's policy.
 absl::Status EnterSandbox(const SandboxLimits& limits);
 
@@ -31,4 +32,7 @@ absl::Status EnterSandbox(const SandboxLimits& limits);
 // a line each; true if all of them were stopped and plain work was not.
 bool TestSandbox();
 
-}  // namespace gleaner::cloud::media
+// A piece of the answer (../descriptors.h); false where nobody reads it any more.
+bool WritePiece(uint32_t kind, std::string_view payload);
+
+}  // namespace gleaner::cloud::sandbox
