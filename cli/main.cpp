@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/dataset/command.h"
 #include "cli/label/command.h"
+#include "cli/model/command.h"
 #include "cli/release/command.h"
 #include "common/command_line.h"
 #include "common/message_json.h"
@@ -146,6 +147,7 @@ int main(int argc, char** argv) {
 
   gleaner::cli::LabelCommand label(app, json);
   gleaner::cli::DatasetCommand dataset(app, json);
+  gleaner::cli::ModelsCommand models(app, json);
 
   CLI::App* jobs = app.add_subcommand("jobs", "Background work: what waits, runs, failed");
   jobs->require_subcommand(1);
@@ -233,6 +235,7 @@ int main(int argc, char** argv) {
     if (filters->parsed()) return gleaner::cli::ListFilterWords(*client, json);
     if (label.parsed()) return label.Run(*client);
     if (dataset.parsed()) return dataset.Run(*client);
+    if (models.parsed()) return models.Run(*client);
     if (jobs_list->parsed()) {
       jobs_options.json = json;
       return gleaner::cli::ListJobs(*client, jobs_options);

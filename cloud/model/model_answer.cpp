@@ -82,7 +82,8 @@ absl::StatusOr<std::vector<Said>> ParseAnswer(std::string_view bytes, const Want
   size_t dims = 0;
   for (const Said& said : all) {
     if (said.embedding.empty()) continue;
-    if (dims != 0 && said.embedding.size() != dims) return Nonsense("embeddings of several lengths");
+    if (dims != 0 && said.embedding.size() != dims)
+      return Nonsense("embeddings of several lengths");
     dims = said.embedding.size();
   }
   if (all.size() != wanted.pictures) return Nonsense("pictures are missing");

@@ -57,8 +57,8 @@ void ReadChannels(ConfigReader& table, std::string_view key, std::array<float, 3
 }
 
 std::string WhatIsMissing(const std::string& path) {
-  return fmt::format(
-      "{} isn't there; ./dev setup models makes those that third_party/models knows", path);
+  return fmt::format("{} isn't there; ./dev setup models makes those that third_party/models knows",
+                     path);
 }
 
 void CheckModelFile(ConfigReader& table, ModelConfig& model, const std::string& wanted_sha256) {
@@ -90,8 +90,8 @@ void ReadLabels(ConfigReader& table, ModelConfig& model) {
   std::error_code error;
   if (!std::filesystem::exists(path, error)) {
     if (model.missing.empty()) model.missing = WhatIsMissing(path);
-    table.Warn("labels", fmt::format("{}: the model {} doesn't run", WhatIsMissing(path),
-                                     model.name));
+    table.Warn("labels",
+               fmt::format("{}: the model {} doesn't run", WhatIsMissing(path), model.name));
     return;
   }
   const auto text = ReadFile(path, kMaxLabelsBytes);
@@ -117,8 +117,8 @@ void ReadClasses(ConfigReader& table, ModelConfig& model) {
     const std::string name = sign == std::string::npos ? "" : text.substr(sign + 1);
     if (label.empty() || !IsName(name)) {
       table.Error("classes", fmt::format("\"{}\" must be LABEL=CLASS; CLASS: {}", text, kNameRule));
-    } else if (!model.labels.empty() && std::find(model.labels.begin(), model.labels.end(),
-                                                  label) == model.labels.end()) {
+    } else if (!model.labels.empty() &&
+               std::find(model.labels.begin(), model.labels.end(), label) == model.labels.end()) {
       table.Error("classes", fmt::format("{} is none of the model's labels", label));
     } else if (!model.classes.emplace(label, name).second) {
       table.Error("classes", fmt::format("{} is there twice", label));
@@ -178,21 +178,18 @@ ModelConfig ReadModel(ConfigReader& table) {
 
 }  // namespace
 
-std::string_view WordOf(ModelKind kind) {
-  return kind == ModelKind::kSsd ? "ssd" : "embedding";
-}
+std::string_view WordOf(ModelKind kind) { return kind == ModelKind::kSsd ? "ssd" : "embedding"; }
 
 ModelsConfig ReadModels(ConfigReader& root, const std::string& program_dir) {
   ModelsConfig config;
   ConfigReader table = root.Table("models");
   config.at_once = static_cast<size_t>(table.Int("at_once", 1, {1, 16}));
-  config.cpu_ns = table.DurationNs("timeout", 120 * kNanosPerSecond,
-                                   {kNanosPerSecond, 3600 * kNanosPerSecond});
+  config.cpu_ns =
+      table.DurationNs("timeout", 120 * kNanosPerSecond, {kNanosPerSecond, 3600 * kNanosPerSecond});
   config.memory_bytes = static_cast<uint64_t>(
       table.Bytes("memory", int64_t{1} << 30, {int64_t{256} << 20, int64_t{64} << 30}));
   config.worker = table.Path(
-      "worker",
-      (std::filesystem::path(program_dir) / "gleaner-model").lexically_normal().string());
+      "worker", (std::filesystem::path(program_dir) / "gleaner-model").lexically_normal().string());
   std::set<std::string> names;
   for (ConfigReader& one : root.Tables("model")) {
     ModelConfig model = ReadModel(one);
@@ -203,9 +200,8 @@ ModelsConfig ReadModels(ConfigReader& root, const std::string& program_dir) {
     table.Error("at_once", fmt::format("at most {} models", kMaxModels));
   }
   if (!config.models.empty() && ::access(config.worker.c_str(), X_OK) != 0) {
-    const std::string why =
-        fmt::format("{} is not a program that can be run: the package gleaner-model brings it",
-                    config.worker);
+    const std::string why = fmt::format(
+        "{} is not a program that can be run: the package gleaner-model brings it", config.worker);
     table.Warn("worker", why + "; no model runs");
     for (ModelConfig& model : config.models) {
       if (model.missing.empty()) model.missing = why;

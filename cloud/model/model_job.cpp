@@ -125,10 +125,9 @@ absl::Status ModelJob::Run(JobRun& run) {
                  fmt::format("frame {} of {}", done, names->size()));
       const auto first = video.times.begin() + static_cast<ptrdiff_t>(at);
       const size_t count = std::min<size_t>(media::kMaxPicturesAtOnce, video.times.size() - at);
-      auto pictures = media::RunForPictures(
-          options_.media_worker, copy->get(), video.place.track,
-          {first, first + static_cast<ptrdiff_t>(count)}, MaxSide(), options_.picture_cpu_ns,
-          run.stop());
+      auto pictures = media::RunForPictures(options_.media_worker, copy->get(), video.place.track,
+                                            {first, first + static_cast<ptrdiff_t>(count)},
+                                            MaxSide(), options_.picture_cpu_ns, run.stop());
       done += count;
       if (absl::IsFailedPrecondition(pictures.status())) continue;  // none of them can be had
       if (!pictures.ok()) return pictures.status();
@@ -183,9 +182,8 @@ absl::StatusOr<std::vector<ModelSaid>> ModelJob::InTermsOf(const v1::LabelSchema
     }
   }
   if (schema.kind() != v1::LabelSchema::KIND_BOXES) {
-    return absl::FailedPreconditionError(
-        fmt::format("schema {} isn't one of boxes, which the model {} finds", schema.name(),
-                    model_.name));
+    return absl::FailedPreconditionError(fmt::format(
+        "schema {} isn't one of boxes, which the model {} finds", schema.name(), model_.name));
   }
   std::vector<ModelSaid> all;
   for (const Seen& one : seen) {

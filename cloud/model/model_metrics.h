@@ -25,7 +25,9 @@ class ModelMetrics {
   std::vector<prometheus::MetricFamily> Collect() { return registry_.Collect(); }
 
  private:
-  prometheus::Counter& CounterOf(const std::string& model) { return frames_.Add({{"model", model}}); }
+  prometheus::Counter& CounterOf(const std::string& model) {
+    return frames_.Add({{"model", model}});
+  }
 
   prometheus::Registry registry_;
   prometheus::Family<prometheus::Counter>& frames_;

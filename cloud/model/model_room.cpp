@@ -24,11 +24,13 @@ class ModelsOfFrames : public Room {
         LOG_WARN("the model {} doesn't run: {}", model.name, model.missing);
         continue;
       }
-      jobs_.push_back(std::make_unique<ModelJob>(
-          config_, model, context.database, context.objects, context.clock, OptionsOf(context)));
+      jobs_.push_back(std::make_unique<ModelJob>(config_, model, context.database, context.objects,
+                                                 context.clock, OptionsOf(context)));
     }
     context.with_check.emplace_back(
-        [this, &clock = context.clock](Sql& sql, const CheckedClip& clip) { Ask(sql, clip, clock); });
+        [this, &clock = context.clock](Sql& sql, const CheckedClip& clip) {
+          Ask(sql, clip, clock);
+        });
   }
 
   std::vector<PeopleService> ForPeople() override {

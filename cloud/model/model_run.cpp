@@ -57,9 +57,8 @@ absl::StatusOr<std::vector<model::Said>> RunModel(const ModelsConfig& config,
   }
   parts[2] = AsText(sizes.data(), sizes.size());
   ASSIGN_OR_RETURN(const Fd request, sandbox::MakeRequest(parts));
-  const model::Wanted wanted{.pictures = pictures.size(),
-                             .labels = head.labels,
-                             .embedding = !model.embedding.empty()};
+  const model::Wanted wanted{
+      .pictures = pictures.size(), .labels = head.labels, .embedding = !model.embedding.empty()};
   // Threads would be more than the sandbox allows, and drivers of graphics cards, too.
   ASSIGN_OR_RETURN(
       const sandbox::Outcome outcome,

@@ -52,7 +52,7 @@ absl::StatusOr<v1::RunModelResponse> Models::Run(const v1::RunModelRequest& requ
   v1::RunModelResponse response;
   RETURN_IF_ERROR(database_.Write([&](Sql& sql) -> absl::Status {
     if (with) RETURN_IF_ERROR(with(sql));
-    for (const v1::Clip& clip : page.clips()) {
+    for (const v1::ClipSummary& clip : page.clips()) {
       AskForModel(sql, *model, clip.device(), clip.id(), clock_.WallNs());
     }
     return absl::OkStatus();

@@ -48,7 +48,7 @@ test_every_program_explains_itself_and_says_its_version() {
     expect "exit status of $program --help" 0 "$status"
     expect_in "$out" "--version"
   done
-  for program in gleaner-edge gleaner-cloud gleaner gleaner-media; do
+  for program in gleaner-edge gleaner-cloud gleaner gleaner-media gleaner-model; do
     run "$bin/$program" --version
     expect "$program --version" "$version" "$out"
   done
@@ -64,7 +64,7 @@ wrong() {
 
 # shellcheck disable=SC2016 # the backquotes are text
 test_what_is_typed_wrongly_is_named() {
-  wrong 'gleaner: there is no command "frob"; there is summary, devices, clips, frames, filters, label, dataset, jobs, tokens, audit or release
+  wrong 'gleaner: there is no command "frob"; there is summary, devices, clips, frames, filters, label, dataset, models, jobs, tokens, audit or release
 `gleaner --help` says how it is used.' gleaner frob
   wrong 'gleaner: say what to do: list, show or get
 `gleaner clips --help` says how it is used.' gleaner clips
@@ -136,6 +136,7 @@ test_manual_pages_name_every_option_and_command_there_is() {
       [ "$program $word" != "gleaner clips" ] || for word in list show get; do help+=$'\n'$("$bin/$program" clips $word --help); done
       [ "$program $word" != "gleaner release" ] || for word in keygen init rotate add remove sign discard refresh verify show; do help+=$'\n'$("$bin/$program" release $word --help); done
       [ "$program $word" != "gleaner frames" ] || for word in list count get; do help+=$'\n'$("$bin/$program" frames $word --help); done
+      [ "$program $word" != "gleaner models" ] || for word in list run; do help+=$'\n'$("$bin/$program" models $word --help); done
       [ "$program $word" != "gleaner dataset" ] || for word in freeze list show diff export verify; do help+=$'\n'$("$bin/$program" dataset $word --help); done
       [ "$program $word" != "gleaner label" ] || for word in schema\ create schema\ list schema\ show tasks\ create tasks\ list predictions\ import import report; do
         # shellcheck disable=SC2086 # two words
@@ -153,6 +154,7 @@ test_manual_pages_name_every_option_and_command_there_is() {
 edge/gleaner-edge.8 gleaner-edge
 cloud/gleaner-cloud.8 gleaner-cloud
 cloud/media/worker/gleaner-media.8 gleaner-media
+cloud/model/worker/gleaner-model.8 gleaner-model
 cli/gleaner.1 gleaner
 END
 }

@@ -1,6 +1,7 @@
 # What is installed, and the Debian packages `./dev package` makes of it:
 #   gleaner-edge   the device's daemon, its systemd unit, a commented configuration
 #   gleaner-cloud  the server, its media worker, the page, a systemd unit
+#   gleaner-model  the worker that runs models, apart: OpenCV brings in drivers of graphics cards
 #   gleaner-cli    the gleaner command, and gleaner-pki, which makes certificates
 # Each with its manual pages and completion. dpkg-shlibdeps reads the libraries each depends on from the programs themselves.
 include(GNUInstallDirs)
@@ -20,9 +21,9 @@ function(gleaner_package component)
   install(FILES ${ARG_DOCS} ${CMAKE_SOURCE_DIR}/third_party/LICENSES.md DESTINATION ${doc} COMPONENT ${component})
   install(FILES ${ARG_EXAMPLES} DESTINATION ${doc}/examples COMPONENT ${component})
   install(FILES ${deb}/copyright DESTINATION ${doc} COMPONENT ${component})
-  # Completion asks the program itself what it understands, so one script serves all; gleaner-media is not for people.
+  # Completion asks the program itself what it understands, so one script serves all; gleaner-media and gleaner-model are not for people.
   foreach(program ${ARG_PROGRAMS})
-    if(NOT program STREQUAL gleaner-media)
+    if(NOT program MATCHES "^gleaner-(media|model)$")
       install(FILES ${CMAKE_SOURCE_DIR}/cli/completion.bash RENAME ${program}
               DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/bash-completion/completions COMPONENT ${component})
     endif()
@@ -80,11 +81,16 @@ if(GLEANER_CLOUD)
 gleaner-cloud receives clips from devices over mutual TLS, makes them durable
 and verifies them before it says so, indexes them and serves a page to look
 through them.")
+  gleaner_package(model PROGRAMS gleaner-model MANUALS cloud/model/worker/gleaner-model.8
+                  DESCRIPTION "worker of Gleaner's server that runs models
+gleaner-model looks at pictures with a model in ONNX, in a sandbox. The server
+starts it for the models that its configuration names, and works without it.")
   # The page is built by `./dev build`, beside and not by CMake.
   install(DIRECTORY ${CMAKE_SOURCE_DIR}/cloud/web/dist/ DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/gleaner/web
           COMPONENT cloud OPTIONAL)
   set(CPACK_DEBIAN_CLOUD_PACKAGE_DEPENDS ${systemd_tools})
   set(CPACK_DEBIAN_CLOUD_PACKAGE_RECOMMENDS gleaner-cli)
+  set(CPACK_DEBIAN_CLOUD_PACKAGE_SUGGESTS gleaner-model)
 endif()
 if(GLEANER_CLI)
   gleaner_package(cli PROGRAMS gleaner MANUALS cli/gleaner.1 cli/gleaner-pki.1 DOCS common/tuf/README.md

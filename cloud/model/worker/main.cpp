@@ -105,8 +105,8 @@ absl::StatusOr<std::string> Look(Network& network, const Request& request, const
   ASSIGN_OR_RETURN(const std::vector<Answer> answers, network.Run(pixels, layers));
   std::vector<Detection> found;
   if (finds) {
-    ASSIGN_OR_RETURN(found, FindBoxes(answers[0], answers[1], request.head.labels,
-                                      request.head.threshold));
+    ASSIGN_OR_RETURN(
+        found, FindBoxes(answers[0], answers[1], request.head.labels, request.head.threshold));
   }
   std::vector<float> embedding;
   if (!request.embedding.empty()) embedding = answers.back().values;

@@ -23,8 +23,8 @@ struct SandboxLimits {
   uint64_t heap_bytes = uint64_t{768} << 20;
 };
 
-// Call with one thread, before any byte of the input is read. An error means that the process must not
-// go on. Step 2's namespaces alone may be refused by a container's policy.
+// Call with one thread, before any byte of the input is read. An error means that the process must
+// not go on. Step 2's namespaces alone may be refused by a container's policy.
 absl::Status EnterSandbox(const SandboxLimits& limits);
 
 // Tries, each in a child of its own inside the sandbox: using too much memory and time, opening a
