@@ -55,11 +55,11 @@ absl::StatusOr<std::string> MakePicture(const AVFrame& frame, Turn turn, uint32_
                                         size_t max_bytes) {
   const auto width = static_cast<uint32_t>(frame.width);
   const auto height = static_cast<uint32_t>(frame.height);
-  const PictureSize size = turn.sideways() ? FitPicture(height, width, max_side)
-                                           : FitPicture(width, height, max_side);
-  ASSIGN_OR_RETURN(const Owned<AVFrame> picture,
-                   ScaleUpright(frame, turn, static_cast<int>(size.width),
-                                static_cast<int>(size.height)));
+  const PictureSize size =
+      turn.sideways() ? FitPicture(height, width, max_side) : FitPicture(width, height, max_side);
+  ASSIGN_OR_RETURN(
+      const Owned<AVFrame> picture,
+      ScaleUpright(frame, turn, static_cast<int>(size.width), static_cast<int>(size.height)));
   for (const int quality : kPictureQualities) {
     ASSIGN_OR_RETURN(std::string jpeg, Encode(*picture, quality));
     if (jpeg.size() <= max_bytes) return jpeg;

@@ -35,8 +35,8 @@ class PictureDecoder {
       if (const auto found = made_.find(pts); found != made_.end()) {
         (*jpegs)[pts] = std::move(found->second.jpeg);
       } else if (!missing) {
-        missing =
-            Fault{MediaCheck::REASON_UNDECODABLE, fmt::format("the frame at {} doesn't decode", pts)};
+        missing = Fault{MediaCheck::REASON_UNDECODABLE,
+                        fmt::format("the frame at {} doesn't decode", pts)};
       }
     }
     return missing;

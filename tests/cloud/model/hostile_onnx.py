@@ -44,10 +44,11 @@ made.node("Conv", ["image", weights], "embedding", kernel_shape=[1, 1], strides=
 write("liar", made)
 
 # It answers, but not today.
-made = graph(64)
-at = convolve(made, "image", "first", 3, 1, 256, 0)
+made = graph(512)
+at = convolve(made, "image", "first", 3, 1, 64, 0)
+weights = made.constant("shared", ones(64, 64, 5, 5) / 1600)
 for number in range(60):
-    at = convolve(made, at, "slow%d" % number, 256, 9, 256, 4)
+    at = made.node("Conv", [at, weights], "slow%d" % number, kernel_shape=[5, 5], strides=[1, 1], pads=[2] * 4)
 made.node("GlobalAveragePool", [at], "embedding")
 write("slow", made)
 
