@@ -139,7 +139,7 @@ absl::StatusOr<uint32_t> WritePredictions(Sql& sql, const v1::LabelSchema& schem
   std::vector<const ModelSaid*> fresh;
   for (const ModelSaid& one : said) {
     RETURN_IF_ERROR(CheckAnnotation(schema, one.annotation, SaidBy::kModel, "annotation"));
-    RETURN_IF_ERROR(CheckFrameIsThere(sql, one.frame, "frame"));
+    RETURN_IF_ERROR(FindFrame(sql, one.frame, "frame").status());
     if (!HasPrediction(sql, one.frame, schema.name(), model, model_version)) fresh.push_back(&one);
   }
   for (const ModelSaid* one : fresh) {

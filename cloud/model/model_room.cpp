@@ -4,6 +4,7 @@
 
 #include "cloud/model/model_job.h"
 #include "cloud/model/model_service.h"
+#include "cloud/similar/embeddings.h"
 #include "common/log.h"
 
 namespace gleaner::cloud {
@@ -47,7 +48,7 @@ class ModelsOfFrames : public Room {
   ModelJob::Options OptionsOf(const RoomContext& context) {
     return {.media_worker = context.config.media_worker,
             .picture_cpu_ns = std::min(context.config.media_cpu_ns, kPictureCpuNs),
-            .keep_embedding = {},
+            .keep_embedding = PutEmbedding,
             .on_frames = [this](const ModelConfig& model, size_t frames, double seconds) {
               metrics_.Count(model.name, frames, seconds);
             }};
