@@ -51,6 +51,15 @@ uint32_t ModelJob::MaxSide() const {
   return std::max(kLeastSide, 2 * std::max(model_.width, model_.height));
 }
 
+bool ModelJob::IsToBeLookedAt(Sql& sql, const FrameName& name) const {
+  if (!model_.schema.empty() &&
+      !HasPrediction(sql, IdOf(name), model_.schema, model_.name, model_.version)) {
+    return true;
+  }
+  if (!KeepsEmbeddings()) return false;
+  return !options_.has_embedding || !options_.has_embedding(sql, name, FullName());
+}
+
 absl::StatusOr<std::vector<FrameName>> ModelJob::FramesToLookAt(const std::string& clip) {
   std::vector<FrameName> names;
   v1::ListFramesRequest request;
@@ -64,15 +73,9 @@ absl::StatusOr<std::vector<FrameName>> ModelJob::FramesToLookAt(const std::strin
     }
     request.set_page_token(page.next_page_token());
   } while (!request.page_token().empty());
-  if (options_.keep_embedding && !model_.embedding.empty()) return names;
   return database_.Read([&](Sql& sql) -> absl::StatusOr<std::vector<FrameName>> {
-    std::vector<FrameName> fresh;
-    for (const FrameName& name : names) {
-      if (!HasPrediction(sql, IdOf(name), model_.schema, model_.name, model_.version)) {
-        fresh.push_back(name);
-      }
-    }
-    return fresh;
+    std::erase_if(names, [&](const FrameName& name) { return !IsToBeLookedAt(sql, name); });
+    return names;
   });
 }
 
@@ -112,11 +115,13 @@ absl::Status ModelJob::Run(JobRun& run) {
   if (absl::IsNotFound(names.status())) return run.Finish("the clip is gone");
   if (!names.ok()) return names.status();
   if (names->empty()) return run.Finish("no frames that it hasn't looked at");
-  ASSIGN_OR_RETURN(const auto videos, VideosOf(*names));
+  const auto videos = VideosOf(*names);
+  if (absl::IsNotFound(videos.status())) return run.Finish("the clip is gone");
+  if (!videos.ok()) return videos.status();
   std::vector<Seen> seen;
   Batch batch;
   size_t done = 0;
-  for (const auto& [camera, video] : videos) {
+  for (const auto& [camera, video] : *videos) {
     const auto copy = objects_.OpenCopy(video.place.key);
     if (absl::IsNotFound(copy.status())) return run.Finish("the video is missing from the store");
     if (!copy.ok()) return absl::UnavailableError(copy.status().message());
@@ -218,8 +223,8 @@ absl::Status ModelJob::Write(Sql& sql, const std::vector<Seen>& all) {
   } else if (!absl::IsNotFound(schema.status())) {
     return schema.status();
   }
-  if (options_.keep_embedding && !model_.embedding.empty()) {
-    const std::string name = fmt::format("{}/{}", model_.name, model_.version);
+  if (KeepsEmbeddings()) {
+    const std::string name = FullName();
     for (const Seen& one : seen) {
       if (!HasDirection(one.said.embedding)) continue;
       RETURN_IF_ERROR(options_.keep_embedding(sql, one.name, name, one.said.embedding));

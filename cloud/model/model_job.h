@@ -4,8 +4,8 @@
 // A job for each clip and model (its kind is the model's, so a server without the model leaves it
 // to others). Pictures are decoded in the media worker's sandbox, all frames of a video in one
 // pass, and looked at in gleaner-model's. What comes of it is written with the job's end, in one
-// transaction. Frames of which this version of the model has said something before are left out,
-// unless an embedding is wanted, too: asking twice costs little.
+// transaction. Frames of which this version of the model has said all that is wanted before are
+// left out: asking twice costs little.
 //
 // A model that crashes, hangs or talks nonsense fails the job with a sentence that says so, and
 // nothing else. A picture that can't be had or read is left out, and told in the job's result.
@@ -50,6 +50,8 @@ class ModelJob {
     int64_t picture_cpu_ns = 0;
     // Empty: embeddings aren't kept.
     KeepEmbedding keep_embedding;
+    // Whether one is kept already; may be empty. May throw SqlError.
+    std::function<bool(Sql& sql, const FrameName& frame, std::string_view model)> has_embedding;
     // After a run of the worker; on any thread. May be empty.
     std::function<void(const ModelConfig& model, size_t frames, double seconds)> on_frames;
   };
@@ -86,6 +88,10 @@ class ModelJob {
   };
 
   absl::Status Run(JobRun& run);
+  bool KeepsEmbeddings() const { return options_.keep_embedding && !model_.embedding.empty(); }
+  // As embeddings know the model.
+  std::string FullName() const { return model_.name + "/" + model_.version; }
+  bool IsToBeLookedAt(Sql& sql, const FrameName& name) const;
   absl::StatusOr<std::vector<FrameName>> FramesToLookAt(const std::string& clip);
   absl::StatusOr<std::map<std::string, Video>> VideosOf(const std::vector<FrameName>& names);
   // Adds what the model says of a batch, and empties it.

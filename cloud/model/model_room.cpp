@@ -5,7 +5,6 @@
 #include "cloud/model/model_job.h"
 #include "cloud/model/model_service.h"
 #include "cloud/similar/embeddings.h"
-#include "common/log.h"
 
 namespace gleaner::cloud {
 namespace {
@@ -21,10 +20,7 @@ class ModelsOfFrames : public Room {
         models_(config_, context.database, metrics_, context.clock),
         service_(models_, context.clock) {
     for (const ModelConfig& model : config_.models) {
-      if (!model.missing.empty()) {
-        LOG_WARN("the model {} doesn't run: {}", model.name, model.missing);
-        continue;
-      }
+      if (!model.missing.empty()) continue;  // which the configuration has warned of
       jobs_.push_back(std::make_unique<ModelJob>(config_, model, context.database, context.objects,
                                                  context.clock, OptionsOf(context)));
     }
@@ -49,9 +45,12 @@ class ModelsOfFrames : public Room {
     return {.media_worker = context.config.media_worker,
             .picture_cpu_ns = std::min(context.config.media_cpu_ns, kPictureCpuNs),
             .keep_embedding = PutEmbedding,
-            .on_frames = [this](const ModelConfig& model, size_t frames, double seconds) {
-              metrics_.Count(model.name, frames, seconds);
-            }};
+            .has_embedding =
+                [](Sql& sql, const FrameName& frame, std::string_view model) {
+                  return !ReadEmbedding(sql, frame, model).empty();
+                },
+            .on_frames = [this](const ModelConfig& model, size_t frames,
+                                double seconds) { metrics_.Count(model.name, frames, seconds); }};
   }
   // A clip's frames are there: the models look at them next.
   void Ask(Sql& sql, const CheckedClip& clip, Clock& clock) {
