@@ -32,6 +32,10 @@ void Reporter::Add(const Figure& figure) {
       line["peer_value"] = figure.peer_value;
       line["ratio"] = figure.ratio();
     }
+    if (figure.interval) {
+      line["ratio_low"] = figure.interval->first;
+      line["ratio_high"] = figure.interval->second;
+    }
     if (!figure.goal.empty()) line["goal"] = figure.goal;
     fmt::print("{}\n", line.dump());
   } else {
@@ -45,6 +49,9 @@ void Reporter::Add(const Figure& figure) {
                figure.unit, figure.peer,
                figure.peer.empty() ? "" : fmt::format("{:.4g}", figure.peer_value),
                figure.peer.empty() ? "" : fmt::format("{:.3f}", figure.ratio()), figure.goal);
+    if (figure.interval) {
+      fmt::print("{:98}[{:.3f}, {:.3f}]\n", "", figure.interval->first, figure.interval->second);
+    }
   }
   std::fflush(stdout);
 }

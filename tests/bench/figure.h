@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace gleaner::bench {
@@ -20,6 +21,8 @@ struct Figure {
   std::string goal;
   // Of which of several: "postgres". May be empty.
   std::string of;
+  // Of the ratio, 95 %.
+  std::optional<std::pair<double, double>> interval = {};
 
   double ratio() const { return peer_value == 0 ? 0 : value / peer_value; }
 };
