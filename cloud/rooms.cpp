@@ -2,6 +2,7 @@
 
 #include "cloud/access/access_room.h"
 #include "cloud/clips/clip_rows.h"
+#include "cloud/curate/curate_room.h"
 #include "cloud/database/tally.h"
 #include "cloud/dataset/dataset_room.h"
 #include "cloud/fleet/fleet_room.h"
@@ -32,6 +33,7 @@ const std::vector<RoomEntry>& Rooms() {
       SimilarRoom(),
       LabelRoom(),
       ModelRoom(),
+      CurateRoom(),
       DatasetRoom(),
       FleetRoom(),
       CatalogRoom(),

@@ -15,6 +15,12 @@ class ClassBalance : public Strategy {
  public:
   absl::Status Pick(const Pool& pool, size_t budget, Choosing& choosing,
                     Chosen& chosen) const override {
+    if (std::none_of(pool.frames.begin(), pool.frames.end(),
+                     [](const PoolFrame& frame) { return frame.guess.known(); })) {
+      return absl::FailedPreconditionError(fmt::format(
+          "class_balance needs a model's predictions, and none of the {} frames has one",
+          pool.frames.size()));
+    }
     std::map<Word, size_t> labels;
     for (const PoolFrame& frame : pool.frames) {
       if (frame.labelled && frame.label != kNoWord) ++labels[frame.label];
@@ -25,12 +31,6 @@ class ClassBalance : public Strategy {
     for (const size_t frame : fresh) {
       if (pool.frames[frame].guess.known())
         predicted[pool.frames[frame].guess.first].push_back(frame);
-    }
-    if (predicted.empty()) {
-      return absl::FailedPreconditionError(fmt::format(
-          "class_balance needs a model's predictions, and none of the {} frames without a label "
-          "has one",
-          fresh.size()));
     }
     // By labels, and then by name: the numbers of words depend on who came first.
     std::set<std::tuple<size_t, std::string, Word>> order;

@@ -1,0 +1,74 @@
+// Reads what there is to choose from: the frames that a filter finds, and what is known of each.
+//
+// Holds at most Pool::kMaxFrames frames of kPoolDimensions numbers, about 300 MB: of more frames a
+// sample is taken, by a hash of seed and frame, and longer embeddings are projected down
+// (Johnson and Lindenstrauss: their likeness stays, to about 0.06).
+#pragma once
+
+#include <functional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "cloud/curate/strategy/pool.h"
+#include "cloud/database/database.h"
+#include "cloud/frames/frames.h"
+#include "cloud/search/filter.h"
+#include "gleaner/v1/curate.pb.h"
+
+namespace gleaner::cloud {
+
+inline constexpr size_t kPoolDimensions = 256;
+
+// What is known of frames' likeness, within a transaction; may throw SqlError. Either may be empty.
+struct Likeness {
+  // The embedding model that most frames were given an embedding by; empty: there is none.
+  std::function<std::string(Sql& sql)> usual_model;
+  // NOT_FOUND for a model that no frame has an embedding by.
+  std::function<absl::Status(Sql& sql, const std::string& model)> check_model;
+  std::function<void(Sql& sql, const std::string& model, const std::vector<std::string>& clips,
+                     const std::function<void(const FrameName&, std::span<const float>)>& each)>
+      embeddings;
+  std::function<void(Sql& sql, const std::vector<std::string>& clips,
+                     const std::function<void(const FrameName&, uint64_t cluster)>& each)>
+      clusters;
+};
+
+struct PoolOrder {
+  Filter filter;
+  std::string schema, model, embedding_model;
+  uint64_t seed = 0;
+};
+
+struct ReadPool {
+  Pool pool;
+  std::vector<FrameName> names;  // of the pool's frames
+  v1::SelectionPool counts;
+  std::string embedding_model;  // that was used
+  std::vector<std::string> notes;
+};
+
+class PoolReader {
+ public:
+  // Must outlive it. `most`: frames of a pool.
+  PoolReader(Database& database, Likeness likeness, size_t most = Pool::kMaxFrames)
+      : database_(database), frames_(database), likeness_(std::move(likeness)), most_(most) {}
+
+  // NOT_FOUND without such a schema or embedding model; CANCELLED on a stop. `read` is told how
+  // many frames there are so far.
+  absl::StatusOr<ReadPool> Read(const PoolOrder& order, const std::stop_token& stop,
+                                const std::function<void(size_t frames)>& read);
+
+ private:
+  class Attempt;
+
+  Database& database_;
+  Frames frames_;
+  const Likeness likeness_;
+  const size_t most_;
+};
+
+}  // namespace gleaner::cloud

@@ -1,0 +1,47 @@
+// Chooses: filter + budget + mix + quotas + seed → frames with reasons. A job of the one queue.
+//
+// Order of writes: the selection's row and all its picks, in the transaction that ends the job.
+// Before that nothing is written: an attempt that was killed leaves nothing, and the next one
+// begins anew (it takes seconds).
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "cloud/curate/pool_reader.h"
+#include "cloud/curate/strategy/select.h"
+#include "cloud/jobs/job_runner.h"
+#include "common/clock.h"
+
+namespace gleaner::cloud {
+
+inline constexpr std::string_view kSelectJob = "select";
+
+// What is to be chosen; the job's parameters, as JSON.
+struct SelectJobOrder {
+  std::string name, filter, schema, model, embedding_model, by;
+  int64_t as_of_ns = 0;  // what "2h" in the filter counts back from
+  SelectionOrder selection;
+
+  std::string ToJson() const;
+  static absl::StatusOr<SelectJobOrder> FromJson(std::string_view json);
+};
+
+class Selector {
+ public:
+  // All of them must outlive it.
+  Selector(Database& database, Likeness likeness, Clock& clock)
+      : database_(database), reader_(database, std::move(likeness)), clock_(clock) {}
+
+  JobKind Kind();
+  // One attempt, see JobKind::run.
+  absl::Status Run(JobRun& run);
+
+ private:
+  Database& database_;
+  PoolReader reader_;
+  Clock& clock_;
+};
+
+}  // namespace gleaner::cloud
