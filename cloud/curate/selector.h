@@ -30,16 +30,15 @@ struct SelectJobOrder {
 
 class Selector {
  public:
-  // All of them must outlive it.
-  Selector(Database& database, Likeness likeness, Clock& clock)
-      : database_(database), reader_(database, std::move(likeness)), clock_(clock) {}
+  // Database and clock must outlive it. `most`: frames of a pool, for tests.
+  Selector(Database& database, Likeness likeness, Clock& clock, size_t most = Pool::kMaxFrames)
+      : reader_(database, std::move(likeness), most), clock_(clock) {}
 
   JobKind Kind();
   // One attempt, see JobKind::run.
   absl::Status Run(JobRun& run);
 
  private:
-  Database& database_;
   PoolReader reader_;
   Clock& clock_;
 };
