@@ -13,6 +13,7 @@
 #include "cli/label/command.h"
 #include "cli/model/command.h"
 #include "cli/release/command.h"
+#include "cli/select/command.h"
 #include "common/command_line.h"
 #include "common/message_json.h"
 #include "common/standard_streams.h"
@@ -148,6 +149,7 @@ int main(int argc, char** argv) {
   gleaner::cli::LabelCommand label(app, json);
   gleaner::cli::DatasetCommand dataset(app, json);
   gleaner::cli::ModelsCommand models(app, json);
+  gleaner::cli::SelectCommand select(app, json);
 
   CLI::App* jobs = app.add_subcommand("jobs", "Background work: what waits, runs, failed");
   jobs->require_subcommand(1);
@@ -236,6 +238,7 @@ int main(int argc, char** argv) {
     if (label.parsed()) return label.Run(*client);
     if (dataset.parsed()) return dataset.Run(*client);
     if (models.parsed()) return models.Run(*client);
+    if (select.parsed()) return select.Run(*client);
     if (jobs_list->parsed()) {
       jobs_options.json = json;
       return gleaner::cli::ListJobs(*client, jobs_options);

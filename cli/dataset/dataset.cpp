@@ -6,14 +6,13 @@
 #include <cstdio>
 #include <filesystem>
 #include <limits>
-#include <stop_token>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "cli/download.h"
 #include "cli/filter.h"
+#include "cli/job_wait.h"
 #include "cli/json.h"
-#include "common/clock.h"
 #include "common/message_json.h"
 #include "common/printable.h"
 #include "common/status.h"
@@ -25,34 +24,10 @@ namespace gleaner::cli {
 namespace {
 
 constexpr uint32_t kPageSize = 500;
-constexpr int64_t kAskEveryNs = kNanosPerSecond / 2;
 
 void ShowProgress(const std::string& text) {
   fmt::print(stderr, "\r\x1b[K{}", text);
   std::fflush(stderr);
-}
-
-// Until the job has ended. An error says why it isn't done.
-absl::Status WaitFor(Client& client, v1::Job job, bool progress) {
-  v1::GetJobRequest request;
-  request.set_number(job.number());
-  while (job.state() == v1::Job::STATE_WAITING || job.state() == v1::Job::STATE_RUNNING) {
-    if (progress) {
-      ShowProgress(job.state() == v1::Job::STATE_WAITING
-                       ? "waiting for its turn"
-                       : fmt::format("{:.0f} % {}", 100 * job.progress(), Printable(job.doing())));
-    }
-    RealClock().Sleep({}, kAskEveryNs);
-    v1::GetJobResponse response;
-    RETURN_IF_ERROR(client.Call("JobsService/GetJob", request, &response));
-    job = response.job();
-  }
-  if (progress) ShowProgress("");
-  if (job.state() == v1::Job::STATE_DONE) return absl::OkStatus();
-  return absl::FailedPreconditionError(fmt::format("job {} {}", job.number(),
-                                                   job.state() == v1::Job::STATE_CANCELLED
-                                                       ? "was cancelled"
-                                                       : "failed: " + Printable(job.error())));
 }
 
 // A name from the server that is to become a file's here.
@@ -88,7 +63,7 @@ absl::Status FreezeDataset(Client& client, const FreezeDatasetOptions& options) 
     fmt::print("job {}\n", response.job().number());
     return absl::OkStatus();
   }
-  RETURN_IF_ERROR(WaitFor(client, response.job(), options.progress));
+  RETURN_IF_ERROR(WaitForJob(client, response.job(), options.progress));
   return ShowDataset(client, options.name, options.json);
 }
 
@@ -191,7 +166,7 @@ absl::Status ExportDataset(Client& client, const ExportDatasetOptions& options) 
   v1::ExportDatasetResponse response;
   RETURN_IF_ERROR(client.Call("DatasetService/ExportDataset", request, &response));
   if (response.has_job()) {
-    RETURN_IF_ERROR(WaitFor(client, response.job(), options.progress));
+    RETURN_IF_ERROR(WaitForJob(client, response.job(), options.progress));
     response.Clear();
     RETURN_IF_ERROR(client.Call("DatasetService/ExportDataset", request, &response));
     if (!response.has_export_()) {

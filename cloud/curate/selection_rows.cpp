@@ -15,9 +15,9 @@ constexpr std::array<std::string_view, 1> kMigrations = {R"(
   -- position: from 0, in the order in which they were chosen. body: v1.SelectionPick without its
   -- frame.
   CREATE TABLE selection_pick (
-    selection BIGINT NOT NULL, position BIGINT NOT NULL,
+    number NUMBERED, selection BIGINT NOT NULL, position BIGINT NOT NULL,
     clip TEXT NOT NULL, camera TEXT NOT NULL, pts BIGINT NOT NULL, body BYTES NOT NULL,
-    PRIMARY KEY (selection, position));
+    UNIQUE (selection, position));
   CREATE INDEX selection_pick_frame ON selection_pick (clip, camera, pts, selection);
   APPEND_ONLY selection_pick;
 )"};

@@ -93,7 +93,7 @@ absl::StatusOr<v1::Job> Selections::Create(const v1::CreateSelectionRequest& req
   ASSIGN_OR_RETURN(SelectJobOrder order, OrderOf(request));
   order.by = std::move(by);
   order.as_of_ns = clock_.WallNs();
-  RETURN_IF_ERROR(ParseFilter(order.filter, order.as_of_ns, FilterOf::kFrames).status());
+  RETURN_IF_ERROR(ParseFilter(order.filter, order.as_of_ns, words_, FilterOf::kFrames).status());
   uint64_t number = 0;
   RETURN_IF_ERROR(database_.Write([&](Sql& sql) -> absl::Status {
     RETURN_IF_ERROR(ReadSchema(sql, order.schema).status());

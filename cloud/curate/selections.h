@@ -7,6 +7,7 @@
 #include "cloud/curate/selection_rows.h"
 #include "cloud/database/database.h"
 #include "cloud/jobs/jobs.h"
+#include "cloud/search/vocabulary.h"
 #include "common/clock.h"
 #include "gleaner/v1/curate.pb.h"
 
@@ -15,9 +16,9 @@ namespace gleaner::cloud {
 // Thread-safe; blocks. Errors as Database, and NOT_FOUND for a selection that isn't there.
 class Selections {
  public:
-  // All of them must outlive it.
-  Selections(Database& database, Jobs& jobs, Clock& clock)
-      : database_(database), jobs_(jobs), clock_(clock) {}
+  // All of them must outlive it. `words`: of filters.
+  Selections(Database& database, Jobs& jobs, Clock& clock, const Vocabulary& words)
+      : database_(database), jobs_(jobs), clock_(clock), words_(words) {}
 
   // The job. `with`: in the same transaction, before. INVALID_ARGUMENT says what is wrong;
   // NOT_FOUND without such a schema; ALREADY_EXISTS.
@@ -32,6 +33,7 @@ class Selections {
   Database& database_;
   Jobs& jobs_;
   Clock& clock_;
+  const Vocabulary& words_;
 };
 
 }  // namespace gleaner::cloud

@@ -109,7 +109,7 @@ JobKind Selector::Kind() {
   return {.name = std::string(kSelectJob),
           .at_once = 1,
           .run = [this](JobRun& run) { return Run(run); },
-          .on_failed = {}};
+          .on_given_up = {}};
 }
 
 absl::Status Selector::Run(JobRun& run) {
@@ -119,7 +119,8 @@ absl::Status Selector::Run(JobRun& run) {
                    .model = order.model,
                    .embedding_model = order.embedding_model,
                    .seed = order.selection.seed};
-  ASSIGN_OR_RETURN(wanted.filter, ParseFilter(order.filter, order.as_of_ns, FilterOf::kFrames));
+  ASSIGN_OR_RETURN(wanted.filter,
+                   ParseFilter(order.filter, order.as_of_ns, words_, FilterOf::kFrames));
   run.Report(0, "looking for frames");
   ASSIGN_OR_RETURN(const ReadPool read, reader_.Read(wanted, run.stop(), [&](size_t frames) {
     run.Report(0, Count(frames, "frame") + " read");

@@ -12,6 +12,7 @@
 #include "cloud/curate/pool_reader.h"
 #include "cloud/curate/strategy/select.h"
 #include "cloud/jobs/job_runner.h"
+#include "cloud/search/vocabulary.h"
 #include "common/clock.h"
 
 namespace gleaner::cloud {
@@ -30,9 +31,10 @@ struct SelectJobOrder {
 
 class Selector {
  public:
-  // Database and clock must outlive it. `most`: frames of a pool, for tests.
-  Selector(Database& database, Likeness likeness, Clock& clock, size_t most = Pool::kMaxFrames)
-      : reader_(database, std::move(likeness), most), clock_(clock) {}
+  // Database, clock and words (of filters) must outlive it. `most`: frames of a pool, for tests.
+  Selector(Database& database, Likeness likeness, Clock& clock, const Vocabulary& words,
+           size_t most = Pool::kMaxFrames)
+      : reader_(database, std::move(likeness), most), clock_(clock), words_(words) {}
 
   JobKind Kind();
   // One attempt, see JobKind::run.
@@ -41,6 +43,7 @@ class Selector {
  private:
   PoolReader reader_;
   Clock& clock_;
+  const Vocabulary& words_;
 };
 
 }  // namespace gleaner::cloud

@@ -10,10 +10,13 @@
 #include <string>
 #include <vector>
 
+#include "cloud/clips/clip_words.h"
+#include "cloud/curate/selection_words.h"
 #include "cloud/curate/selections.h"
 #include "cloud/curate/selector.h"
 #include "cloud/frames/frame_facts.h"
 #include "cloud/frames/frame_rows.h"
+#include "cloud/frames/frame_words.h"
 #include "cloud/label/labels.h"
 #include "cloud/label/predictions.h"
 #include "cloud/label/schemas.h"
@@ -22,6 +25,17 @@
 #include "tests/data/temporary_folder.h"
 
 namespace gleaner::cloud {
+
+inline const Vocabulary& TestWords() {
+  static const Vocabulary& words = []() -> const Vocabulary& {
+    auto* all = new Vocabulary;
+    for (auto&& room : {ClipWords(), FrameWords(), SelectionWords()}) {
+      if (!all->Add(room).ok()) std::abort();
+    }
+    return *all;
+  }();
+  return words;
+}
 
 // Opens, or opens again, what lies in a folder.
 class CurateRig {
@@ -32,8 +46,9 @@ class CurateRig {
     const bool is_new = !std::filesystem::exists(folder + "/catalog.db");
     catalog = OpenTestCatalog(folder + "/catalog.db").value();
     jobs = std::make_unique<Jobs>(catalog->database(), clock);
-    selector = std::make_unique<Selector>(catalog->database(), LikenessOfTests(), clock, most);
-    selections = std::make_unique<Selections>(catalog->database(), *jobs, clock);
+    selector =
+        std::make_unique<Selector>(catalog->database(), LikenessOfTests(), clock, TestWords(), most);
+    selections = std::make_unique<Selections>(catalog->database(), *jobs, clock, TestWords());
     if (is_new) MakeSchema();
   }
 
@@ -188,7 +203,7 @@ class CurateRig {
     };
     likeness.embeddings = [](Sql& sql, const std::string&, const std::vector<std::string>& clips,
                              const auto& each) {
-      ReadFrameFacts(sql, clips, {}, [&](const FrameFacts& facts) {
+      (void)ReadFrameFacts(sql, clips, {}, [&](const FrameFacts& facts) {
         std::vector<float> vector(300, 0.01F);  // longer than a pool's
         vector[facts.phash % 300] += 1;
         vector[(facts.phash / 100) % 300] += 2;
@@ -196,8 +211,8 @@ class CurateRig {
       });
     };
     likeness.clusters = [](Sql& sql, const std::vector<std::string>& clips, const auto& each) {
-      ReadFrameFacts(sql, clips, {},
-                     [&](const FrameFacts& facts) { each(facts.name, 1 + facts.phash / 2); });
+      (void)ReadFrameFacts(sql, clips, {},
+                           [&](const FrameFacts& facts) { each(facts.name, 1 + facts.phash / 2); });
     };
     return likeness;
   }

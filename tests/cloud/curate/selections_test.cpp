@@ -169,6 +169,36 @@ TEST_F(SelectionsTest, OfMoreFramesThanFitAreChosenFromASample) {
   EXPECT_EQ(FramesOf(*made), FramesOf(*again));
 }
 
+TEST_F(SelectionsTest, AreFoundByTheirNameWhereFiltersAre) {
+  for (uint64_t clip = 1; clip <= 5; ++clip) rig_.AddClip(clip, 6);
+  const auto made = rig_.Select(CurateRig::Request("monday"));
+  ASSERT_TRUE(made.ok()) << made.status();
+  Frames frames(rig_.catalog->database());
+  const auto find = [&](const std::string& text) -> absl::StatusOr<std::set<std::string>> {
+    auto filter = ParseFilter(text, 0, TestWords(), FilterOf::kFrames);
+    if (!filter.ok()) return filter.status();
+    v1::ListFramesRequest request;
+    request.set_page_size(500);
+    auto page = frames.List(request, *filter);
+    if (!page.ok()) return page.status();
+    std::set<std::string> found;
+    for (const v1::Frame& frame : page->frames()) {
+      found.insert(frame.id().clip() + "/" + std::to_string(frame.id().pts()));
+    }
+    return found;
+  };
+  EXPECT_EQ(*find("selected:monday"), FramesOf(*made));
+  EXPECT_EQ(find("-selected:monday")->size(), 24U);
+  const auto nobody = find("selected:tuesday");
+  EXPECT_THAT(std::string(Message(nobody.status())), HasSubstr("there is no selection tuesday"));
+  // And are left out of the next one by whoever wants that.
+  v1::CreateSelectionRequest request = CurateRig::Request("tuesday", 24);
+  request.set_filter("-selected:monday");
+  const auto next = rig_.Select(request);
+  ASSERT_TRUE(next.ok()) << next.status();
+  for (const std::string& frame : FramesOf(*next)) EXPECT_FALSE(FramesOf(*made).contains(frame));
+}
+
 TEST_F(SelectionsTest, AreListedNewestFirstAndPickedThroughInPages) {
   for (uint64_t clip = 1; clip <= 4; ++clip) rig_.AddClip(clip, 5);
   for (const char* name : {"a", "b", "c"}) ASSERT_TRUE(rig_.Select(CurateRig::Request(name)).ok());

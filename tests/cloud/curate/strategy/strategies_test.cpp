@@ -270,7 +270,7 @@ TEST(StrategiesTest, EndSoonWhenAskedTo) {
   const Pool pool = MixedPool(2000, 40);
   std::stop_source stop;
   stop.request_stop();
-  for (const char* name : {"coverage", "novelty", "hybrid"}) {
+  for (const char* name : {"coverage", "novelty"}) {
     Rng rng(1);
     Choosing choosing{rng, stop.get_token()};
     Chosen chosen(pool, {});
