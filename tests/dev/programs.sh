@@ -64,7 +64,7 @@ wrong() {
 
 # shellcheck disable=SC2016 # the backquotes are text
 test_what_is_typed_wrongly_is_named() {
-  wrong 'gleaner: there is no command "frob"; there is summary, devices, clips, frames, filters, label, dataset, models, jobs, tokens, audit or release
+  wrong 'gleaner: there is no command "frob"; there is summary, devices, clips, frames, filters, label, dataset, models, select, jobs, tokens, audit or release
 `gleaner --help` says how it is used.' gleaner frob
   wrong 'gleaner: say what to do: list, show or get
 `gleaner clips --help` says how it is used.' gleaner clips
@@ -137,6 +137,7 @@ test_manual_pages_name_every_option_and_command_there_is() {
       [ "$program $word" != "gleaner release" ] || for word in keygen init rotate add remove sign discard refresh verify show; do help+=$'\n'$("$bin/$program" release $word --help); done
       [ "$program $word" != "gleaner frames" ] || for word in list count get; do help+=$'\n'$("$bin/$program" frames $word --help); done
       [ "$program $word" != "gleaner models" ] || for word in list run; do help+=$'\n'$("$bin/$program" models $word --help); done
+      [ "$program $word" != "gleaner select" ] || for word in create list show compare; do help+=$'\n'$("$bin/$program" select $word --help); done
       [ "$program $word" != "gleaner dataset" ] || for word in freeze list show diff export verify; do help+=$'\n'$("$bin/$program" dataset $word --help); done
       [ "$program $word" != "gleaner label" ] || for word in schema\ create schema\ list schema\ show tasks\ create tasks\ list predictions\ import import report; do
         # shellcheck disable=SC2086 # two words
