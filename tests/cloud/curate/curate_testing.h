@@ -46,8 +46,8 @@ class CurateRig {
     const bool is_new = !std::filesystem::exists(folder + "/catalog.db");
     catalog = OpenTestCatalog(folder + "/catalog.db").value();
     jobs = std::make_unique<Jobs>(catalog->database(), clock);
-    selector =
-        std::make_unique<Selector>(catalog->database(), LikenessOfTests(), clock, TestWords(), most);
+    selector = std::make_unique<Selector>(catalog->database(), LikenessOfTests(), clock,
+                                          TestWords(), most);
     selections = std::make_unique<Selections>(catalog->database(), *jobs, clock, TestWords());
     if (is_new) MakeSchema();
   }
