@@ -144,14 +144,14 @@ class CurateRig {
   // Does the job that was asked for last.
   absl::Status Work() {
     // What a server that was killed had begun.
-    (void)jobs->TakeBack(kSelectJob, true, {});
+    (void)jobs->TakeBack(kSelectJob, true);
     const auto claimed = jobs->Claim(kSelectJob, "curate", "me");
     if (!claimed.ok()) return claimed.status();
     if (!*claimed) return absl::NotFoundError("no job waits");
     JobRun run(*jobs, **claimed);
     const absl::Status status = selector->Run(run);
     if (!status.ok()) {
-      jobs->Fail((*claimed)->claim, Message(status), true, 0, {}).IgnoreError();
+      jobs->Fail((*claimed)->claim, Message(status), true, 0).IgnoreError();
     }
     return status;
   }
