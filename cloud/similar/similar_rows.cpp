@@ -16,6 +16,19 @@ constexpr std::array<std::string_view, 1> kMigrations = {R"(
     pts BIGINT NOT NULL, vector BYTES NOT NULL);
   CREATE UNIQUE INDEX embedding_frame ON embedding (arrival, position, pts, model);
   CREATE INDEX embedding_in_order ON embedding (model, number);
+
+  -- What is kept of a cluster's leader, and how many frames are in it.
+  CREATE TABLE duplicate_cluster (
+    number NUMBERED, device TEXT NOT NULL, camera TEXT NOT NULL, site TEXT NOT NULL,
+    taken_ns BIGINT NOT NULL, phash BIGINT NOT NULL, grid BYTES NOT NULL, frames BIGINT NOT NULL);
+  CREATE INDEX duplicate_cluster_camera ON duplicate_cluster (device, camera, taken_ns);
+  CREATE INDEX duplicate_cluster_site ON duplicate_cluster (site, taken_ns);
+
+  CREATE TABLE duplicate_frame (
+    arrival BIGINT NOT NULL, position BIGINT NOT NULL, pts BIGINT NOT NULL,
+    cluster BIGINT NOT NULL,
+    PRIMARY KEY (arrival, position, pts));
+  CREATE INDEX duplicate_frame_cluster ON duplicate_frame (cluster);
 )"};
 
 }  // namespace

@@ -65,6 +65,8 @@ if(GLEANER_CLOUD)
   gleaner_find_library(dep_opencv_dnn opencv2/dnn.hpp LIBS opencv_dnn opencv_imgproc opencv_core SUFFIXES opencv4)
   gleaner_find_library(dep_turbojpeg turbojpeg.h LIBS turbojpeg)
   # Asio and Beast, headers only. They cost seconds a file: cloud/http/ includes them in three.
+  # Header only: neighbours in a graph, for similarity beyond a million frames.
+  gleaner_find_library(dep_hnswlib hnswlib/hnswlib.h)
   gleaner_find_library(dep_boost boost/beast/http.hpp)
   gleaner_find_library(dep_seccomp seccomp.h LIBS seccomp)
   gleaner_find_library(dep_pqxx pqxx/pqxx LIBS pqxx pq)

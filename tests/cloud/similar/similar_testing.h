@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cloud/frames/frame_rows.h"
+#include "cloud/similar/duplicates.h"
 #include "cloud/similar/embeddings.h"
 #include "common/status.h"
 #include "tests/cloud/catalog/catalog_testing.h"
@@ -97,7 +98,7 @@ class SimilarRig {
   }
 
   std::unique_ptr<TestCatalog> catalog;
-  std::vector<WithCheck> with_check = {DropLostEmbeddings};
+  std::vector<WithCheck> with_check = {DropLostEmbeddings, JoinClusters};
 
  private:
   static TestClip Made(const ClipOfFrames& options) {

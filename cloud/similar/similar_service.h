@@ -1,0 +1,27 @@
+// v1.SimilarService: what looks alike, as people and programs ask for it.
+#pragma once
+
+#include "cloud/similar/similar_frames.h"
+#include "common/clock.h"
+#include "gleaner/v1/similar.grpc.pb.h"
+
+namespace gleaner::cloud {
+
+// Synchronous, as CatalogService is: for the server inside, which has no port.
+class SimilarService : public v1::SimilarService::Service {
+ public:
+  // Both must outlive it.
+  SimilarService(SimilarFrames& frames, Clock& clock) : frames_(frames), clock_(clock) {}
+
+  grpc::Status FindSimilar(grpc::ServerContext* context, const v1::FindSimilarRequest* request,
+                           v1::FindSimilarResponse* response) override;
+  grpc::Status ListEmbeddingModels(grpc::ServerContext* context,
+                                   const v1::ListEmbeddingModelsRequest* request,
+                                   v1::ListEmbeddingModelsResponse* response) override;
+
+ private:
+  SimilarFrames& frames_;
+  Clock& clock_;
+};
+
+}  // namespace gleaner::cloud
