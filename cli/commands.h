@@ -73,6 +73,17 @@ struct CountFramesOptions {
 // How many of the frames that the filter finds have each value of each word.
 absl::Status CountFrames(Client& client, const CountFramesOptions& options);
 
+struct SimilarOptions {
+  std::string frame;   // CLIP/CAMERA/PTS; of the clip's id its beginning is enough
+  std::string model;   // empty: the one that has seen most frames
+  std::string filter;  // of frames
+  uint32_t limit = 20;
+  bool distinct = false;  // one frame of each cluster of near-duplicates
+  bool json = false;
+};
+// The frames that are most like a frame, the most similar first.
+absl::Status ShowSimilar(Client& client, const SimilarOptions& options);
+
 struct ListJobsOptions {
   std::vector<std::string> kinds;
   std::vector<std::string> states;  // waiting, running, done, failed, cancelled

@@ -146,6 +146,24 @@ int main(int argc, char** argv) {
   CLI::App* filters = with_json(
       app.add_subcommand("filters", "What --filter understands: every word, with an example"));
 
+  gleaner::cli::SimilarOptions similar_options;
+  CLI::App* similar =
+      with_json(app.add_subcommand("similar", "The frames that are most like a frame"));
+  similar
+      ->add_option("frame", similar_options.frame,
+                   "CLIP/CAMERA/PTS, as `frames list` has them; of the clip's id as much of its "
+                   "beginning as no other has")
+      ->required();
+  similar->add_option("--model", similar_options.model,
+                      "By whose eyes; the model's that has seen most frames if not given");
+  similar->add_option("--filter", similar_options.filter,
+                      "Only of these, for example: site:store-7 background:no");
+  similar->add_option("--limit", similar_options.limit, "How many at most, 1 to 100")
+      ->check(CLI::Range(1, 100))
+      ->capture_default_str();
+  similar->add_flag("--distinct", similar_options.distinct,
+                    "Of near-duplicates only the most similar, and none of the frame itself");
+
   gleaner::cli::LabelCommand label(app, json);
   gleaner::cli::DatasetCommand dataset(app, json);
   gleaner::cli::ModelsCommand models(app, json);
@@ -235,6 +253,10 @@ int main(int argc, char** argv) {
       return gleaner::cli::CountFrames(*client, count_frames);
     }
     if (filters->parsed()) return gleaner::cli::ListFilterWords(*client, json);
+    if (similar->parsed()) {
+      similar_options.json = json;
+      return gleaner::cli::ShowSimilar(*client, similar_options);
+    }
     if (label.parsed()) return label.Run(*client);
     if (dataset.parsed()) return dataset.Run(*client);
     if (models.parsed()) return models.Run(*client);

@@ -64,7 +64,7 @@ wrong() {
 
 # shellcheck disable=SC2016 # the backquotes are text
 test_what_is_typed_wrongly_is_named() {
-  wrong 'gleaner: there is no command "frob"; there is summary, devices, clips, frames, filters, label, dataset, models, select, jobs, tokens, audit or release
+  wrong 'gleaner: there is no command "frob"; there is summary, devices, clips, frames, filters, similar, label, dataset, models, select, jobs, tokens, audit or release
 `gleaner --help` says how it is used.' gleaner frob
   wrong 'gleaner: say what to do: list, show or get
 `gleaner clips --help` says how it is used.' gleaner clips

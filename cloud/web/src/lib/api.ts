@@ -8,6 +8,7 @@ import { DatasetService } from '../gen/gleaner/v1/dataset_pb.js';
 import { FrameService } from '../gen/gleaner/v1/frames_pb.js';
 import { JobsService } from '../gen/gleaner/v1/jobs_pb.js';
 import { LabelService } from '../gen/gleaner/v1/label_pb.js';
+import { SimilarService } from '../gen/gleaner/v1/similar_pb.js';
 import { session } from './session.svelte';
 
 const TIMEOUT_MS = 15_000;
@@ -44,6 +45,7 @@ export const datasets = createClient(DatasetService, transport);
 export const frames = createClient(FrameService, transport);
 export const jobs = createClient(JobsService, transport);
 export const labels = createClient(LabelService, transport);
+export const similar = createClient(SimilarService, transport);
 const access = createClient(AccessService, transport);
 
 export interface Problem {
