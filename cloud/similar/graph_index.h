@@ -9,6 +9,7 @@
 #include <memory>
 #include <shared_mutex>
 
+#include "cloud/similar/fair_mutex.h"
 #include "cloud/similar/kernels.h"
 #include "cloud/similar/rotation.h"
 #include "cloud/similar/vector_index.h"
@@ -44,7 +45,7 @@ class GraphIndex : public VectorIndex {
 
   const Rotation rotation_;
   const float unit_;
-  mutable std::shared_mutex mutex_;
+  mutable FairMutex mutex_;
   std::unique_ptr<Graph> graph_;
 };
 

@@ -23,6 +23,7 @@
 #include <mutex>
 #include <shared_mutex>
 
+#include "cloud/similar/fair_mutex.h"
 #include "cloud/similar/kernels.h"
 #include "cloud/similar/nearest.h"
 #include "cloud/similar/rotation.h"
@@ -83,7 +84,7 @@ class ScanIndex : public VectorIndex {
   const Rotation rotation_;
   const size_t axes_;
   const float unit_;
-  mutable std::shared_mutex mutex_;
+  mutable FairMutex mutex_;
   std::vector<std::unique_ptr<Chunk>> chunks_;
   size_t size_ = 0;
 };
