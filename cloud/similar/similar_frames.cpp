@@ -7,7 +7,7 @@
 #include <set>
 
 #include "cloud/frames/frame_facts.h"
-#include "cloud/frames/frame_filter.h"
+#include "cloud/search/filter_sql.h"
 #include "cloud/similar/duplicates.h"
 #include "cloud/similar/embeddings.h"
 #include "common/status.h"
@@ -51,14 +51,17 @@ constexpr std::string_view kTables =
     "AND frame_video.position = embedding.position JOIN frame ON frame.arrival = embedding.arrival "
     "AND frame.position = embedding.position AND frame.pts = embedding.pts";
 
-std::vector<uint64_t> NumbersOf(Sql& sql, std::string_view model, const Filter& filter) {
+absl::StatusOr<std::vector<uint64_t>> NumbersOf(Sql& sql, std::string_view model,
+                                                const Filter& filter) {
   Parameters parameters;
   const std::string name = parameters.NextName();
   parameters.Add(model);
+  ASSIGN_OR_RETURN(const std::string condition,
+                   FilterCondition(sql, filter, FilterOf::kFrames, parameters));
   const std::string query = fmt::format(
-      "SELECT embedding.number FROM {} WHERE embedding_model.name = {} AND {} ORDER BY "
+      "SELECT embedding.number FROM {} WHERE embedding_model.name = {} AND ({}) ORDER BY "
       "embedding.number",
-      kTables, name, FrameCondition(sql, filter, parameters));
+      kTables, name, condition);
   std::vector<uint64_t> numbers;
   uint64_t number = 0;
   sql.QueryOnce(query, parameters, Out(number), [&] { numbers.push_back(number); });
@@ -131,10 +134,9 @@ absl::StatusOr<SimilarFrames::Query> SimilarFrames::Prepare(const v1::FindSimila
   return query;
 }
 
-std::vector<SimilarFrames::Found> SimilarFrames::Read(Sql& sql, const Query& query,
-                                                      const Filter& filter,
-                                                      const std::vector<Hit>& hits,
-                                                      std::vector<uint64_t>* gone) const {
+absl::StatusOr<std::vector<SimilarFrames::Found>> SimilarFrames::Read(
+    Sql& sql, const Query& query, const Filter& filter, const std::vector<Hit>& hits,
+    std::vector<uint64_t>* gone) const {
   std::vector<Found> all;
   if (hits.empty()) return all;
   Parameters parameters;
@@ -143,13 +145,15 @@ std::vector<SimilarFrames::Found> SimilarFrames::Read(Sql& sql, const Query& que
     numbers += (numbers.empty() ? "" : ", ") + parameters.NextName();
     parameters.Add(static_cast<int64_t>(hit.id));
   }
+  ASSIGN_OR_RETURN(const std::string condition,
+                   FilterCondition(sql, filter, FilterOf::kFrames, parameters));
   const std::string text = fmt::format(
       "SELECT embedding.number, embedding.vector, clip.id, frame_video.camera, embedding.pts, "
       "COALESCE(duplicate_frame.cluster, 0) FROM {} LEFT JOIN duplicate_frame ON "
       "duplicate_frame.arrival = embedding.arrival AND duplicate_frame.position = "
       "embedding.position AND duplicate_frame.pts = embedding.pts WHERE embedding.number IN ({}) "
-      "AND {}",
-      kTables, numbers, FrameCondition(sql, filter, parameters));
+      "AND ({})",
+      kTables, numbers, condition);
   Found one;
   std::string bytes;
   BytesOut out{&bytes};
@@ -165,7 +169,7 @@ std::vector<SimilarFrames::Found> SimilarFrames::Read(Sql& sql, const Query& que
     return a.score != b.score ? a.score > b.score : a.number < b.number;
   });
   // What isn't found may also be what the filter leaves out.
-  if (filter.terms.empty() && all.size() < hits.size()) {
+  if (filter.empty() && all.size() < hits.size()) {
     std::set<uint64_t> there;
     for (const Found& found : all) there.insert(found.number);
     for (const Hit& hit : hits) {
@@ -192,7 +196,7 @@ absl::StatusOr<v1::FindSimilarResponse> SimilarFrames::Find(const v1::FindSimila
   ASSIGN_OR_RETURN(const auto index, indexes_.Get(query.model));
   ++searches_;
   const size_t limit = request.limit() == 0 ? kUsual : request.limit();
-  const bool choosy = request.distinct() || !filter.terms.empty();
+  const bool choosy = request.distinct() || !filter.empty();
 
   // Those that are wanted of what was found.
   const auto wanted = [&](std::vector<Found> found) {
@@ -214,11 +218,14 @@ absl::StatusOr<v1::FindSimilarResponse> SimilarFrames::Find(const v1::FindSimila
     size_t count = 2 * limit + kSpare;
     if (choosy) count = std::max(count, kTried);
     const std::vector<Hit> hits = index->Search(query.unit, count);
-    std::vector<Found> kept = wanted(Read(sql, query, filter, hits, &gone));
+    ASSIGN_OR_RETURN(std::vector<Found> near, Read(sql, query, filter, hits, &gone));
+    std::vector<Found> kept = wanted(std::move(near));
     // Few of what is near: what may be is looked at whole.
-    if (kept.size() < limit && hits.size() == count && !filter.terms.empty()) {
-      const std::vector<uint64_t> may = NumbersOf(sql, query.model, filter);
-      kept = wanted(Read(sql, query, filter, index->SearchAmong(query.unit, may, count), &gone));
+    if (kept.size() < limit && hits.size() == count && !filter.empty()) {
+      ASSIGN_OR_RETURN(const std::vector<uint64_t> may, NumbersOf(sql, query.model, filter));
+      ASSIGN_OR_RETURN(std::vector<Found> all,
+                       Read(sql, query, filter, index->SearchAmong(query.unit, may, count), &gone));
+      kept = wanted(std::move(all));
     }
     v1::FindSimilarResponse answer;
     answer.set_model(query.model);

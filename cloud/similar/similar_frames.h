@@ -42,8 +42,9 @@ class SimilarFrames {
   const Embedder* EmbedderOf(std::string_view model) const;
   // Those of the hits that the filter finds, exactly, nearest first; `gone` gets numbers that are
   // no more.
-  std::vector<Found> Read(Sql& sql, const Query& query, const Filter& filter,
-                          const std::vector<Hit>& hits, std::vector<uint64_t>* gone) const;
+  absl::StatusOr<std::vector<Found>> Read(Sql& sql, const Query& query, const Filter& filter,
+                                          const std::vector<Hit>& hits,
+                                          std::vector<uint64_t>* gone) const;
 
   Database& database_;
   LiveIndexes& indexes_;

@@ -12,7 +12,7 @@ class LikenessOfFrames : public Room {
   explicit LikenessOfFrames(RoomContext& context)
       : indexes_(context.database, {}),
         frames_(context.database, indexes_, embedders_),
-        service_(frames_, context.clock) {
+        service_(frames_, context.clock, context.words) {
     context.with_check.emplace_back(DropLostEmbeddings);
     context.with_check.emplace_back(JoinClusters);
   }

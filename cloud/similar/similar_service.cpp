@@ -31,7 +31,7 @@ grpc::Status SimilarService::FindSimilar(grpc::ServerContext*,
   if (request->model().size() > kMaxEmbeddingModelBytes) {
     return Invalid(fmt::format("model: at most {} letters", kMaxEmbeddingModelBytes));
   }
-  const auto filter = ParseFilter(request->filter(), clock_.WallNs(), FilterOf::kFrames);
+  const auto filter = ParseFilter(request->filter(), clock_.WallNs(), words_, FilterOf::kFrames);
   if (!filter.ok()) return ToCaller(filter.status());
   return Answer(frames_.Find(*request, *filter), response);
 }

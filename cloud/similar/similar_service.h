@@ -1,6 +1,7 @@
 // v1.SimilarService: what looks alike, as people and programs ask for it.
 #pragma once
 
+#include "cloud/search/vocabulary.h"
 #include "cloud/similar/similar_frames.h"
 #include "common/clock.h"
 #include "gleaner/v1/similar.grpc.pb.h"
@@ -10,8 +11,9 @@ namespace gleaner::cloud {
 // Synchronous, as CatalogService is: for the server inside, which has no port.
 class SimilarService : public v1::SimilarService::Service {
  public:
-  // Both must outlive it.
-  SimilarService(SimilarFrames& frames, Clock& clock) : frames_(frames), clock_(clock) {}
+  // All must outlive it. `words`: of filters.
+  SimilarService(SimilarFrames& frames, Clock& clock, const Vocabulary& words)
+      : frames_(frames), clock_(clock), words_(words) {}
 
   grpc::Status FindSimilar(grpc::ServerContext* context, const v1::FindSimilarRequest* request,
                            v1::FindSimilarResponse* response) override;
@@ -22,6 +24,7 @@ class SimilarService : public v1::SimilarService::Service {
  private:
   SimilarFrames& frames_;
   Clock& clock_;
+  const Vocabulary& words_;
 };
 
 }  // namespace gleaner::cloud

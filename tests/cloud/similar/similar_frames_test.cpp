@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "cloud/similar/live_indexes.h"
+#include "tests/cloud/search/all_words.h"
 #include "tests/cloud/similar/similar_testing.h"
 
 namespace gleaner::cloud {
@@ -52,7 +53,7 @@ class SimilarFramesTest : public testing::Test {
   absl::StatusOr<v1::FindSimilarResponse> Ask(const v1::FindSimilarRequest& request,
                                               const std::string& filter = "") {
     if (!server_) Restart();
-    const auto parsed = ParseFilter(filter, 0, FilterOf::kFrames);
+    const auto parsed = ParseFilter(filter, 0, AllWords(), FilterOf::kFrames);
     EXPECT_TRUE(parsed.ok()) << parsed.status();
     return server_->frames.Find(request, *parsed);
   }
