@@ -9,6 +9,7 @@
 #include "cloud/media/frame_times.h"
 #include "cloud/media/worker_answer.h"
 #include "cloud/media/worker_protocol.h"
+#include "cloud/sandbox/process.h"
 #include "common/status.h"
 #include "gleaner/v1/catalog.pb.h"
 
@@ -72,12 +73,12 @@ absl::Status PacketReader::Frame(uint32_t kind, std::string_view payload) {
       ended_ = true;
       if (verdict.state() == v1::MediaCheck::STATE_OK) return absl::OkStatus();
       if (verdict.problem().empty()) return Nonsense("no packets, and no reason");
-      ending_ = absl::FailedPreconditionError(PlainText(verdict.problem()));
+      ending_ = absl::FailedPreconditionError(sandbox::PlainText(verdict.problem()));
       return absl::OkStatus();
     }
     case FrameKind::kTrouble:
       ended_ = true;
-      ending_ = absl::UnavailableError(PlainText(payload));
+      ending_ = absl::UnavailableError(sandbox::PlainText(payload));
       return absl::OkStatus();
     default:
       return Nonsense("an unknown frame");

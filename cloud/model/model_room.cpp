@@ -18,7 +18,7 @@ class ModelsOfFrames : public Room {
       : config_(context.config.models),
         metrics_(config_),
         models_(config_, context.database, metrics_, context.clock),
-        service_(models_, context.clock) {
+        service_(models_, context.clock, context.words) {
     for (const ModelConfig& model : config_.models) {
       if (!model.missing.empty()) continue;  // which the configuration has warned of
       jobs_.push_back(std::make_unique<ModelJob>(config_, model, context.database, context.objects,

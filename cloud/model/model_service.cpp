@@ -29,7 +29,7 @@ grpc::Status ModelService::RunModel(grpc::ServerContext* context,
   if (request->page_token().size() > kMaxTokenBytes) {
     return {grpc::StatusCode::INVALID_ARGUMENT, "page_token: not one that this server gave"};
   }
-  const auto filter = ParseFilter(request->filter(), clock_.WallNs());
+  const auto filter = ParseFilter(request->filter(), clock_.WallNs(), words_, FilterOf::kClips);
   if (!filter.ok()) return ToCaller(filter.status());
   const auto audit =
       Audited(*context, "ModelService/RunModel",

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cloud/model/models.h"
+#include "cloud/search/vocabulary.h"
 #include "common/clock.h"
 #include "gleaner/v1/model.grpc.pb.h"
 
@@ -10,8 +11,9 @@ namespace gleaner::cloud {
 // Synchronous, as CatalogService is: for the server inside, which has no port.
 class ModelService : public v1::ModelService::Service {
  public:
-  // Both must outlive it.
-  ModelService(Models& models, Clock& clock) : models_(models), clock_(clock) {}
+  // All must outlive it. `words`: of filters.
+  ModelService(Models& models, Clock& clock, const Vocabulary& words)
+      : models_(models), clock_(clock), words_(words) {}
 
   grpc::Status ListModels(grpc::ServerContext* context, const v1::ListModelsRequest* request,
                           v1::ListModelsResponse* response) override;
@@ -21,6 +23,7 @@ class ModelService : public v1::ModelService::Service {
  private:
   Models& models_;
   Clock& clock_;
+  const Vocabulary& words_;
 };
 
 }  // namespace gleaner::cloud
