@@ -102,10 +102,14 @@ class RolesTest : public testing::Test {
                     })
                     .ok());
     database.reset();
+    for (const char* name : {"boxes.onnx", "boxes.labels"}) std::ofstream(folder_ / name) << "box";
     std::ofstream(folder_ / "cloud.toml")
         << "[server]\ndata_dir = \"data\"\n[grpc]\nlisten = \"127.0.0.1:0\"\nplaintext = true\n"
            "[http]\nlisten = \"127.0.0.1:0\"\ntoken = \""
-        << kConfigured << "\"\n";
+        << kConfigured
+        << "\"\n[[model]]\nname = \"boxes\"\nversion = \"1\"\nkind = \"ssd\"\nfile = "
+           "\"boxes.onnx\"\ninput = \"300x300\"\nlabels = \"boxes.labels\"\nschema = \"carts\"\n"
+           "classes = [\"box=box\"]\n";
     const auto config = LoadServerConfig(folder_ / "cloud.toml", BinDir());
     EXPECT_TRUE(config.ok()) << config.status();
     server_ = Server::Start(*config, RealClock()).value();
@@ -208,6 +212,7 @@ TEST_F(RolesTest, EveryChangeIsInTheAuditWithTheNameOfWhoMadeIt) {
   const std::map<std::string, std::string> examples = {
       {"AccessService/CreateToken", R"({"name":"ann","role":"ROLE_VIEWER"})"},
       {"AccessService/RevokeToken", R"({"name":"ann"})"},
+      {"CurateService/CreateSelection", R"({"name":"first","schema":"goods"})"},
       {"DatasetService/FreezeDataset", R"({"name":"first","schema":"carts"})"},
       {"DatasetService/ExportDataset", R"({"name":"sold","format":"coco"})"},
       {"JobsService/CancelJob", R"({"number":1})"},
@@ -225,8 +230,13 @@ TEST_F(RolesTest, EveryChangeIsInTheAuditWithTheNameOfWhoMadeIt) {
       {"LabelService/SkipTask", R"({"number":1,"reason":"too dark"})"},
       {"LabelService/ReturnTasks", R"({"schema":"carts"})"},
       {"LabelService/RequeueTask", R"({"number":1})"},
+      {"ModelService/RunModel", R"({"model":"boxes"})"},
       {"NotesService/AddNote", R"({"clip":"0123","text":"tea"})"},
   };
+  ASSERT_EQ(Status("POST", "/gleaner.v1.LabelService/CreateSchema", secrets_[v1::ROLE_ADMIN],
+                   R"({"schema":{"name":"goods","kind":"KIND_CLASSES","classes":[{"id":1,)"
+                   R"("name":"cup"}]}})"),
+            200);
   for (const pb::MethodDescriptor* method : EveryRpc()) {
     if (!IsChange(*method)) continue;
     const std::string name = ShortName(*method);
