@@ -112,7 +112,7 @@ TEST_F(BackupTest, IsMadeWhileTheServerWorks) {
     before.push_back(AddClip(folder->database(), folder->blobs(), i));
   }
   // Nothing of an upload under way is in it: its device sends it again.
-  TestClip upload = MakeTestClip({.sequence = 99});
+  TestClip upload = MakeTestClip({.sequence = 1'000'000});
   upload.upload.blobs = {StoreBytes(folder->blobs(), "preview"),
                          StoreBytes(folder->blobs(), "vid")};
   ASSERT_TRUE(CatalogOf(*folder).uploads.Begin(upload.upload).ok());
