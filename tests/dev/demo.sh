@@ -31,7 +31,7 @@ exec sleep 300"
   program gleaner-media '#!/bin/sh'
 }
 
-demo() { GLEANER_BIN=$bin "$root/docker/demo/demo.sh" --state "$state" "$@"; }
+demo() { GLEANER_BIN=$bin "$root/docker/demo/demo.sh" --clips-only --state "$state" "$@"; }
 
 # Whose parent is gone may stay a zombie until init looks; it runs no more.
 runs() { grep -q '^State:' "/proc/$1/status" 2>/dev/null && ! grep -q '^State:.*Z' "/proc/$1/status" 2>/dev/null; }
@@ -86,7 +86,7 @@ test_it_stops_everything_when_it_is_told_to_or_killed() {
   for signal in TERM KILL; do
     programs
     rm -f "$scratch/devices"
-    GLEANER_BIN=$bin "$root/docker/demo/demo.sh" --state "$state" >"$scratch/out" 2>&1 </dev/null &
+    GLEANER_BIN=$bin "$root/docker/demo/demo.sh" --clips-only --state "$state" >"$scratch/out" 2>&1 </dev/null &
     until [ -e "$scratch/devices" ] && [ "$(wc -l <"$scratch/devices")" = 3 ]; do sleep 0.05; done
     kill "-$signal" $!
     wait $! 2>/dev/null || true
@@ -112,6 +112,43 @@ test_a_missing_program_is_named() {
   rm "$bin/gleaner-media"
   run demo --once
   expect_in "$err" 'gleaner-media is missing; ./dev build makes it'
+}
+
+test_a_missing_model_worker_is_named_where_there_is_to_be_a_model() {
+  programs
+  GLEANER_BIN=$bin run "$root/docker/demo/demo.sh" --once --state "$state"
+  expect "exit status" 1 "$status"
+  expect_in "$err" 'gleaner-model is missing; ./dev build makes it'
+}
+
+# --- the reviewer -------------------------------------------------------------------------------
+
+# reviewer PYTHON: with the reviewer's own functions at hand.
+reviewer() { PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$root/docker/demo run python3 -c "from reviewer import *
+$1"; }
+
+test_the_reviewer_keeps_what_was_drawn_well_and_puts_the_rest_right() {
+  reviewer '
+box, moved, arm = ("box", 0.2, 0.2, 0.4, 0.4), ("box", 0.21, 0.2, 0.4, 0.4), ("person", 0, 0, 0.5, 0.5)
+print(corrected([moved], [box]) == ([moved], True), corrected([moved, arm], [box]) == ([moved], False),
+      corrected([arm], [box]) == ([box], False), corrected([arm], []) == ([], False), corrected([], []) == ([], True))'
+  expect "what it makes of them" 'True True True True True' "$out"
+}
+
+test_the_reviewer_moves_boxes_evenly_between_two_moments_that_it_knows() {
+  reviewer '
+one, other = [("box", 0.25, 0.5, 0.25, 0.25)], [("box", 0.5, 0.5, 0.25, 0.25)]
+print(between(one, other, 0.5), between(one, [], 0.5), between(one, [("bottle", 0.25, 0.5, 0.25, 0.25)], 0.5))'
+  expect "boxes" "[('box', 0.375, 0.5, 0.25, 0.25)] None None" "$out"
+}
+
+test_what_the_reviewer_takes_for_the_truth_is_boxes_within_the_picture_of_the_films_there_are() {
+  run jq -r '.films[].film' "$root/docker/demo/truth.json"
+  expect "films" "$(grep -oE '^take "\$1/[a-z.0-9-]+' "$root/docker/demo/footage.sh" | sed 's|.*/||')" "$out"
+  run jq '[.films[].moments[] | select(. != null) | .[] |
+    select((.[0] | IN("box", "bottle", "person")) and .[1] >= 0 and .[2] >= 0 and .[3] > 0 and .[4] > 0 and
+      .[1] + .[3] <= 1.0005 and .[2] + .[4] <= 1.0005 | not)]' "$root/docker/demo/truth.json"
+  expect "boxes that can't be" '[]' "$out"
 }
 
 # --- certificates -------------------------------------------------------------------------------

@@ -4,10 +4,12 @@
 . "$(dirname "${BASH_SOURCE[0]}")/check.sh"
 bin=${GLEANER_BIN:-$root/build/dev/bin}
 
-test_the_demo_brings_clips_of_three_devices_without_a_gap() {
+test_the_demo_brings_clips_of_three_devices_without_a_gap_and_a_dataset_of_them() {
   run "$root/docker/demo/demo.sh" --once --state "$scratch/state"
   expect "exit status" 0 "$status"
-  jq -e '.devices == 3 and .clips >= 6 and .bytes > 0 and .ledger_gaps == 0 and .seconds > 0' \
+  jq -e '.devices == 3 and .clips >= 6 and .bytes > 0 and .ledger_gaps == 0 and .seconds > 0 and
+    .frames >= 20 and .predicted > 0 and .reviewed >= 10 and .dataset.name == "demo" and .dataset.frames > 0 and
+    (.dataset.root | test("^[0-9a-f]{64}$"))' \
     <<<"$(tail -n 1 <<<"$out")" >/dev/null || fail "the last line is: $out"
 }
 
