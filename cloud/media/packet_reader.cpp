@@ -55,8 +55,9 @@ absl::Status PacketReader::Frame(uint32_t kind, std::string_view payload) {
       PacketHead head;
       if (payload.size() <= sizeof(head)) return Nonsense("a packet breaks off");
       std::memcpy(&head, payload.data(), sizeof(head));
+      // Said so that no number overflows, whatever the worker makes of it.
       const bool lead_in = !times_.empty() && head.pts < times_.front() &&
-                           times_.front() - head.pts <= int64_t{track_.lead_in_ticks()};
+                           head.pts >= times_.front() - int64_t{track_.lead_in_ticks()};
       if (!lead_in && !std::binary_search(times_.begin(), times_.end(), head.pts)) {
         return Nonsense("a packet that the video hasn't got");
       }

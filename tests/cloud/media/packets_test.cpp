@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <limits>
 
 #include "clip_file.h"
 #include "cloud/media/frame_times.h"
@@ -199,6 +200,7 @@ TEST(PacketReaderTest, WhatBreaksARuleIsRefused) {
       {PacketFrame(0), "breaks off"},
       {PacketFrame(5) + good, "hasn't got"},
       {PacketFrame(-1) + good, "hasn't got"},
+      {PacketFrame(std::numeric_limits<int64_t>::min()) + good, "hasn't got"},
       {PacketFrame(0, "") + good, "breaks off"},
       {PacketFrame(0, "x", 2) + good, "may be a keyframe"},
       {good + good, "after the verdict"},
