@@ -1,10 +1,8 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <limits>
-
 #include "cli/commands.h"
 #include "cli/json.h"
+#include "cli/pages.h"
 #include "common/clock.h"
 #include "common/message_json.h"
 #include "common/printable.h"
@@ -15,8 +13,6 @@
 
 namespace gleaner::cli {
 namespace {
-
-constexpr uint32_t kPageSize = 500;
 
 struct RoleName {
   const char* word;
@@ -52,15 +48,9 @@ bool IsOpen(Client& client) {
 }  // namespace
 
 absl::Status ListTokens(Client& client, bool json) {
-  v1::ListTokensRequest request;
-  request.set_page_size(kPageSize);
-  v1::ListTokensResponse all;
-  do {
-    v1::ListTokensResponse page;
-    RETURN_IF_ERROR(client.Call("AccessService/ListTokens", request, &page));
-    request.set_page_token(page.next_page_token());
-    all.mutable_tokens()->MergeFrom(page.tokens());
-  } while (!request.page_token().empty());
+  ASSIGN_OR_RETURN(const v1::ListTokensResponse all,
+                   ReadPages(client, "AccessService/ListTokens", v1::ListTokensRequest(),
+                             &v1::ListTokensResponse::mutable_tokens));
   if (json) return PrintJsonText(ToJson(all));
   const int64_t now_ns = RealClock().WallNs();
   Table table({{"TOKEN"}, {"ROLE"}, {"MADE"}, {"BY"}, {"LAST USED"}, {"REVOKED"}});
@@ -113,17 +103,9 @@ absl::Status RevokeToken(Client& client, const std::string& name, bool json) {
 }
 
 absl::Status ShowAudit(Client& client, uint32_t limit, bool json) {
-  v1::ListAuditRequest request;
-  v1::ListAuditResponse all;
-  uint32_t left = limit == 0 ? std::numeric_limits<uint32_t>::max() : limit;
-  do {
-    request.set_page_size(std::min(left, kPageSize));
-    v1::ListAuditResponse page;
-    RETURN_IF_ERROR(client.Call("AccessService/ListAudit", request, &page));
-    request.set_page_token(page.next_page_token());
-    left -= std::min(left, static_cast<uint32_t>(page.entries_size()));
-    all.mutable_entries()->MergeFrom(page.entries());
-  } while (left > 0 && !request.page_token().empty());
+  ASSIGN_OR_RETURN(const v1::ListAuditResponse all,
+                   ReadPages(client, "AccessService/ListAudit", v1::ListAuditRequest(),
+                             &v1::ListAuditResponse::mutable_entries, limit));
   if (json) return PrintJsonText(ToJson(all));
   Table table({{"WHEN"}, {"WHO"}, {"AS"}, {"WHAT"}, {"ON"}});
   for (const v1::AuditEntry& entry : all.entries()) {

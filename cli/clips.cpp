@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/filter.h"
 #include "cli/json.h"
+#include "cli/pages.h"
 #include "cli/sparkline.h"
 #include "common/digest.h"
 #include "common/printable.h"
@@ -20,7 +21,6 @@
 namespace gleaner::cli {
 namespace {
 
-constexpr uint32_t kPageSize = 500;
 constexpr size_t kPlotWidth = 60;
 
 // In the words of the filter language: "damaged-frames" for REASON_DAMAGED_FRAMES.

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
-#include <limits>
 #include <string>
 
 #include "absl/strings/ascii.h"
@@ -13,6 +12,7 @@
 #include "cli/download.h"
 #include "cli/filter.h"
 #include "cli/json.h"
+#include "cli/pages.h"
 #include "common/file.h"
 #include "common/message_json.h"
 #include "common/name.h"
@@ -25,7 +25,6 @@
 namespace gleaner::cli {
 namespace {
 
-constexpr uint32_t kPageSize = 500;
 constexpr size_t kMaxPictureBytes = 64 << 20;
 
 // In the words of the filter language: "firing,peak".
@@ -59,17 +58,9 @@ absl::StatusOr<v1::ListFramesResponse> FindFrames(Client& client,
     ASSIGN_OR_RETURN(const std::string clip, FindClipId(client, options.clip));
     request.set_clip(clip);
   }
-  v1::ListFramesResponse all;
-  uint32_t left = options.limit == 0 ? std::numeric_limits<uint32_t>::max() : options.limit;
-  do {
-    request.set_page_size(std::min(left, kPageSize));
-    v1::ListFramesResponse page;
-    const absl::Status asked = client.Call("FrameService/ListFrames", request, &page);
-    if (!asked.ok()) return PointAt(options.filter, asked);
-    request.set_page_token(page.next_page_token());
-    left -= std::min(left, static_cast<uint32_t>(page.frames_size()));
-    all.mutable_frames()->MergeFrom(page.frames());
-  } while (left > 0 && !request.page_token().empty());
+  auto all = ReadPages(client, "FrameService/ListFrames", request,
+                       &v1::ListFramesResponse::mutable_frames, options.limit);
+  if (!all.ok()) return PointAt(options.filter, all.status());
   return all;
 }
 

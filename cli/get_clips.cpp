@@ -13,6 +13,7 @@
 #include "cli/download.h"
 #include "cli/filter.h"
 #include "cli/json.h"
+#include "cli/pages.h"
 #include "common/clip_id.h"
 #include "common/digest.h"
 #include "common/file.h"
@@ -25,8 +26,6 @@
 
 namespace gleaner::cli {
 namespace {
-
-constexpr uint32_t kPageSize = 500;
 
 struct File {
   std::string name;

@@ -5,7 +5,9 @@
 #include <cstdio>
 #include <stop_token>
 
+#include "cli/json.h"
 #include "common/clock.h"
+#include "common/message_json.h"
 #include "common/printable.h"
 #include "common/status.h"
 
@@ -41,6 +43,13 @@ absl::Status WaitForJob(Client& client, v1::Job job, bool progress) {
                                                    job.state() == v1::Job::STATE_CANCELLED
                                                        ? "was cancelled"
                                                        : "failed: " + Printable(job.error())));
+}
+
+absl::Status PrintJobToCome(const google::protobuf::Message& answer, const v1::Job& job,
+                            bool json) {
+  if (json) return PrintJsonText(ToJson(answer));
+  fmt::print("job {}\n", job.number());
+  return absl::OkStatus();
 }
 
 }  // namespace gleaner::cli

@@ -11,4 +11,7 @@ namespace gleaner::cli {
 // why it isn't done.
 absl::Status WaitForJob(Client& client, v1::Job job, bool progress);
 
+// For who doesn't wait: the answer that names the job, as JSON, or only "job 7".
+absl::Status PrintJobToCome(const google::protobuf::Message& answer, const v1::Job& job, bool json);
+
 }  // namespace gleaner::cli

@@ -1,10 +1,8 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <limits>
-
 #include "cli/commands.h"
 #include "cli/json.h"
+#include "cli/pages.h"
 #include "common/clock.h"
 #include "common/message_json.h"
 #include "common/printable.h"
@@ -17,8 +15,6 @@ namespace gleaner::cli {
 namespace {
 
 using v1::Job;
-
-constexpr uint32_t kPageSize = 500;
 
 struct StateWord {
   const char* word;
@@ -102,17 +98,9 @@ absl::Status ListJobs(Client& client, const ListJobsOptions& options) {
     request.add_states(state);
   }
   request.set_subject(options.subject);
-  v1::ListJobsResponse all;
-  uint32_t left = options.limit == 0 ? std::numeric_limits<uint32_t>::max() : options.limit;
-  do {
-    request.set_page_size(std::min(left, kPageSize));
-    v1::ListJobsResponse page;
-    RETURN_IF_ERROR(client.Call("JobsService/ListJobs", request, &page));
-    request.set_page_token(page.next_page_token());
-    left -= std::min(left, static_cast<uint32_t>(page.jobs_size()));
-    all.mutable_jobs()->MergeFrom(page.jobs());
-    *all.mutable_counts() = page.counts();
-  } while (left > 0 && !request.page_token().empty());
+  ASSIGN_OR_RETURN(const v1::ListJobsResponse all,
+                   ReadPages(client, "JobsService/ListJobs", request,
+                             &v1::ListJobsResponse::mutable_jobs, options.limit));
   if (options.json) return PrintJsonText(ToJson(all));
   const int64_t now_ns = RealClock().WallNs();
   Table table({{"JOB", true}, {"KIND"}, {"SUBJECT"}, {"FOR"}, {"STATE"}, {"SINCE"}, {"OUTCOME"}});

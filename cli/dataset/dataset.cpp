@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
-#include <limits>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
@@ -13,6 +12,7 @@
 #include "cli/filter.h"
 #include "cli/job_wait.h"
 #include "cli/json.h"
+#include "cli/pages.h"
 #include "common/message_json.h"
 #include "common/printable.h"
 #include "common/status.h"
@@ -22,8 +22,6 @@
 
 namespace gleaner::cli {
 namespace {
-
-constexpr uint32_t kPageSize = 500;
 
 void ShowProgress(const std::string& text) {
   fmt::print(stderr, "\r\x1b[K{}", text);
@@ -58,27 +56,15 @@ absl::Status FreezeDataset(Client& client, const FreezeDatasetOptions& options) 
   v1::FreezeDatasetResponse response;
   const absl::Status asked = client.Call("DatasetService/FreezeDataset", request, &response);
   if (!asked.ok()) return PointAt(options.filter, asked);
-  if (!options.wait) {
-    if (options.json) return PrintJsonText(ToJson(response));
-    fmt::print("job {}\n", response.job().number());
-    return absl::OkStatus();
-  }
+  if (!options.wait) return PrintJobToCome(response, response.job(), options.json);
   RETURN_IF_ERROR(WaitForJob(client, response.job(), options.progress));
   return ShowDataset(client, options.name, options.json);
 }
 
 absl::Status ListDatasets(Client& client, uint32_t limit, bool json) {
-  v1::ListDatasetsRequest request;
-  v1::ListDatasetsResponse all;
-  uint32_t left = limit == 0 ? std::numeric_limits<uint32_t>::max() : limit;
-  do {
-    request.set_page_size(std::min(left, kPageSize));
-    v1::ListDatasetsResponse page;
-    RETURN_IF_ERROR(client.Call("DatasetService/ListDatasets", request, &page));
-    request.set_page_token(page.next_page_token());
-    left -= std::min(left, static_cast<uint32_t>(page.datasets_size()));
-    all.mutable_datasets()->MergeFrom(page.datasets());
-  } while (left > 0 && !request.page_token().empty());
+  ASSIGN_OR_RETURN(const v1::ListDatasetsResponse all,
+                   ReadPages(client, "DatasetService/ListDatasets", v1::ListDatasetsRequest(),
+                             &v1::ListDatasetsResponse::mutable_datasets, limit));
   if (json) return PrintJsonText(ToJson(all));
   Table table({{"DATASET"},
                {"SCHEMA"},

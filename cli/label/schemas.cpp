@@ -7,6 +7,7 @@
 #include "absl/strings/str_split.h"
 #include "cli/json.h"
 #include "cli/label/label.h"
+#include "cli/pages.h"
 #include "common/clock.h"
 #include "common/message_json.h"
 #include "common/printable.h"
@@ -18,8 +19,6 @@ namespace gleaner::cli {
 namespace {
 
 using v1::LabelSchema;
-
-constexpr uint32_t kPageSize = 500;
 
 struct KindWord {
   const char* word;
@@ -121,15 +120,9 @@ absl::Status CreateSchema(Client& client, const CreateSchemaOptions& options) {
 }
 
 absl::Status ListSchemas(Client& client, bool json) {
-  v1::ListSchemasRequest request;
-  request.set_page_size(kPageSize);
-  v1::ListSchemasResponse all;
-  do {
-    v1::ListSchemasResponse page;
-    RETURN_IF_ERROR(client.Call("LabelService/ListSchemas", request, &page));
-    request.set_page_token(page.next_page_token());
-    all.mutable_schemas()->MergeFrom(page.schemas());
-  } while (!request.page_token().empty());
+  ASSIGN_OR_RETURN(const v1::ListSchemasResponse all,
+                   ReadPages(client, "LabelService/ListSchemas", v1::ListSchemasRequest(),
+                             &v1::ListSchemasResponse::mutable_schemas));
   if (json) return PrintJsonText(ToJson(all));
   const int64_t now_ns = RealClock().WallNs();
   Table table({{"SCHEMA"}, {"VERSION", true}, {"KIND"}, {"CLASSES", true}, {"MADE"}, {"BY"}});

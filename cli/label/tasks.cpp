@@ -1,13 +1,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_replace.h"
 #include "cli/filter.h"
 #include "cli/json.h"
 #include "cli/label/label.h"
+#include "cli/pages.h"
 #include "common/clock.h"
 #include "common/message_json.h"
 #include "common/printable.h"
@@ -19,8 +19,6 @@ namespace gleaner::cli {
 namespace {
 
 using v1::Task;
-
-constexpr uint32_t kPageSize = 500;
 
 // "second opinion" of KIND_SECOND_OPINION.
 std::string WordOf(const std::string& name) {
@@ -96,31 +94,17 @@ absl::Status CreateTasks(Client& client, const v1::CreateTasksRequest& request, 
 }
 
 absl::Status ListTasks(Client& client, uint64_t set, uint32_t limit, bool json) {
-  uint32_t left = limit == 0 ? std::numeric_limits<uint32_t>::max() : limit;
   if (set == 0) {
-    v1::ListTaskSetsRequest request;
-    v1::ListTaskSetsResponse all;
-    do {
-      request.set_page_size(std::min(left, kPageSize));
-      v1::ListTaskSetsResponse page;
-      RETURN_IF_ERROR(client.Call("LabelService/ListTaskSets", request, &page));
-      request.set_page_token(page.next_page_token());
-      left -= std::min(left, static_cast<uint32_t>(page.sets_size()));
-      all.mutable_sets()->MergeFrom(page.sets());
-    } while (left > 0 && !request.page_token().empty());
+    ASSIGN_OR_RETURN(const v1::ListTaskSetsResponse all,
+                     ReadPages(client, "LabelService/ListTaskSets", v1::ListTaskSetsRequest(),
+                               &v1::ListTaskSetsResponse::mutable_sets, limit));
     return json ? PrintJsonText(ToJson(all)) : PrintSets(all);
   }
   v1::ListTasksRequest request;
   request.set_set(set);
-  v1::ListTasksResponse all;
-  do {
-    request.set_page_size(std::min(left, kPageSize));
-    v1::ListTasksResponse page;
-    RETURN_IF_ERROR(client.Call("LabelService/ListTasks", request, &page));
-    request.set_page_token(page.next_page_token());
-    left -= std::min(left, static_cast<uint32_t>(page.tasks_size()));
-    all.mutable_tasks()->MergeFrom(page.tasks());
-  } while (left > 0 && !request.page_token().empty());
+  ASSIGN_OR_RETURN(const v1::ListTasksResponse all,
+                   ReadPages(client, "LabelService/ListTasks", request,
+                             &v1::ListTasksResponse::mutable_tasks, limit));
   return json ? PrintJsonText(ToJson(all)) : PrintTasks(all);
 }
 

@@ -2,13 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <charconv>
-#include <limits>
 
 #include "cli/filter.h"
 #include "cli/job_wait.h"
 #include "cli/json.h"
+#include "cli/pages.h"
 #include "common/message_json.h"
 #include "common/printable.h"
 #include "common/status.h"
@@ -18,8 +17,6 @@
 
 namespace gleaner::cli {
 namespace {
-
-constexpr uint32_t kPageSize = 500;
 
 absl::Status ParseArm(const std::string& text, v1::SelectionArm* arm) {
   const size_t equals = text.find('=');
@@ -68,27 +65,15 @@ absl::Status CreateSelection(Client& client, const CreateSelectionOptions& optio
   v1::CreateSelectionResponse response;
   const absl::Status asked = client.Call("CurateService/CreateSelection", request, &response);
   if (!asked.ok()) return PointAt(options.filter, asked);
-  if (!options.wait) {
-    if (options.json) return PrintJsonText(ToJson(response));
-    fmt::print("job {}\n", response.job().number());
-    return absl::OkStatus();
-  }
+  if (!options.wait) return PrintJobToCome(response, response.job(), options.json);
   RETURN_IF_ERROR(WaitForJob(client, response.job(), options.progress));
   return ShowSelection(client, options.name, 0, options.json);
 }
 
 absl::Status ListSelections(Client& client, uint32_t limit, bool json) {
-  v1::ListSelectionsRequest request;
-  v1::ListSelectionsResponse all;
-  uint32_t left = limit == 0 ? std::numeric_limits<uint32_t>::max() : limit;
-  do {
-    request.set_page_size(std::min(left, kPageSize));
-    v1::ListSelectionsResponse page;
-    RETURN_IF_ERROR(client.Call("CurateService/ListSelections", request, &page));
-    request.set_page_token(page.next_page_token());
-    left -= std::min(left, static_cast<uint32_t>(page.selections_size()));
-    all.mutable_selections()->MergeFrom(page.selections());
-  } while (left > 0 && !request.page_token().empty());
+  ASSIGN_OR_RETURN(const v1::ListSelectionsResponse all,
+                   ReadPages(client, "CurateService/ListSelections", v1::ListSelectionsRequest(),
+                             &v1::ListSelectionsResponse::mutable_selections, limit));
   if (json) return PrintJsonText(ToJson(all));
   Table table({{"SELECTION"},
                {"SCHEMA"},
@@ -114,17 +99,9 @@ absl::Status ListSelections(Client& client, uint32_t limit, bool json) {
 absl::Status ShowSelection(Client& client, const std::string& name, uint32_t limit, bool json) {
   v1::GetSelectionRequest request;
   request.set_name(name);
-  v1::GetSelectionResponse all;
-  uint32_t left = limit == 0 ? std::numeric_limits<uint32_t>::max() : limit;
-  do {
-    request.set_page_size(std::min(left, kPageSize));
-    v1::GetSelectionResponse page;
-    RETURN_IF_ERROR(client.Call("CurateService/GetSelection", request, &page));
-    request.set_page_token(page.next_page_token());
-    left -= std::min(left, static_cast<uint32_t>(page.picks_size()));
-    *all.mutable_selection() = page.selection();
-    all.mutable_picks()->MergeFrom(page.picks());
-  } while (left > 0 && !request.page_token().empty());
+  ASSIGN_OR_RETURN(const v1::GetSelectionResponse all,
+                   ReadPages(client, "CurateService/GetSelection", request,
+                             &v1::GetSelectionResponse::mutable_picks, limit));
   if (json) return PrintJsonText(ToJson(all));
   const v1::Selection& selection = all.selection();
   const v1::SelectionPool& pool = selection.pool();

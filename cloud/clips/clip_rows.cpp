@@ -12,7 +12,8 @@
 namespace gleaner::cloud {
 namespace {
 
-constexpr std::array<std::string_view, 4> kMigrations = {R"(
+constexpr std::array<std::string_view, 4> kMigrations = {
+    R"(
   CREATE TABLE manifest (
     number NUMBERED,
     device TEXT NOT NULL, boot_id TEXT NOT NULL, sequence BIGINT NOT NULL,
@@ -51,16 +52,16 @@ constexpr std::array<std::string_view, 4> kMigrations = {R"(
   CREATE INDEX track_camera ON track (camera, arrival);
   CREATE INDEX track_codec ON track (codec, arrival);
 )",
-                                                         // Jobs take turns now.
-                                                         R"(
+    R"(
+  -- Jobs take turns now.
   DROP INDEX clip_media_turn;
 )",
-                                                         R"(
+    R"(
   -- While an upload is under way, blob is where the object is staged, and becomes what it will be
   -- called where objects lie elsewhere: whoever puts it there has written down its key before.
   ALTER TABLE object ADD COLUMN becomes TEXT NOT NULL DEFAULT '';
 )",
-                                                         R"(
+    R"(
   -- Each has what filters ask for most, so that a count needs none of the rows, which lie apart;
   -- and device and rule together, because a planner may well begin with the rule, which most have.
   DROP INDEX clip_device;
@@ -71,7 +72,8 @@ constexpr std::array<std::string_view, 4> kMigrations = {R"(
   CREATE INDEX clip_site ON clip (site, arrival, rule, device, fired_ns);
   CREATE INDEX clip_site_rule ON clip (site, rule, arrival, device, fired_ns);
   CREATE INDEX clip_rule ON clip (rule, arrival, device, site, fired_ns);
-)"};
+)",
+};
 
 constexpr int kManifestsAtOnce = 256;
 

@@ -13,6 +13,8 @@
 #include "cloud/frames/frame_facts.h"
 #include "cloud/label/frame_opinions.h"
 #include "cloud/label/schemas.h"
+#include "cloud/similar/duplicates.h"
+#include "cloud/similar/embeddings.h"
 #include "common/status.h"
 
 namespace gleaner::cloud {
@@ -22,6 +24,15 @@ constexpr uint32_t kPage = 500;
 
 std::string IdOf(const FrameName& name) {
   return fmt::format("{}/{}/{:020}", name.clip, name.camera, name.pts);
+}
+
+// By which most frames have an embedding; empty where none has one.
+std::string UsualModel(Sql& sql) {
+  EmbeddingModel most;
+  for (EmbeddingModel& model : ReadEmbeddingModels(sql)) {
+    if (model.rows > most.rows) most = std::move(model);
+  }
+  return most.name;
 }
 
 // Down to kPoolDimensions, by signs that are always the same.
@@ -80,14 +91,11 @@ class PoolReader::Attempt {
   absl::Status Begin(Sql& sql) {
     ASSIGN_OR_RETURN(schema_, ReadSchema(sql, order_.schema));
     made_.embedding_model = order_.embedding_model;
-    if (!made_.embedding_model.empty()) {
-      if (!reader_.likeness_.check_model) {
-        return absl::NotFoundError("this server has no embeddings");
-      }
-      return reader_.likeness_.check_model(sql, made_.embedding_model);
-    }
-    if (reader_.likeness_.usual_model) {
-      made_.embedding_model = reader_.likeness_.usual_model(sql);
+    if (made_.embedding_model.empty()) {
+      made_.embedding_model = UsualModel(sql);
+    } else if (!ReadEmbeddingModel(sql, made_.embedding_model)) {
+      return absl::NotFoundError(
+          fmt::format("no frame has an embedding by {}", made_.embedding_model));
     }
     return absl::OkStatus();
   }
@@ -143,12 +151,10 @@ class PoolReader::Attempt {
       frame->reviewed = frame->corrected || said.verdict == v1::Label::VERDICT_ACCEPTED;
       if (!said.model.empty()) frame->model = pool.words.Add(said.model);
     });
-    if (reader_.likeness_.clusters) {
-      reader_.likeness_.clusters(sql, clips, [&](const FrameName& name, uint64_t cluster) {
-        if (PoolFrame* frame = find(name)) frame->cluster = cluster;
-      });
-    }
-    if (made_.embedding_model.empty() || !reader_.likeness_.embeddings) return;
+    ReadClustersOf(sql, clips, [&](const FrameName& name, uint64_t cluster) {
+      if (PoolFrame* frame = find(name)) frame->cluster = cluster;
+    });
+    if (made_.embedding_model.empty()) return;
     const auto add = [&](const FrameName& name, std::span<const float> vector) {
       const auto found = at.find(name);
       if (found == at.end() || vector.empty()) return;
@@ -161,7 +167,7 @@ class PoolReader::Attempt {
       pool.embeddings.resize(pool.frames.size() * pool.dimensions, 0);
       projection_->Apply(vector, &pool.embeddings[found->second * pool.dimensions]);
     };
-    reader_.likeness_.embeddings(sql, made_.embedding_model, clips, add);
+    ReadEmbeddingsOf(sql, made_.embedding_model, clips, add);
     if (projection_) pool.embeddings.resize(pool.frames.size() * pool.dimensions, 0);
   }
 

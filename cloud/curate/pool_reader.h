@@ -6,7 +6,6 @@
 #pragma once
 
 #include <functional>
-#include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -23,23 +22,10 @@ namespace gleaner::cloud {
 
 inline constexpr size_t kPoolDimensions = 256;
 
-// What is known of frames' likeness, within a transaction; may throw SqlError. Either may be empty.
-struct Likeness {
-  // The embedding model that most frames were given an embedding by; empty: there is none.
-  std::function<std::string(Sql& sql)> usual_model;
-  // NOT_FOUND for a model that no frame has an embedding by.
-  std::function<absl::Status(Sql& sql, const std::string& model)> check_model;
-  std::function<void(Sql& sql, const std::string& model, const std::vector<std::string>& clips,
-                     const std::function<void(const FrameName&, std::span<const float>)>& each)>
-      embeddings;
-  std::function<void(Sql& sql, const std::vector<std::string>& clips,
-                     const std::function<void(const FrameName&, uint64_t cluster)>& each)>
-      clusters;
-};
-
 struct PoolOrder {
   Filter filter;
-  std::string schema, model, embedding_model;
+  std::string schema, model;
+  std::string embedding_model;  // empty: the one that most frames have an embedding by
   uint64_t seed = 0;
 };
 
@@ -47,15 +33,15 @@ struct ReadPool {
   Pool pool;
   std::vector<FrameName> names;  // of the pool's frames
   v1::SelectionPool counts;
-  std::string embedding_model;  // that was used
+  std::string embedding_model;  // that was used; empty: there is none
   std::vector<std::string> notes;
 };
 
 class PoolReader {
  public:
-  // Must outlive it. `most`: frames of a pool.
-  PoolReader(Database& database, Likeness likeness, size_t most = Pool::kMaxFrames)
-      : database_(database), frames_(database), likeness_(std::move(likeness)), most_(most) {}
+  // The database must outlive it. `most`: frames of a pool.
+  explicit PoolReader(Database& database, size_t most = Pool::kMaxFrames)
+      : database_(database), frames_(database), most_(most) {}
 
   // NOT_FOUND without such a schema or embedding model; CANCELLED on a stop. `read` is told how
   // many frames there are so far.
@@ -67,7 +53,6 @@ class PoolReader {
 
   Database& database_;
   Frames frames_;
-  const Likeness likeness_;
   const size_t most_;
 };
 

@@ -32,9 +32,9 @@ struct SelectJobOrder {
 class Selector {
  public:
   // Database, clock and words (of filters) must outlive it. `most`: frames of a pool, for tests.
-  Selector(Database& database, Likeness likeness, Clock& clock, const Vocabulary& words,
+  Selector(Database& database, Clock& clock, const Vocabulary& words,
            size_t most = Pool::kMaxFrames)
-      : reader_(database, std::move(likeness), most), clock_(clock), words_(words) {}
+      : reader_(database, most), clock_(clock), words_(words) {}
 
   JobKind Kind();
   // One attempt, see JobKind::run.

@@ -9,7 +9,8 @@ namespace gleaner::cloud {
 namespace {
 
 // Binary keys and digests are lower-case hex; times are Unix nanoseconds. Not to be changed.
-constexpr std::array<std::string_view, 7> kLegacyMigrations = {R"(
+constexpr std::array<std::string_view, 7> kLegacyMigrations = {
+    R"(
   CREATE TABLE counter (name TEXT PRIMARY KEY, value BIGINT NOT NULL);
 
   -- Every manifest that was taken, from its first progress or its commit on, and its objects' blobs.
@@ -84,17 +85,17 @@ constexpr std::array<std::string_view, 7> kLegacyMigrations = {R"(
     UNIQUE (device, boot_id, sequence));
   CREATE INDEX tombstone_recent ON tombstone (device, number);
 )",
-                                                               R"(
+    R"(
   -- What is reserved for an upload under way.
   ALTER TABLE upload ADD COLUMN size_bytes BIGINT NOT NULL DEFAULT 0;
 )",
-                                                               R"(
+    R"(
   -- For filters by what few clips have.
   CREATE INDEX track_camera ON track (camera, arrival);
   CREATE INDEX track_codec ON track (codec, arrival);
   CREATE INDEX clip_media_failed ON clip (arrival) WHERE media_state = 3;
 )",
-                                                               R"(
+    R"(
   -- open: see catalog_ledger.cpp. Gaps get a bound a device and roll-ups: see ledger_gaps.h.
   ALTER TABLE boot ADD COLUMN open INTEGER NOT NULL DEFAULT 1;
   CREATE INDEX boot_open ON boot (device) WHERE open = 1;
@@ -113,11 +114,11 @@ constexpr std::array<std::string_view, 7> kLegacyMigrations = {R"(
   INSERT INTO tally (dimension, value, clips, bytes)
     SELECT 'settled_ranges', device, COUNT(*), 0 FROM settled GROUP BY device;
 )",
-                                                               R"(
+    R"(
   -- So that devices take turns at the media checks.
   CREATE INDEX clip_media_turn ON clip (device, arrival) WHERE media_state = 1;
 )",
-                                                               R"(
+    R"(
   -- Which blobs this is the catalogue of: see data_folder.h. One row. id and history: empty until the
   -- blob folder has them, too. named: how often blobs were given a name; it never falls. names: rows
   -- of object and thumbnail.
@@ -131,7 +132,7 @@ constexpr std::array<std::string_view, 7> kLegacyMigrations = {R"(
   -- Runs of bytes that nothing names and that may be somebody's, by names of their own.
   CREATE TABLE kept (blob TEXT PRIMARY KEY, size_bytes BIGINT NOT NULL, since_ns BIGINT NOT NULL);
 )",
-                                                               R"(
+    R"(
   -- Why a media check found what it found; 0 in those of before.
   ALTER TABLE clip ADD COLUMN media_reason INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE clip ADD COLUMN damaged_frames BIGINT NOT NULL DEFAULT 0;
@@ -140,7 +141,8 @@ constexpr std::array<std::string_view, 7> kLegacyMigrations = {R"(
   CREATE TABLE camera_damage (
     device TEXT NOT NULL, camera TEXT NOT NULL, clips BIGINT NOT NULL, frames BIGINT NOT NULL,
     first_ns BIGINT NOT NULL, last_ns BIGINT NOT NULL, PRIMARY KEY (device, camera));
-)"};
+)",
+};
 
 // The rooms whose first versions these tables are.
 constexpr std::array<std::string_view, 7> kRooms = {"tally",  "store", "ledger", "clips",

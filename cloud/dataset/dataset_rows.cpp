@@ -9,7 +9,8 @@
 namespace gleaner::cloud {
 namespace {
 
-constexpr std::array<std::string_view, 2> kMigrations = {R"(
+constexpr std::array<std::string_view, 2> kMigrations = {
+    R"(
   -- 1: the key that says which split a group is in. Never changed: splits would move. 2: what signs
   -- URLs.
   CREATE TABLE dataset_key (number BIGINT NOT NULL PRIMARY KEY, secret TEXT NOT NULL);
@@ -52,10 +53,11 @@ constexpr std::array<std::string_view, 2> kMigrations = {R"(
     content_type TEXT NOT NULL, bytes BIGINT NOT NULL, sha256 TEXT NOT NULL,
     PRIMARY KEY (export, position));
 )",
-                                                         // Filters ask which split a frame is in.
-                                                         R"(
+    R"(
+  -- Filters ask which split a frame is in.
   HAS_HMAC_NUMBER;
-)"};
+)",
+};
 
 void ReadFiles(Sql& sql, ExportRow* row) {
   ExportFile file;

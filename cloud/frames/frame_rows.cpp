@@ -12,7 +12,8 @@
 namespace gleaner::cloud {
 namespace {
 
-constexpr std::array<std::string_view, 2> kMigrations = {R"(
+constexpr std::array<std::string_view, 2> kMigrations = {
+    R"(
   CREATE TABLE frame_video (
     arrival BIGINT NOT NULL, position BIGINT NOT NULL, camera TEXT NOT NULL,
     width BIGINT NOT NULL, height BIGINT NOT NULL, blob TEXT NOT NULL,
@@ -41,12 +42,13 @@ constexpr std::array<std::string_view, 2> kMigrations = {R"(
   INSERT INTO tally (dimension, value, clips, bytes)
     SELECT 'job', '1 media-check', COUNT(*), 0 FROM job WHERE kind = 'media-check' AND state = 1;
 )",
-                                                         R"(
+    R"(
   -- samples: see background.h.
   CREATE TABLE camera_background (
     device TEXT NOT NULL, camera TEXT NOT NULL, samples BYTES NOT NULL,
     PRIMARY KEY (device, camera));
-)"};
+)",
+};
 
 absl::Status ForEachVideo(Sql& sql, const std::function<absl::Status(const NamedBlob&)>& each) {
   std::vector<NamedBlob> all;

@@ -3,9 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <random>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -14,12 +16,13 @@
 #include "cloud/curate/selection_words.h"
 #include "cloud/curate/selections.h"
 #include "cloud/curate/selector.h"
-#include "cloud/frames/frame_facts.h"
 #include "cloud/frames/frame_rows.h"
 #include "cloud/frames/frame_words.h"
 #include "cloud/label/labels.h"
 #include "cloud/label/predictions.h"
 #include "cloud/label/schemas.h"
+#include "cloud/similar/duplicates.h"
+#include "cloud/similar/embeddings.h"
 #include "common/status.h"
 #include "tests/cloud/catalog/catalog_testing.h"
 #include "tests/data/temporary_folder.h"
@@ -46,14 +49,13 @@ class CurateRig {
     const bool is_new = !std::filesystem::exists(folder + "/catalog.db");
     catalog = OpenTestCatalog(folder + "/catalog.db").value();
     jobs = std::make_unique<Jobs>(catalog->database(), clock);
-    selector = std::make_unique<Selector>(catalog->database(), LikenessOfTests(), clock,
-                                          TestWords(), most);
+    selector = std::make_unique<Selector>(catalog->database(), clock, TestWords(), most);
     selections = std::make_unique<Selections>(catalog->database(), *jobs, clock, TestWords());
     if (is_new) MakeSchema();
   }
 
-  // A clip with so many frames, at 0, 1000, …; of every fourth clip's frames the last is nothing
-  // but background. Each has an embedding by its place, and two after each other are near-copies.
+  // A clip with so many frames, at 0, 1000, … Each has an embedding by its place, and two after
+  // each other, at 0 and 1000, at 2000 and 3000, …, are near-duplicates.
   std::vector<FrameName> AddClip(uint64_t sequence, size_t frames) {
     const std::string device = fmt::format("cart-{}", sequence % 3);
     const TestClip clip =
@@ -67,17 +69,28 @@ class CurateRig {
     video.thumbnails = Hex(AsBytes(Sha256::Of("thumbnails" + id))).substr(0, 32);
     std::vector<FrameName> names;
     for (size_t i = 0; i < frames; ++i) {
+      const uint64_t place = sequence * 100 + i;
       video.frames.push_back({.pts = static_cast<int64_t>(i) * 1000,
                               .reasons = media::ReasonBit(v1::Frame::REASON_EVENLY),
-                              .phash = sequence * 100 + i,
-                              .sharpness = 0.5});
+                              .phash = place,
+                              .sharpness = 0.5,
+                              .grid = Squares(place / 2)});
       names.push_back({id, "front", static_cast<int64_t>(i) * 1000});
     }
     Write([&](Sql& sql) {
-      RecordFrames(sql, {.id = id, .manifest = clip.manifest, .videos = {video}});
+      const std::vector<CheckedVideo> videos = {video};
+      const CheckedClip checked{.id = id, .manifest = clip.manifest, .videos = videos};
+      RecordFrames(sql, checked);
+      JoinClusters(sql, checked);
       return absl::OkStatus();
     });
+    for (size_t i = 0; i < frames; ++i) {
+      Embed(names[i], "test-embedding", Direction(sequence, sequence * 100 + i));
+    }
     return names;
+  }
+  void Embed(const FrameName& frame, const std::string& model, const std::vector<float>& vector) {
+    Write([&](Sql& sql) { return PutEmbedding(sql, frame, model, vector); });
   }
   // What the room of frames learns by itself, in time.
   void MakeBackground(const FrameName& frame) {
@@ -192,29 +205,26 @@ class CurateRig {
     Check(Schemas(catalog->database()).Create(schema, who, clock.WallNs()).status());
   }
 
-  // By the frames' places: pictures 0 and 1000 of a clip are a cluster, and so on.
-  static Likeness LikenessOfTests() {
-    Likeness likeness;
-    likeness.usual_model = [](Sql&) { return std::string("test-embedding"); };
-    likeness.check_model = [](Sql&, const std::string& model) {
-      return model == "test-embedding"
-                 ? absl::OkStatus()
-                 : absl::NotFoundError("no frame has an embedding by " + model);
-    };
-    likeness.embeddings = [](Sql& sql, const std::string&, const std::vector<std::string>& clips,
-                             const auto& each) {
-      (void)ReadFrameFacts(sql, clips, {}, [&](const FrameFacts& facts) {
-        std::vector<float> vector(300, 0.01F);  // longer than a pool's
-        vector[facts.phash % 300] += 1;
-        vector[(facts.phash / 100) % 300] += 2;
-        each(facts.name, vector);
-      });
-    };
-    likeness.clusters = [](Sql& sql, const std::vector<std::string>& clips, const auto& each) {
-      (void)ReadFrameFacts(sql, clips, {},
-                           [&](const FrameFacts& facts) { each(facts.name, 1 + facts.phash / 2); });
-    };
-    return likeness;
+  // Large squares of a brightness that the seed says.
+  static media::LumaGrid Squares(uint64_t seed) {
+    constexpr size_t kSide = media::kGridSide, kSquare = 8, kSquares = kSide / kSquare;
+    std::mt19937 random(static_cast<uint32_t>(seed));
+    std::array<uint8_t, kSquares * kSquares> squares{};
+    for (uint8_t& one : squares) one = static_cast<uint8_t>(random() % 256);
+    media::LumaGrid grid{};
+    for (size_t y = 0; y < kSide; ++y) {
+      for (size_t x = 0; x < kSide; ++x) {
+        grid[y * kSide + x] = squares[y / kSquare * kSquares + x / kSquare];
+      }
+    }
+    return grid;
+  }
+  // Longer than a pool's.
+  static std::vector<float> Direction(uint64_t sequence, uint64_t place) {
+    std::vector<float> vector(300, 0.01F);
+    vector[place % 300] += 1;
+    vector[sequence % 300] += 2;
+    return vector;
   }
 };
 

@@ -38,6 +38,7 @@ TEST_F(SelectionsTest, AreFramesWithReasonsByNameAndPlace) {
   EXPECT_EQ(made->selection().made_by(), "ann");
   EXPECT_EQ(made->selection().pool().frames(), 30U);
   EXPECT_EQ(made->selection().pool().embedded(), 30U);
+  EXPECT_EQ(made->selection().pool().clusters(), 18U);
   EXPECT_EQ(made->selection().embedding_model(), "test-embedding");
   EXPECT_EQ(FramesOf(*made).size(), 6U);
   std::set<std::string> strategies;
@@ -50,6 +51,20 @@ TEST_F(SelectionsTest, AreFramesWithReasonsByNameAndPlace) {
   EXPECT_THAT(strategies, Contains("random"));
   EXPECT_THAT(strategies, Contains("random_after_dedup"));
   EXPECT_THAT(strategies, Contains("hybrid"));
+}
+
+TEST_F(SelectionsTest, AskTheEmbeddingModelThatMostFramesHaveOrTheNamedOne) {
+  const auto frames = rig_.AddClip(1, 6);
+  rig_.Embed(frames[0], "another", {1, 0});
+  const auto usual = rig_.Select(CurateRig::Request("usual"));
+  ASSERT_TRUE(usual.ok()) << usual.status();
+  EXPECT_EQ(usual->selection().embedding_model(), "test-embedding");
+  EXPECT_EQ(usual->selection().pool().embedded(), 6U);
+  v1::CreateSelectionRequest request = CurateRig::Request("named");
+  request.set_embedding_model("another");
+  const auto named = rig_.Select(request);
+  ASSERT_TRUE(named.ok()) << named.status();
+  EXPECT_EQ(named->selection().pool().embedded(), 1U);
 }
 
 TEST_F(SelectionsTest, NeverOfferEmptyBackgroundNorWhatHasALabel) {
@@ -282,7 +297,7 @@ TEST_F(SelectionsTest, CompareTellsWhatIsInBothWhereTheyDifferAndWhatBecameOfEac
 
 TEST_F(SelectionsTest, AJobThatIsToEndEndsAndLeavesNothing) {
   for (uint64_t clip = 1; clip <= 4; ++clip) rig_.AddClip(clip, 5);
-  PoolReader reader(rig_.catalog->database(), {});
+  PoolReader reader(rig_.catalog->database());
   std::stop_source stop;
   stop.request_stop();
   const auto read = reader.Read({.filter = {}, .schema = "carts"}, stop.get_token(), [](size_t) {});
