@@ -2,107 +2,22 @@
 //
 //   GLEANER_URL=http://127.0.0.1:8080 node --test tests/web/page.test.mjs
 //
-// GLEANER_URL          the server; three devices, clips still arriving
-// GLEANER_TOKEN        where the server wants one
-// GLEANER_SCREENSHOTS  a folder for screenshots; none are taken without it
-// CHROMIUM             the browser, /usr/bin/chromium by default
+// GLEANER_URL  the server; three devices, clips still arriving. The rest: browser.mjs
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { ask, close, eventually, launch, shoot, url, visit } from './browser.mjs';
 import { accessibilityProblems, contrastProblems } from './checks.mjs';
 
-const { chromium } = createRequire(new URL('../../cloud/web/package.json', import.meta.url))('playwright-core');
-
-const url = process.env.GLEANER_URL?.replace(/\/$/, '');
-const token = process.env.GLEANER_TOKEN ?? '';
-const shots = process.env.GLEANER_SCREENSHOTS ?? '';
-/** Every wait ends with what it waits for, however busy the machine; this ends only one whose event never comes. */
-const PATIENCE_MS = 300_000;
-
-let browser;
-let context;
-
-before(async () => {
-  assert.ok(url, 'GLEANER_URL must name a running server');
-  if (shots) mkdirSync(shots, { recursive: true });
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: [
-      '--headless',
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  });
-  context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: 'light' });
-  context.setDefaultTimeout(PATIENCE_MS);
-  if (token) {
-    const page = await context.newPage();
-    await page.goto(url);
-    await page.getByLabel('Token').fill(token);
-    await page.getByRole('button', { name: 'Sign in' }).click();
-    await page.getByRole('heading', { name: 'Clips' }).waitFor();
-    await page.close();
-  }
-});
-
-after(async () => {
-  await browser?.close();
-});
-
-/** A view of its own, whose console must stay clean of errors but for those that `expected` matches. */
-async function visit(path, look, { size, dark = false, expected = null } = {}) {
-  const page = await context.newPage();
-  const errors = [];
-  page.on('console', (message) => {
-    if (message.type() === 'error' && !expected?.test(message.text())) errors.push(message.text());
-  });
-  page.on('pageerror', (error) => errors.push(String(error)));
-  try {
-    await page.emulateMedia({ colorScheme: dark ? 'dark' : 'light' });
-    if (size) await page.setViewportSize({ width: size[0], height: size[1] });
-    await page.goto(url + path);
-    await look(page);
-    assert.deepEqual(errors, [], 'the console stays clean');
-  } finally {
-    await page.close();
-  }
-}
-
-async function shoot(page, name) {
-  if (shots) await page.screenshot({ path: join(shots, `${name}.png`) });
-}
-
-async function ask(method, request = {}) {
-  const response = await context.request.post(`${url}/gleaner.v1.CatalogService/${method}`, { data: request });
-  assert.equal(response.status(), 200, `${method} answers`);
-  return response.json();
-}
+before(launch);
+after(close);
 
 const cards = (page) => page.locator('[data-clip]');
 const cardIds = (page) => cards(page).evaluateAll((all) => all.map((card) => card.dataset.clip));
 
-/** Waits until `probe` gives something true; the sentence says what was awaited. */
-async function eventually(sentence, probe) {
-  const end = Date.now() + PATIENCE_MS;
-  for (;;) {
-    const found = await probe();
-    if (found) return found;
-    assert.ok(Date.now() < end, `never came: ${sentence}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
-
 /** The newest clip of each device that the media worker has checked. */
 async function checkedClips() {
-  const { devices } = await ask('ListDevices');
-  const newest = async ({ name }) => (await ask('ListClips', { filter: `device:${name} media:ok codec:h264`, pageSize: 1 })).clips?.[0];
+  const { devices } = await ask('CatalogService/ListDevices');
+  const newest = async ({ name }) => (await ask('CatalogService/ListClips', { filter: `device:${name} media:ok codec:h264`, pageSize: 1 })).clips?.[0];
   return eventually(
     'a clip of every device whose media check is ok',
     async () => {
@@ -116,7 +31,7 @@ test('the grid shows the newest clips with their pictures, and the head numbers'
   await visit('/', async (page) => {
     await cards(page).first().waitFor();
     assert.equal(new URL(page.url()).pathname, '/clips');
-    const { clips } = await ask('ListClips', { pageSize: 500 });
+    const { clips } = await ask('CatalogService/ListClips', { pageSize: 500 });
     const known = new Set(clips.map((clip) => clip.id));
     for (const id of (await cardIds(page)).slice(0, 6)) assert.ok(known.has(id), `${id} is in the catalogue`);
     await eventually('every picture on screen is loaded', () =>
@@ -145,7 +60,7 @@ test('a clip that arrives appears on top without a reload', async () => {
       },
     );
     assert.equal(await page.evaluate(() => window.unloaded), false, 'the page was not loaded again');
-    const { clips } = await ask('ListClips', { filter: `id:${fresh}` });
+    const { clips } = await ask('CatalogService/ListClips', { filter: `id:${fresh}` });
     assert.equal(clips.length, 1, 'the new card is a clip of the catalogue');
   });
 });
@@ -170,7 +85,7 @@ test('further down, arrivals wait behind a pill', async () => {
 });
 
 test('the filter is text, chips and address at once', async () => {
-  const { deviceFacet } = await ask('GetSummary');
+  const { deviceFacet } = await ask('CatalogService/GetSummary');
   const device = deviceFacet[0].value;
   await visit('/clips', async (page) => {
     await cards(page).first().waitFor();
@@ -279,7 +194,7 @@ test('an address that can not be decoded is answered like any other', async () =
 
 test('clips of every device play, frame by frame as the manifest says', async () => {
   for (const clip of await checkedClips()) {
-    const { manifest } = await ask('GetClip', { id: clip.id });
+    const { manifest } = await ask('CatalogService/GetClip', { id: clip.id });
     const track = manifest.video[0];
     const tick = track.timeBaseNumerator / track.timeBaseDenominator;
     const frame = (n) => (track.ptsDelta ?? []).slice(0, n).reduce((sum, delta) => sum + delta, 0) * tick;
@@ -369,7 +284,7 @@ test('the frames of a clip stand under the timeline, named and pictured, and a c
     await eventually('it is marked as the current one', async () => (await last.getAttribute('aria-current')) === 'true');
     assert.equal(await strip.locator('[aria-current]').count(), 1);
     const source = await strip.locator('img').last().getAttribute('src');
-    const response = await context.request.get(url + source.replace('thumbnail', 'picture'));
+    const response = await page.request.get(url + source.replace('thumbnail', 'picture'));
     assert.equal(response.status(), 200);
     assert.equal(response.headers()['content-type'], 'image/jpeg');
     await shoot(page, 'frames-light');
@@ -551,7 +466,7 @@ test('an arriving clip is told as an event', async () => {
           });
         }),
     );
-    const { clips } = await ask('ListClips', { filter: `id:${id}` });
+    const { clips } = await ask('CatalogService/ListClips', { filter: `id:${id}` });
     assert.equal(clips.length, 1, 'it is in the catalogue by then');
   });
 });
@@ -659,7 +574,7 @@ test('on a narrow screen the menu says who is signed in and signs out', async ()
 });
 
 test('newer and older clips are one key away', async () => {
-  const { clips } = await ask('ListClips', { pageSize: 3 });
+  const { clips } = await ask('CatalogService/ListClips', { pageSize: 3 });
   await visit(`/clips/${clips[1].id}`, async (page) => {
     await page.getByRole('slider', { name: 'Position' }).waitFor();
     await page.keyboard.press('l');

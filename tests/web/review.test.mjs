@@ -1,22 +1,13 @@
 // Review in a real browser: a scripted annotator works through 200 tasks by the page's own keys, against a real server with
 // real frames. Like page.test.mjs, it is started by run.sh; it makes tokens, so it wants a server of its own.
 //
-// GLEANER_URL          the server; devices that keep sending clips, and nobody has a token yet
-// GLEANER_SCREENSHOTS  a folder for screenshots; none are taken without it
-// CHROMIUM             the browser, /usr/bin/chromium by default
+// GLEANER_URL  the server; devices that keep sending clips, and nobody has a token yet. The rest: browser.mjs
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import * as browser from './browser.mjs';
+import { eventually, shoot, shots, url } from './browser.mjs';
 import { accessibilityProblems, contrastProblems } from './checks.mjs';
 
-const { chromium } = createRequire(new URL('../../cloud/web/package.json', import.meta.url))('playwright-core');
-
-const url = process.env.GLEANER_URL?.replace(/\/$/, '');
-const shots = process.env.GLEANER_SCREENSHOTS ?? '';
-/** Every wait ends with what it waits for, however busy the machine; this ends only one whose event never comes. */
-const PATIENCE_MS = 600_000;
 const TASKS = 200;
 /** A person gets one task of each at most: of two that are for two people, one. */
 const FRAMES = 220;
@@ -30,73 +21,21 @@ const ALLOWED_FRAMES = 2;
 const BOTTLE = 1, BOX = 2, PERSON = 3;
 const CLASSES = { bottle: BOTTLE, box: BOX, person: PERSON };
 
-let browser;
 const secrets = {};
 const contexts = {};
 
 /** Calls the server as whoever has the token; nobody's, as long as there is none. */
-async function ask(who, service, method, request = {}) {
-  const response = await fetch(`${url}/gleaner.v1.${service}/${method}`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', ...(secrets[who] ? { authorization: `Bearer ${secrets[who]}` } : {}) },
-    body: JSON.stringify(request),
-  });
-  const text = await response.text();
-  assert.equal(response.status, 200, `${method}: ${text}`);
-  return JSON.parse(text);
-}
+const ask = (who, service, method, request) => browser.ask(`${service}/${method}`, request, secrets[who]);
 const label = (who, method, request) => ask(who, 'LabelService', method, request);
-
-/** Waits until `probe` gives something true; the sentence says what was awaited. */
-async function eventually(sentence, probe, everyMs = 100) {
-  const end = Date.now() + PATIENCE_MS;
-  for (;;) {
-    const found = await probe();
-    if (found) return found;
-    assert.ok(Date.now() < end, `never came: ${sentence}`);
-    await new Promise((resolve) => setTimeout(resolve, everyMs));
-  }
-}
 
 /** A browser of its own for each person, signed in. */
 async function contextOf(who) {
-  if (contexts[who]) return contexts[who];
-  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: 'light' });
-  context.setDefaultTimeout(PATIENCE_MS);
-  if (secrets[who]) {
-    const page = await context.newPage();
-    await page.goto(url);
-    await page.getByLabel('Token').fill(secrets[who]);
-    await page.getByRole('button', { name: 'Sign in' }).click();
-    await page.getByRole('heading', { name: 'Clips' }).waitFor();
-    await page.close();
-    contexts[who] = context;
-  }
+  const context = contexts[who] ?? (await browser.newContext(secrets[who]));
+  if (secrets[who]) contexts[who] = context;
   return context;
 }
 
-/** A view of its own, whose console must stay clean of errors but for those that `expected` matches. */
-async function visit(who, path, look, { size, dark = false, expected = null } = {}) {
-  const page = await (await contextOf(who)).newPage();
-  const errors = [];
-  page.on('console', (message) => {
-    if (message.type() === 'error' && !expected?.test(message.text())) errors.push(message.text());
-  });
-  page.on('pageerror', (error) => errors.push(String(error)));
-  try {
-    await page.emulateMedia({ colorScheme: dark ? 'dark' : 'light' });
-    if (size) await page.setViewportSize({ width: size[0], height: size[1] });
-    await page.goto(url + path);
-    await look(page);
-    assert.deepEqual(errors, [], 'the console stays clean');
-  } finally {
-    await page.close();
-  }
-}
-
-async function shoot(page, name) {
-  if (shots) await page.screenshot({ path: join(shots, `${name}.png`) });
-}
+const visit = async (who, path, look, options) => browser.visit(path, look, { ...options, context: await contextOf(who) });
 
 const keyOf = ({ clip, camera, pts }) => `${clip}/${camera}/${pts ?? 0}`;
 
@@ -189,18 +128,8 @@ const overlap = (a, b) => {
   return (width * height) / (a.width * a.height + b.width * b.height - width * height);
 };
 
-before(async () => {
-  assert.ok(url, 'GLEANER_URL must name a running server');
-  if (shots) mkdirSync(shots, { recursive: true });
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-  });
-});
-
-after(async () => {
-  await browser?.close();
-});
+before(browser.launch);
+after(browser.close);
 
 test('an empty room says what to do next', async () => {
   await visit('nobody', '/clips', async (page) => {
@@ -436,7 +365,7 @@ test(`a scripted annotator works ${TASKS} tasks through the page's keys`, async 
       before = seen.task;
       done++;
     }
-    await eventually('all of it reached the server', async () => (await page.locator('.sub').getAttribute('data-done')) === String(keys.a + keys.n + keys.Enter));
+    await eventually('all of it reached the server', async () => (await page.locator('[data-done]').getAttribute('data-done')) === String(keys.a + keys.n + keys.Enter));
     const { latencies, frames, unready } = await page.evaluate(() => ({ latencies: window.latencies, frames: window.frames, unready: window.unready }));
     const at = (all, share) => all.sort((a, b) => a - b)[Math.min(all.length - 1, Math.floor(share * all.length))];
     console.log(
