@@ -154,7 +154,7 @@ absl::StatusOr<std::string> FetchManifest(Client& client, const std::string& id,
   if (absl::IsCancelled(got)) got = absl::DataLossError("the manifest is longer than one may be");
   RETURN_IF_ERROR(got);
   if (AsBytes(Sha256::Of(bytes)) != sha256) {
-    return absl::DataLossError("the manifest has another SHA-256 than the catalogue says");
+    return absl::DataLossError("the manifest has another SHA-256 than the catalog says");
   }
   return bytes;
 }

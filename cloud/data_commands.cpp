@@ -94,7 +94,7 @@ int BackupCatalogCommand(const std::string& data_dir, const std::string& directo
   }
   if (!status.ok()) return Failed(status);
   fmt::print(
-      "the catalogue of {} is in {}. The objects are not: they are in the bucket, whose own copies "
+      "the catalog of {} is in {}. The objects are not: they are in the bucket, whose own copies "
       "or versions are their backup. To come back to this one, stop the server and put it in the "
       "place of {}; `gleaner-cloud recover` then adds the clips that came later\n",
       data_dir, copy, CatalogPath(data_dir));
@@ -108,11 +108,11 @@ int RestoreCommand(const std::string& directory, const std::string& data_dir, Cl
   fmt::print("{} of {} in {}; {} brought there\n", Count(restored->clips, "clip"), directory,
              data_dir, Size(restored->brought_bytes));
   if (!restored->set_aside.empty()) {
-    fmt::print("the catalogue that was there is now {}\n", restored->set_aside);
+    fmt::print("the catalog that was there is now {}\n", restored->set_aside);
   }
   if (restored->kept_bytes > 0) {
     fmt::print(
-        "{} that this catalogue doesn't name, which came later, are kept aside: `gleaner-cloud "
+        "{} that this catalog doesn't name, which came later, are kept aside: `gleaner-cloud "
         "kept` shows and frees them\n",
         Size(restored->kept_bytes));
   }
@@ -168,7 +168,7 @@ int RecoverCommand(const std::string& data_dir, const StoreConfig& store,
                Count(recovered->again, "description"));
   }
   if (!recovered->set_aside.empty()) {
-    fmt::print("the catalogue that was there is now {}\n", recovered->set_aside);
+    fmt::print("the catalog that was there is now {}\n", recovered->set_aside);
   }
   if (recovered->unnamed_bytes > 0) {
     fmt::print(

@@ -15,7 +15,7 @@ inline constexpr int kExitOk = 0;
 inline constexpr int kExitFailed = 1;
 
 int BackupCommand(const std::string& data_dir, const std::string& directory, Clock& clock);
-// Where objects are in a bucket, a backup is the catalogue alone.
+// Where objects are in a bucket, a backup is the catalog alone.
 int BackupCatalogCommand(const std::string& data_dir, const std::string& directory);
 int RestoreCommand(const std::string& directory, const std::string& data_dir, Clock& clock);
 

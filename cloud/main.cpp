@@ -30,30 +30,30 @@ namespace {
 using gleaner::cloud::kExitFailed;
 
 constexpr char kBackupHelp[] = R"(
-The backup is the catalogue as of one moment and every clip in it, each read
+The backup is the catalog as of one moment and every clip in it, each read
 back from the backup's disk and found to have its digest. Into a folder that
 holds an earlier backup only what is new is copied; nothing is ever removed
 there. It is a data folder like the server's own.)";
 constexpr char kRestoreHelp[] = R"(
 Nothing is destroyed: what lies in server.data_dir and the backup doesn't know
-is kept aside (see `gleaner-cloud kept`), and so is the catalogue there.
+is kept aside (see `gleaner-cloud kept`), and so is the catalog there.
 
 The folder may be new or empty. It may also hold the blobs of the same store
-whose catalogue was lost, emptied, damaged, or is an older copy: that is what
+whose catalog was lost, emptied, damaged, or is an older copy: that is what
 the server says when it doesn't start. With --in-place, without DIR, the
-catalogue that lies there, put back by hand from whatever copy, is accepted
+catalog that lies there, put back by hand from whatever copy, is accepted
 as it is.
 
-Where there is no copy of the catalogue at all, `gleaner-cloud recover` makes
+Where there is no copy of the catalog at all, `gleaner-cloud recover` makes
 one of what the clips' objects say of themselves.)";
 constexpr char kKeptHelp[] = R"(
-Kept aside are bytes in the blob folder that the catalogue doesn't name, and
+Kept aside are bytes in the blob folder that the catalog doesn't name, and
 that may be clips it has forgotten: after a restore, or an upgrade.)";
 
 constexpr char kRecoverHelp[] = R"(
-Beside each clip's objects lies what the catalogue needs to know of it. Every
+Beside each clip's objects lies what the catalog needs to know of it. Every
 clip whose objects are whole comes back, under the id it had: all of it is
-read. Where the objects are in a bucket and a catalogue is there (an older
+read. Where the objects are in a bucket and a catalog is there (an older
 copy, say), the clips that it doesn't know are added to it.
 
 What no object says is not to be had: the devices' ledgers, which they tell
@@ -83,7 +83,7 @@ int main(int argc, char** argv) {
   ::umask(0077);  // SQLite and others make files that only we read, whatever the folder's rights
   gleaner::cloud::TuneAllocator();
   CLI::App app{
-      "gleaner-cloud takes clips in from devices, catalogues and checks them, and serves the "
+      "gleaner-cloud takes clips in from devices, catalogs and checks them, and serves the "
       "page. Without a command it serves.\n"
       "It stops on SIGTERM, SIGINT or SIGHUP, which a second one does not hurry; SIGQUIT ends it "
       "at once.",
@@ -114,7 +114,7 @@ int main(int argc, char** argv) {
       app.add_subcommand("restore", "Bring a backup back; the server must be stopped");
   restore->footer(kRestoreHelp);
   CLI::Option* from = restore->add_option("DIR", directory, "Where the backup is");
-  restore->add_flag("--in-place", in_place, "Accept the catalogue that is there")->excludes(from);
+  restore->add_flag("--in-place", in_place, "Accept the catalog that is there")->excludes(from);
   gleaner::cloud::KeptOptions kept_options;
   CLI::App* kept = app.add_subcommand("kept", "Show what is kept aside, and free it");
   kept->footer(kKeptHelp);
@@ -122,7 +122,7 @@ int main(int argc, char** argv) {
                    "Write what can be told apart into this folder");
   kept->add_flag("--free", kept_options.free, "Free it, for good. The server must be stopped");
   CLI::App* recover = app.add_subcommand(
-      "recover", "Make a lost catalogue anew from the clips' objects; the server must be stopped");
+      "recover", "Make a lost catalog anew from the clips' objects; the server must be stopped");
   recover->footer(kRecoverHelp);
   app.require_subcommand(0, 1);
   if (const auto end = gleaner::ParseCommandLine(app, argc, argv)) return *end;
@@ -178,7 +178,7 @@ int main(int argc, char** argv) {
       if (!config->database.empty()) {
         fmt::print(
             stderr,
-            "gleaner-cloud: the catalogue is in PostgreSQL: back it up and restore it with "
+            "gleaner-cloud: the catalog is in PostgreSQL: back it up and restore it with "
             "pg_dump and pg_restore; where objects are files, together with server.data_dir, "
             "while the server is stopped\n");
         return kExitFailed;

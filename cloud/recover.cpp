@@ -47,7 +47,7 @@ struct Looked {
   absl::Status status;
 };
 
-// Into a catalogue, from its store.
+// Into a catalog, from its store.
 class Recovery {
  public:
   Recovery(Database& database, ObjectStore& objects, std::string store_id, const Progress& progress)
@@ -209,7 +209,7 @@ absl::Status Refused(std::string_view what) {
   return absl::FailedPreconditionError(fmt::format("{} Nothing was changed", what));
 }
 
-// That there is no catalogue which knows more than what can be made.
+// That there is no catalog which knows more than what can be made.
 absl::Status CheckLost(const absl::StatusOr<FolderState>& state, const std::string& catalog) {
   if (absl::IsDataLoss(state.status())) return absl::OkStatus();  // damaged
   RETURN_IF_ERROR(state.status());
@@ -221,7 +221,7 @@ absl::Status CheckLost(const absl::StatusOr<FolderState>& state, const std::stri
                   catalog));
 }
 
-// A new catalogue that replaces what lies at `catalog`, once it is whole.
+// A new catalog that replaces what lies at `catalog`, once it is whole.
 class NewCatalog {
  public:
   static absl::StatusOr<NewCatalog> Make(const std::string& catalog) {
@@ -232,7 +232,7 @@ class NewCatalog {
   }
   Database& database() { return *database_; }
 
-  // Where the catalogue that was there is now. `mark` makes it the store's in between.
+  // Where the catalog that was there is now. `mark` makes it the store's in between.
   absl::StatusOr<std::string> Install(Clock& clock, const std::function<absl::Status()>& mark) {
     database_.reset();
     if (HasCatalogLog(next_)) {
@@ -314,7 +314,7 @@ absl::StatusOr<RecoverResult> RecoverInto(const std::string& name, s3::S3ObjectS
   BlobNames names(*database, AllRooms().naming);
   ASSIGN_OR_RETURN(const StoreIdentity identity, names.GetIdentity());
   if (!identity.id.empty() && identity.id != id) {
-    return Refused(fmt::format("{} is the catalogue of store {}, and {} is that of store {}.",
+    return Refused(fmt::format("{} is the catalog of store {}, and {} is that of store {}.",
                                database->name(), identity.id, bucket, id));
   }
   ASSIGN_OR_RETURN(RecoverResult result, FromBucket(*database, objects, id, progress));
@@ -344,7 +344,7 @@ absl::StatusOr<RecoverResult> RecoverBucket(const std::string& data_dir, const S
   if (!CheckLost(state, catalog).ok()) {
     RETURN_IF_ERROR(state.status());
     if (state->catalog.identity.id != *id) {
-      return Refused(fmt::format("{} is the catalogue of store {}, and {} is that of store {}.",
+      return Refused(fmt::format("{} is the catalog of store {}, and {} is that of store {}.",
                                  catalog, state->catalog.identity.id, client.name(), *id));
     }
     ASSIGN_OR_RETURN(const auto database, Database::Open(catalog, AllRooms().tables));
@@ -365,8 +365,8 @@ absl::StatusOr<RecoverResult> Recover(const std::string& data_dir, const StoreCo
   if (store.in_bucket) return RecoverBucket(data_dir, store, database, clock, progress);
   if (!database.empty()) {
     return absl::FailedPreconditionError(
-        "a catalogue of files is recovered into a file: leave database.url out, recover, and keep "
-        "that catalogue, or bring the database back from its own backup");
+        "a catalog of files is recovered into a file: leave database.url out, recover, and keep "
+        "that catalog, or bring the database back from its own backup");
   }
   return RecoverFolder(data_dir, clock, progress);
 }

@@ -143,7 +143,7 @@ void ReadRoles(ConfigReader& server, const std::string* given, ServerConfig& con
   if (roles->all()) return;
   if (config.database.empty()) {
     server.Error("role", whose +
-                             "several servers share one catalogue: set database.url (or url_file) "
+                             "several servers share one catalog: set database.url (or url_file) "
                              "to a PostgreSQL");
   }
   if (!config.store.in_bucket) {

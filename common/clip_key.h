@@ -42,7 +42,7 @@ std::string KernelBootId();
 // "3f2a…/17": the first 8 hex digits of the boot id and the sequence number, for logs and people.
 std::string ToString(const ClipKey& key);
 
-// The id that the catalogue, the page and URLs use: the first 20 hex digits of SHA-256(device ‖ 0 ‖
+// The id that the catalog, the page and URLs use: the first 20 hex digits of SHA-256(device ‖ 0 ‖
 // boot id ‖ sequence as 8 bytes big-endian). The same clip has the same id everywhere and for ever.
 inline constexpr size_t kClipIdDigits = 20;
 std::string ClipId(std::string_view device, const ClipKey& key);

@@ -65,7 +65,7 @@ std::vector<std::string> InLines(const std::vector<Announcement>& announced) {
 
 absl::Status DamagedDatabase(const std::string& path, std::string_view what) {
   return absl::DataLossError(
-      fmt::format("{} is damaged or no catalogue: {}. It is not replaced, since it alone knows "
+      fmt::format("{} is damaged or no catalog: {}. It is not replaced, since it alone knows "
                   "which clips were taken in. Bring a backup back: gleaner-cloud restore --help",
                   path, what));
 }

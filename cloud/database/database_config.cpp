@@ -30,7 +30,7 @@ std::string ReadDatabaseConfig(ConfigReader database) {
     database.Error(
         key,
         "must begin with postgresql://, as in \"postgresql://gleaner@db.example/gleaner\"; "
-        "without it the catalogue is a file in server.data_dir");
+        "without it the catalog is a file in server.data_dir");
   }
   return url;
 }

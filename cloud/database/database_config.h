@@ -1,4 +1,4 @@
-// [database] of the server's configuration: where the catalogue is.
+// [database] of the server's configuration: where the catalog is.
 #pragma once
 
 #include <string>

@@ -119,7 +119,7 @@ constexpr std::array<std::string_view, 7> kLegacyMigrations = {
   CREATE INDEX clip_media_turn ON clip (device, arrival) WHERE media_state = 1;
 )",
     R"(
-  -- Which blobs this is the catalogue of: see data_folder.h. One row. id and history: empty until the
+  -- Which blobs this is the catalog of: see data_folder.h. One row. id and history: empty until the
   -- blob folder has them, too. named: how often blobs were given a name; it never falls. names: rows
   -- of object and thumbnail.
   CREATE TABLE store (
@@ -169,7 +169,7 @@ absl::Status LeaveLegacySchema(Sql& sql) {
     sql.connection().Define(kLegacyMigrations[version]);
     sql.Run("UPDATE schema_version SET version = :version", In(version + 1));
     sql.connection().Commit();
-    LOG_INFO("catalogue migrated to schema version {}", version + 1);
+    LOG_INFO("catalog migrated to schema version {}", version + 1);
     GLEANER_CRASH_POINT("catalog.migrated");
   }
   sql.connection().BeginWriting();

@@ -1,4 +1,4 @@
-// The tables of earlier versions, whose SQLite catalogue was one list of migrations; and how that
+// The tables of earlier versions, whose SQLite catalog was one list of migrations; and how that
 // is left behind: brought to its last version, which is each room's first.
 #pragma once
 
@@ -9,7 +9,7 @@
 
 namespace gleaner::cloud {
 
-// The version of a catalogue of the one list; 0 for one that is none (any more).
+// The version of a catalog of the one list; 0 for one that is none (any more).
 uint64_t LegacyVersion(Sql& sql);
 
 // Nothing happens to a database of another kind. Repeatable after a crash.

@@ -49,7 +49,7 @@ struct FrozenFrame {
   // Lineage.
   std::string device, site, rule, model, reviewer_role;
   int64_t taken_ns = 0;
-  uint64_t label = 0;  // the label's number in its catalogue
+  uint64_t label = 0;  // the label's number in its catalog
   // The upright picture.
   uint32_t width = 0, height = 0;
   uint64_t picture_bytes = 0;

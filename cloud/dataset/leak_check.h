@@ -1,5 +1,5 @@
 // No frame of one split in another: looked at when a version is frozen, and again before each
-// export, from the catalogue's own key and seals. What the list says is not believed.
+// export, from the catalog's own key and seals. What the list says is not believed.
 #pragma once
 
 #include <string>

@@ -1,6 +1,6 @@
 // URLs that are a permission by themselves, for programs that read shards and can't send a token
 // (curl, a training job): the path of one file and the second until which it holds, under
-// HMAC-SHA256 with a key of the catalogue, so any server over it knows them.
+// HMAC-SHA256 with a key of the catalog, so any server over it knows them.
 #pragma once
 
 #include <cstdint>

@@ -42,7 +42,7 @@ std::string MakeSplitKey(Sql& sql) {
   std::string key = ReadSplitKey(sql);
   if (!key.empty()) return key;
   const StoreIdentity store = ReadIdentity(sql);
-  // Only tests have a catalogue without a store.
+  // Only tests have a catalog without a store.
   const std::string secret =
       store.id.empty() ? NewSecret() : HexOf(HmacSha256(store.id, "gleaner.split.key.v1"));
   sql.Run("INSERT INTO dataset_key (number, secret) VALUES (1, :secret)", In(secret));

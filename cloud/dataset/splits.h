@@ -2,10 +2,10 @@
 //
 // Frames that show the same moment belong together: those of clips that one device took at one site
 // within ten minutes are a group, and a group is in one split, for each schema in one of its own.
-// Which one is said by HMAC-SHA256 over schema and group with a key that the catalogue keeps: so no
+// Which one is said by HMAC-SHA256 over schema and group with a key that the catalog keeps: so no
 // filter, label, seed or person decides it, and nothing that is done later can move a frame. The
-// key is made once, of the identity of the catalogue's store, which lies beside the objects: so a
-// catalogue that is recovered from those has the same splits.
+// key is made once, of the identity of the catalog's store, which lies beside the objects: so a
+// catalog that is recovered from those has the same splits.
 //
 // What a camera sees goes on across the ten minutes. A frame that looks like one of the same camera
 // in a neighbouring group (their perceptual hashes differ in few bits) is tied to that group as it
@@ -43,7 +43,7 @@ Split SplitOf(std::string_view key, std::string_view schema, std::string_view gr
 
 // --- within a transaction; may throw SqlError
 
-// The catalogue's key, 32 bytes; made by the first writing transaction that asks. Empty where a
+// The catalog's key, 32 bytes; made by the first writing transaction that asks. Empty where a
 // reading one asks before that.
 std::string ReadSplitKey(Sql& sql);
 std::string MakeSplitKey(Sql& sql);

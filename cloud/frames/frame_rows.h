@@ -1,6 +1,6 @@
 // Frames as rows: what a check of a clip took out of its videos.
 //
-// Outside of this room a frame is (clip, camera, PTS), which means the same in any catalogue. The
+// Outside of this room a frame is (clip, camera, PTS), which means the same in any catalog. The
 // tables name it by the clip's arrival and the video's position, which are shorter.
 #pragma once
 

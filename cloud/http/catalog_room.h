@@ -1,4 +1,4 @@
-// What people read of the catalogue, as a room of the server: room.h.
+// What people read of the catalog, as a room of the server: room.h.
 #pragma once
 
 #include "cloud/room.h"

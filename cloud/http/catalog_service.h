@@ -1,6 +1,6 @@
-// v1.CatalogService over the catalogue: what the page and the `gleaner` command read.
+// v1.CatalogService over the catalog: what the page and the `gleaner` command read.
 //
-// Synchronous on purpose: every method blocks on the catalogue. It belongs on a server of its own
+// Synchronous on purpose: every method blocks on the catalog. It belongs on a server of its own
 // without a port, reached in-process by the gateway; on the devices' server any device's
 // certificate could read every clip.
 #pragma once

@@ -13,7 +13,7 @@
 namespace gleaner::cloud {
 namespace {
 
-// For the catalogue, and whatever else writes to the disk, where ingest has a lower floor.
+// For the catalog, and whatever else writes to the disk, where ingest has a lower floor.
 constexpr uint64_t kMinFreeBytes = 64 << 20;
 constexpr std::chrono::seconds kReadyFor{1};
 // What is asked for where a body is read: no other site's form can send it without asking first.
@@ -189,7 +189,7 @@ void HttpService::Away(const HttpRequest& request, HttpResponse& response,
     LOG_ERROR("who asks can't be found out or written down: {}{}", Message(why), *more);
   }
   RespondError(request, response, 503, "unavailable",
-               "the catalogue is in trouble; the server's log says what");
+               "the catalog is in trouble; the server's log says what");
 }
 
 void HttpService::Get(const HttpRequest& request, HttpResponse& response) {

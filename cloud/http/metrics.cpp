@@ -38,12 +38,12 @@ Metrics::Metrics(Database& database, Devices& devices, UploadStaging& staging, C
                       "HTTP requests answered, by method, route and status.")),
       request_seconds_(Plain(BuildHistogram(), registry_, "gleaner_http_request_duration_seconds",
                              "Time from a request's first byte to the end of its answer.")),
-      catalogue_up_(Plain(BuildGauge(), registry_, "gleaner_catalogue_up",
-                          "1 if the catalogue answered this scrape and took a change.")
-                        .Add({})),
-      clips_(Plain(BuildGauge(), registry_, "gleaner_clips", "Clips in the catalogue.").Add({})),
+      catalog_up_(Plain(BuildGauge(), registry_, "gleaner_catalog_up",
+                        "1 if the catalog answered this scrape and took a change.")
+                      .Add({})),
+      clips_(Plain(BuildGauge(), registry_, "gleaner_clips", "Clips in the catalog.").Add({})),
       clip_bytes_(Plain(BuildGauge(), registry_, "gleaner_clip_bytes",
-                        "Bytes of all objects of all clips in the catalogue.")
+                        "Bytes of all objects of all clips in the catalog.")
                       .Add({})),
       room_bytes_(Plain(BuildGauge(), registry_, "gleaner_blob_store_room_bytes",
                         "Room left for new clips: what is free beyond ingest.free_floor.")
@@ -53,7 +53,7 @@ Metrics::Metrics(Database& database, Devices& devices, UploadStaging& staging, C
                 .Add({})),
       devices_(Plain(BuildGauge(), registry_, "gleaner_devices", "Devices by state.")),
       media_state_(Plain(BuildGauge(), registry_, "gleaner_clips_checked",
-                         "Clips in the catalogue whose media check is done, by result.")) {
+                         "Clips in the catalog whose media check is done, by result.")) {
   Plain(BuildGauge(), registry_, "gleaner_build_info", "Always 1; the label says the version.")
       .Add({{"version", std::string(Version())}})
       .Set(1);
@@ -77,14 +77,14 @@ void Metrics::AskCatalog() {
   if (const auto free = staging_.FreeBytes(); free.ok()) {
     room_bytes_.Set(static_cast<double>(*free - std::min(*free, free_bytes_floor_)));
   }
-  // A catalogue that reads and does not write takes no clip: that is down.
+  // A catalog that reads and does not write takes no clip: that is down.
   const absl::Status writes = database_.Check();
   const auto summary = ReadSummary(database_, fleet_, clock_.WallNs());
   const auto devices = fleet_.Count(clock_.WallNs());
-  catalogue_up_.Set(writes.ok() && summary.ok() && devices.ok());
-  if (!writes.ok()) LOG_WARN("metrics: the catalogue takes no changes: {}", Message(writes));
+  catalog_up_.Set(writes.ok() && summary.ok() && devices.ok());
+  if (!writes.ok()) LOG_WARN("metrics: the catalog takes no changes: {}", Message(writes));
   if (!summary.ok() || !devices.ok()) {
-    LOG_WARN("metrics: the catalogue does not answer: {}",
+    LOG_WARN("metrics: the catalog does not answer: {}",
              Message(summary.ok() ? devices.status() : summary.status()));
     return;
   }

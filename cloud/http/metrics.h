@@ -1,6 +1,6 @@
 // /metrics in Prometheus' text format.
 //
-// Counters live here and are counted as things happen; what the catalogue knows (clips, devices,
+// Counters live here and are counted as things happen; what the catalog knows (clips, devices,
 // gaps) is asked for when Prometheus comes by.
 #pragma once
 
@@ -47,7 +47,7 @@ class Metrics {
   prometheus::Registry registry_;
   prometheus::Family<prometheus::Counter>& requests_;
   prometheus::Family<prometheus::Histogram>& request_seconds_;
-  prometheus::Gauge& catalogue_up_;
+  prometheus::Gauge& catalog_up_;
   prometheus::Gauge& clips_;
   prometheus::Gauge& clip_bytes_;
   prometheus::Gauge& room_bytes_;

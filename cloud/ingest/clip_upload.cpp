@@ -82,8 +82,8 @@ absl::StatusOr<std::unique_ptr<ClipUpload>> ClipUpload::Resume(UploadStaging& st
   // Versions before this one kept no description.
   if (row.blobs.size() == objects_count) row.blobs.emplace_back();
   if (row.blobs.size() != objects_count + 1) {
-    return absl::InternalError(fmt::format("the catalogue names {} blobs for {} objects",
-                                           row.blobs.size(), objects_count));
+    return absl::InternalError(
+        fmt::format("the catalog names {} blobs for {} objects", row.blobs.size(), objects_count));
   }
   auto upload = std::unique_ptr<ClipUpload>(
       new ClipUpload(staging, objects, std::move(row), std::move(manifest)));
@@ -258,7 +258,7 @@ absl::Status ClipUpload::Begin(Uploads& uploads) {
 
 absl::Status ClipUpload::Commit(Uploads& uploads, int64_t unix_ns) {
   if (!row_.keys.empty()) {
-    // The catalogue knows of an object before there is one, or a crash could leave it to nobody.
+    // The catalog knows of an object before there is one, or a crash could leave it to nobody.
     RETURN_IF_ERROR(Begin(uploads));
     // Whatever is wrong with the store: it says nothing of the upload, which can go on later.
     if (const absl::Status made = MakeObjects(); !made.ok()) {

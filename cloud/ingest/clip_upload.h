@@ -2,7 +2,7 @@
 // hash to. Knows nothing of streams and leases.
 //
 // Offsets move in two steps: `received` after a write, `durable` after a sync; only `durable` is
-// ever told to anyone, and only once the catalogue knows the upload (Begin). After a restart
+// ever told to anyone, and only once the catalog knows the upload (Begin). After a restart
 // nothing is remembered but the manifest and the blobs' names: what is durable is found by reading
 // the blobs back, as the longest prefix of blocks that match the manifest's XXH3. So no chunk needs
 // a commit of its own: one before the first progress, one at the end, and a clip that is whole
@@ -34,19 +34,19 @@ namespace gleaner::cloud {
 class ClipUpload {
  public:
   // A new upload: reserves room for every object. RESOURCE_EXHAUSTED when less than `leave_free`
-  // bytes would then be free in the store. `hold` ends once the catalogue knows the upload or its
+  // bytes would then be free in the store. `hold` ends once the catalog knows the upload or its
   // blobs are gone.
   static absl::StatusOr<std::unique_ptr<ClipUpload>> Create(UploadStaging& staging,
                                                             ObjectStore& objects, UploadRow row,
                                                             v1::ClipManifest manifest,
                                                             Space::Hold hold = {},
                                                             uint64_t leave_free = 0);
-  // Goes on with one that the catalogue knows, after reading back what is there and syncing it. If
+  // Goes on with one that the catalog knows, after reading back what is there and syncing it. If
   // blobs were lost with a power cut, it has new ones in their place and has yet to begin.
   static absl::StatusOr<std::unique_ptr<ClipUpload>> Resume(UploadStaging& staging,
                                                             ObjectStore& objects, UploadRow row,
                                                             v1::ClipManifest manifest);
-  // The blobs of an upload that the catalogue was never told of go with it.
+  // The blobs of an upload that the catalog was never told of go with it.
   ~ClipUpload();
 
   const UploadRow& row() const { return row_; }
@@ -82,10 +82,10 @@ class ClipUpload {
   // Makes what was received, and hashed, durable; `advances` (may be null) gets the objects that
   // moved. After an error the blobs must go (see BlobWriter::Sync).
   absl::Status Sync(std::vector<Advance>* advances);
-  // The catalogue knows the upload when this returns OK; cheap from the second time on.
+  // The catalog knows the upload when this returns OK; cheap from the second time on.
   absl::Status Begin(Uploads& uploads);
   // The upload becomes a clip: its objects are made, where that isn't what is staged, and the
-  // catalogue names them. It must be verified and synced. Errors as Uploads::Commit; UNAVAILABLE
+  // catalog names them. It must be verified and synced. Errors as Uploads::Commit; UNAVAILABLE
   // also for whatever ObjectStore::TakeOver says: another attempt finds everything staged.
   absl::Status Commit(Uploads& uploads, int64_t unix_ns);
 
@@ -111,13 +111,13 @@ class ClipUpload {
   absl::Status MakeObjects();
   // Ends an object that is hashed whole; false, and back to 0, if its digest differs.
   static bool Verify(Object& object, const v1::ClipObject& described);
-  // Has the catalogue changed by `write`.
+  // Has the catalog changed by `write`.
   absl::Status Tell(const std::function<absl::Status()>& write);
 
   UploadStaging& staging_;
   ObjectStore& store_;
   UploadRow row_;
-  bool told_ = false;  // the catalogue knows of it, or may
+  bool told_ = false;  // the catalog knows of it, or may
   Space::Hold hold_;
   const v1::ClipManifest manifest_;
   std::vector<Object> objects_;

@@ -144,7 +144,7 @@ class IngestService final
   friend class UploadStream;
   absl::Status TakeLedger(const std::string& device, const grpc::ByteBuffer& request,
                           grpc::ByteBuffer* response);
-  // Frees what the catalogue has given up: what is staged here at once, and what is elsewhere soon,
+  // Frees what the catalog has given up: what is staged here at once, and what is elsewhere soon,
   // so that no device waits for a bucket that is away.
   absl::Status FreeGivenUp();
   // A stream is over and none of its tasks runs: forgets it if it still is its device's.

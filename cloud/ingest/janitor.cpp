@@ -28,7 +28,7 @@ Janitor::Janitor(Uploads& uploads, BlobNames& names, UploadStaging& staging, Obj
 }
 
 absl::Status Janitor::Clean(const std::stop_token& stop) {
-  // A catalogue that takes no changes can still say what it names.
+  // A catalog that takes no changes can still say what it names.
   const auto dropped = uploads_.DropBefore(clock_.WallNs() - options_.keep_uploads_ns);
   const uint64_t uploads = dropped.ok() ? *dropped : 0;
   const absl::Status freed = FreeRubbish(names_, staging_, objects_);

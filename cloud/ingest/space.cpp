@@ -35,7 +35,7 @@ absl::StatusOr<Space::Hold> Space::Take(const std::string& device, uint64_t byte
     held.bytes += bytes;
   }
   Hold hold(this, device, bytes);
-  // Only now: what was in memory a moment ago and isn't any more is in the catalogue by now.
+  // Only now: what was in memory a moment ago and isn't any more is in the catalog by now.
   ASSIGN_OR_RETURN(UploadTotal total, uploads_.Sum(device));
   total.count += before.count;
   total.bytes += before.bytes;

@@ -2,10 +2,10 @@
 //
 // An unfinished upload holds room from its offer until its clip is committed or its bytes are free
 // again, whoever gave it up and however: while only memory knows of it, by a Hold; from its first
-// progress on by its row in the catalogue; once it is forgotten, because the device's ledger said
+// progress on by its row in the catalog; once it is forgotten, because the device's ledger said
 // so or for another reason, by rows of rubbish that go when the blobs are removed (rubbish.h).
 // The next of the three begins before the last one ends, and whoever asks is noted in memory, in
-// the order of asking, before the catalogue is looked at: so a sum may count an upload twice for a
+// the order of asking, before the catalog is looked at: so a sum may count an upload twice for a
 // moment and never too little, and of offers that race none sees less than those before it. What
 // the disk must keep free is the blob store's to look at, with each blob that it makes.
 #pragma once
@@ -32,7 +32,7 @@ struct SpaceOptions {
 // Thread-safe; outlives its holds.
 class Space {
  public:
-  // What an upload counts for while the catalogue doesn't know it; given back with it.
+  // What an upload counts for while the catalog doesn't know it; given back with it.
   class Hold {
    public:
     Hold() = default;
@@ -54,7 +54,7 @@ class Space {
 
   Space(Uploads& uploads, const SpaceOptions& options) : uploads_(uploads), options_(options) {}
 
-  // RESOURCE_EXHAUSTED when the device holds too much already. Reads the catalogue.
+  // RESOURCE_EXHAUSTED when the device holds too much already. Reads the catalog.
   absl::StatusOr<Hold> Take(const std::string& device, uint64_t bytes);
 
  private:

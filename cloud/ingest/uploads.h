@@ -78,8 +78,8 @@ class Uploads {
   // more, or one that hasn't is there, or it has other blobs by now.
   absl::Status Commit(const UploadRow& upload, const v1::ClipManifest& manifest,
                       int64_t committed_unix_ns);
-  // They become the catalogue's, all in one transaction, as if Commit had been called for each at
-  // its time; nothing changes where the catalogue has a clip of that key.
+  // They become the catalog's, all in one transaction, as if Commit had been called for each at
+  // its time; nothing changes where the catalog has a clip of that key.
   absl::Status Adopt(const std::vector<const FoundClip*>& clips);
   // Forgets an upload; its blobs become rubbish. OK if there is none.
   absl::Status Drop(std::string_view device, const ClipKey& key);

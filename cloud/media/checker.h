@@ -4,8 +4,8 @@
 //
 // This is the only road on which uploaded media is parsed, and the parsing happens in a process of
 // its own that can do nothing else (worker/sandbox.h). Here, its answer is checked like any other
-// input, thumbnails are stored, and the catalogue is told. Order: thumbnails are on stable storage
-// before the catalogue names them.
+// input, thumbnails are stored, and the catalog is told. Order: thumbnails are on stable storage
+// before the catalog names them.
 //
 // A clip whose worker crashes, hangs or lies is recorded as failed and not tried again. Only what
 // is not the clip's fault (no program, no memory, a full disk) is tried again, for as long as it

@@ -20,8 +20,8 @@ grpc::Status ToCaller(const absl::Status& status) {
     case absl::StatusCode::kPermissionDenied:
       return {code, std::string(Message(status))};
     default:
-      LOG_ERROR("catalogue: {}", Message(status));
-      return {code, "the catalogue is in trouble; the server's log says what"};
+      LOG_ERROR("catalog: {}", Message(status));
+      return {code, "the catalog is in trouble; the server's log says what"};
   }
 }
 

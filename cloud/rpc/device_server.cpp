@@ -21,7 +21,7 @@ namespace {
 // A ledger report of a full spool; each call has bounds of its own below this.
 constexpr int kMaxMessageBytes = 2 << 20;
 constexpr int kMaxReadBytes = 256 << 10;
-// What else the process may have open: the page's connections, catalogue and blobs, the media
+// What else the process may have open: the page's connections, catalog and blobs, the media
 // workers' pipes, and connections that gRPC has yet to close.
 constexpr size_t kOtherFiles = 768;
 constexpr size_t kFewestConnections = 16;

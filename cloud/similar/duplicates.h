@@ -9,7 +9,7 @@
 // same camera within the same day, or from another camera of the same site within minutes. Of these
 // a frame is compared with a bounded number of leaders: the kNear nearest in time before it and as
 // many after it, of which the kCompared whose hashes are nearest. So the work for a frame doesn't
-// grow with the catalogue, and the same frames in the same order make the same clusters.
+// grow with the catalog, and the same frames in the same order make the same clusters.
 #pragma once
 
 #include <cstdint>

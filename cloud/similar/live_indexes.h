@@ -1,10 +1,10 @@
-// An index in memory for each model that is asked for, which follows the catalogue.
+// An index in memory for each model that is asked for, which follows the catalog.
 //
 // A thread of its own reads embeddings from the database by their numbers: all of them when a model
 // is first asked for, and after that what has come since, whichever server wrote it. Whoever asks
 // gets an index that has everything which was there when the asking began; while it isn't built
 // yet, an error says how far it is. Nothing is kept on disk, so there is nothing to lose, to
-// recover or to be out of step with the catalogue.
+// recover or to be out of step with the catalog.
 //
 // Rows that have gone are found out when somebody comes upon them (Forget), and, where they became
 // many, by reading the numbers of all that are left.

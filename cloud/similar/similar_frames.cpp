@@ -35,7 +35,7 @@ constexpr uint32_t kUsual = 20;
 // thousandth.
 constexpr size_t kSpare = 20;
 // Where some of what is near isn't wanted (a filter, duplicates), so many are tried before the
-// catalogue is asked which may be at all.
+// catalog is asked which may be at all.
 constexpr size_t kTried = 500;
 
 double Cosine(const std::vector<float>& a, const std::vector<float>& b) {

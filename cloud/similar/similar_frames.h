@@ -1,6 +1,6 @@
 // The frames that are like a frame, a picture or a direction: candidates of an index
-// (live_indexes.h) put in order by the exact cosines of what the catalogue has, in the read that
-// also says what they are. What an index doesn't know yet or still has is the catalogue's to say.
+// (live_indexes.h) put in order by the exact cosines of what the catalog has, in the read that
+// also says what they are. What an index doesn't know yet or still has is the catalog's to say.
 #pragma once
 
 #include <atomic>

@@ -47,7 +47,7 @@ class LikenessOfFrames : public Room {
         counter("gleaner_similar_searches_total",
                 "How often frames that are like something were looked for.", frames_.searches()),
         counter("gleaner_similar_indexes_built_total",
-                "How often an index was read anew from the catalogue.", indexes_.built())};
+                "How often an index was read anew from the catalog.", indexes_.built())};
   }
   void Stop() override { indexes_.Stop(); }
 

@@ -1,8 +1,8 @@
 // Finds the vectors nearest to one, in memory: which of a model's embeddings are like this one.
 //
 // An index gives candidates, by the cosine of vectors cut to 8 bits; whoever asks reads those few
-// from the catalogue and puts them in order by the exact cosine (similar_frames.h). So it need hold
-// neither the vectors whole nor anything that the catalogue can't give it again: it is rebuilt from
+// from the catalog and puts them in order by the exact cosine (similar_frames.h). So it need hold
+// neither the vectors whole nor anything that the catalog can't give it again: it is rebuilt from
 // there at each start, and where it is lost.
 //
 // Two of them. ScanIndex looks at every vector, but at most of them at one bit an axis only: no

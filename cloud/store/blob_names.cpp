@@ -12,7 +12,7 @@ namespace gleaner::cloud {
 namespace {
 
 constexpr std::array<std::string_view, 1> kMigrations = {R"(
-  -- Which blobs this is the catalogue of: see data_folder.h. One row. id and history: empty until the
+  -- Which blobs this is the catalog of: see data_folder.h. One row. id and history: empty until the
   -- blob folder has them, too. named: how often blobs were given a name; it never falls. names: rows
   -- of all naming tables.
   CREATE TABLE store (

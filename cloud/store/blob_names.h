@@ -43,10 +43,10 @@ struct StoreRooms {
 
 RoomTables StoreTables();
 
-// Which blobs a database is the catalogue of: see data_folder.h.
+// Which blobs a database is the catalog of: see data_folder.h.
 struct StoreIdentity {
   std::string id;       // 32 of lower-case hex, made once; empty: not said yet
-  std::string history;  // the same, made anew when an older catalogue was put back
+  std::string history;  // the same, made anew when an older catalog was put back
   uint64_t named = 0;   // how often blobs were given a name
 };
 
@@ -104,7 +104,7 @@ class BlobNames {
   absl::Status ForgetRubbish(const std::vector<BlobId>& blobs);
 
   absl::StatusOr<StoreIdentity> GetIdentity();
-  // Gives the catalogue this id if it has none yet; what it has then, whoever gave it.
+  // Gives the catalog this id if it has none yet; what it has then, whoever gave it.
   absl::StatusOr<StoreIdentity> Adopt(const std::string& id);
   // `named` only rises.
   absl::Status SetIdentity(const StoreIdentity& identity);

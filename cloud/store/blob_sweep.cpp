@@ -75,7 +75,7 @@ absl::StatusOr<uint64_t> FileBlobStore::Sweep(const NamedBlobs& named,
   }
   if (any_unnamed && !any_named && !options_.can_be_sent_again) {
     return absl::FailedPreconditionError(
-        fmt::format("the catalogue names nothing of the {} files in {}: nothing was removed",
+        fmt::format("the catalog names nothing of the {} files in {}: nothing was removed",
                     segments.size(), path_));
   }
   uint64_t freed = 0;

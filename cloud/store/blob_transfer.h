@@ -1,4 +1,4 @@
-// Brings the blobs that a catalogue names from one folder to another, and makes sure of them: what
+// Brings the blobs that a catalog names from one folder to another, and makes sure of them: what
 // a backup and a restore have in common.
 #pragma once
 
@@ -29,7 +29,7 @@ struct TransferOptions {
 };
 
 struct TransferResult {
-  uint64_t named = 0;  // blobs that the catalogue names
+  uint64_t named = 0;  // blobs that the catalog names
   TransferProgress done;
   // Of what `from` has no sound copy of, a sentence each; `to` then has none at all.
   std::vector<std::string> damaged;

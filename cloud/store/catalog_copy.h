@@ -1,4 +1,4 @@
-// Copies of a catalogue: before it is migrated, and for a backup; and how one takes another's
+// Copies of a catalog: before it is migrated, and for a backup; and how one takes another's
 // place.
 #pragma once
 
@@ -23,8 +23,8 @@ absl::Status CopyCatalog(const std::string& from, const std::string& to,
 // Whether it has a log, in which a part of it may be.
 bool HasCatalogLog(const std::string& catalog);
 
-// The catalogue gets a second name, which is returned (catalog.db.before-WHAT-…; empty if there was
-// none), and its log goes with it: one that was left would be taken for the new catalogue's.
+// The catalog gets a second name, which is returned (catalog.db.before-WHAT-…; empty if there was
+// none), and its log goes with it: one that was left would be taken for the new catalog's.
 // Durable on return.
 absl::StatusOr<std::string> SetCatalogAside(const std::string& catalog, std::string_view what,
                                             Clock& clock);

@@ -1,8 +1,8 @@
-// What lies beside a clip's objects and says whose they are, so that a lost catalogue can be made
+// What lies beside a clip's objects and says whose they are, so that a lost catalog can be made
 // anew from them: `gleaner-cloud recover`.
 //
 // With files it is one blob more in the clip's segment, written before the sync that the clip waits
-// for anyway; in a bucket the object `manifest` beside the others. The catalogue names it as the
+// for anyway; in a bucket the object `manifest` beside the others. The catalog names it as the
 // last of the clip's blobs. Its bytes:
 //
 //   8   "GLNRCLP1"

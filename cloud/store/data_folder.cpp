@@ -62,7 +62,7 @@ absl::Status Adopt(const FolderState& state, BlobNames& names, FileBlobStore& bl
   } else {
     ASSIGN_OR_RETURN(const uint64_t kept, KeepUnnamed(names, blobs, clock));
     if (kept > 0) {
-      LOG_WARN("{} bytes in {} that the catalogue doesn't name are kept aside: gleaner-cloud kept",
+      LOG_WARN("{} bytes in {} that the catalog doesn't name are kept aside: gleaner-cloud kept",
                kept, state.blobs_path);
     }
     GLEANER_CRASH_POINT("store.kept_aside");
@@ -112,7 +112,7 @@ absl::StatusOr<std::unique_ptr<DataFolder>> DataFolder::Open(const std::string& 
   ASSIGN_OR_RETURN(const StoreTotals totals, folder->names_->Sum());
   if (totals.kept_count > 0) {
     LOG_WARN(
-        "{} bytes in {} are kept aside, since the catalogue may have forgotten whose they are: "
+        "{} bytes in {} are kept aside, since the catalog may have forgotten whose they are: "
         "`gleaner-cloud kept` shows and frees them",
         totals.kept_bytes, state.blobs_path);
   }
@@ -143,7 +143,7 @@ absl::Status CopyBeforeMigration(const FolderState& state) {
   const std::string copy = fmt::format("{}.schema-{}", state.catalog_path, state.catalog.schema);
   RETURN_IF_ERROR(CopyCatalog(state.catalog_path, copy));
   GLEANER_CRASH_POINT("store.catalog_copied");
-  LOG_INFO("the catalogue is brought to this version's tables; what it was is in {}", copy);
+  LOG_INFO("the catalog is brought to this version's tables; what it was is in {}", copy);
   return absl::OkStatus();
 }
 

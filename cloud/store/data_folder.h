@@ -1,7 +1,7 @@
-// A server's data: catalogue and blobs, opened together or not at all.
+// A server's data: catalog and blobs, opened together or not at all.
 //
 //   DATA/lock                   held by whoever works there
-//   DATA/catalog.db (-wal)      the catalogue
+//   DATA/catalog.db (-wal)      the catalog
 //   DATA/catalog.db.schema-N    what it was before it was migrated from version N
 //   DATA/blobs/store            which store this is: see store_mark.h
 //   DATA/blobs/…                the segments
@@ -10,14 +10,14 @@
 // folder_state.h), whether this program can read them, and whether there is room for what an
 // upgrade needs. Then, in this order, each step durable before the next and each repeatable after a
 // crash:
-//   1. an older catalogue is copied           (store.catalog_copied)
+//   1. an older catalog is copied           (store.catalog_copied)
 //   2. and migrated                           (catalog.migrated)
 //   3. blobs of an older layout are imported  (import.linked, import.renamed)
-//   4. what nothing names is kept aside, since nobody knows whether the catalogue is as young as
+//   4. what nothing names is kept aside, since nobody knows whether the catalog is as young as
 //      the blobs                              (store.kept_aside)
-//   5. the catalogue is given the store's id  (store.catalog_said)
+//   5. the catalog is given the store's id  (store.catalog_said)
 //   6. the blobs are given id and history     (store.marked)
-//   7. the catalogue is given the history
+//   7. the catalog is given the history
 // Steps 3 to 7 happen once in the life of a store.
 #pragma once
 
@@ -66,11 +66,11 @@ class DataFolder : public Stores {
 absl::Status CheckDataFolder(const std::string& path, const StoreRooms& rooms,
                              const std::string& database = "");
 
-// Held for life by whoever works in a folder: two would each believe that the catalogue is theirs.
+// Held for life by whoever works in a folder: two would each believe that the catalog is theirs.
 // FAILED_PRECONDITION if somebody does.
 absl::StatusOr<Fd> LockDataFolder(const std::string& path);
 
-// An older catalogue that is about to be migrated gets a copy, as above (store.catalog_copied);
+// An older catalog that is about to be migrated gets a copy, as above (store.catalog_copied);
 // one in PostgreSQL doesn't.
 absl::Status CopyBeforeMigration(const FolderState& state);
 

@@ -1,5 +1,5 @@
 // Staging and objects in the segments of one folder: a committed object stays where it was staged,
-// its key is the staged blob's name, and nothing is copied. So the catalogue must be the right one
+// its key is the staged blob's name, and nothing is copied. So the catalog must be the right one
 // and as young as the blobs before anything is swept: data_folder.h sees to that, and where it
 // can't be sure FindUnnamed tells what is to be kept aside instead.
 //
@@ -125,8 +125,8 @@ class FileBlobStore : public UploadStaging, public ObjectStore, private FileBlob
   std::multiset<BlobId> writing_;  // blobs that have a writer
 };
 
-// While it is held, by any process, nothing that a catalogue has named is removed from
-// `directory`: what a backup has read in a catalogue it finds. Waits for a removal under way.
+// While it is held, by any process, nothing that a catalog has named is removed from
+// `directory`: what a backup has read in a catalog it finds. Waits for a removal under way.
 absl::StatusOr<Fd> HoldRemovals(const std::string& directory);
 
 }  // namespace gleaner::cloud

@@ -125,7 +125,7 @@ absl::StatusOr<FolderState> InspectFolder(const std::string& data_dir, const Sto
   FolderState state{.database = database.empty() ? CatalogPath(data_dir) : database,
                     .blobs_path = BlobsPath(data_dir)};
   state.catalog_path = database.empty() ? state.database : WithoutPassword(database);
-  // The mark before the catalogue, whose number a running server raises first.
+  // The mark before the catalog, whose number a running server raises first.
   ASSIGN_OR_RETURN(state.blobs.mark, ReadStoreMark(state.blobs_path));
   ASSIGN_OR_RETURN(const std::vector<std::string> segments, SegmentsWithData(state.blobs_path));
   ASSIGN_OR_RETURN(const LooseBlobs loose, FindLooseBlobs(state.blobs_path));
@@ -143,7 +143,7 @@ absl::StatusOr<Admission> Judge(const FolderState& state) {
   if (catalog.schema == 0) {
     if (!blobs_used) return blobs.mark ? Admission::kJoin : Admission::kAdopt;
     return Refused(fmt::format(
-        "{} {}, and {} holds clips: the catalogue was lost or emptied, or the "
+        "{} {}, and {} holds clips: the catalog was lost or emptied, or the "
         "blobs are another server's.",
         state.catalog_path, catalog.exists ? "has nothing in it" : "is missing", state.blobs_path));
   }
@@ -168,18 +168,18 @@ absl::StatusOr<Admission> Judge(const FolderState& state) {
         "{} and {} don't belong together: {}.", state.catalog_path, state.blobs_path,
         catalog.names_any
             ? "the file `store` is missing from the blobs, which another program copied or made"
-            : "the catalogue names nothing and the blobs hold clips; it was lost or emptied"));
+            : "the catalog names nothing and the blobs hold clips; it was lost or emptied"));
   }
   if (identity.id.empty()) {
     if (!catalog.names_any && !blobs_used) return Admission::kJoin;
     return Refused(
-        fmt::format("{} doesn't say which store it is the catalogue of, and {} does: it is "
+        fmt::format("{} doesn't say which store it is the catalog of, and {} does: it is "
                     "new, or a copy from before an upgrade.",
                     state.catalog_path, state.blobs_path));
   }
   if (identity.id != blobs.mark->id) {
     return Refused(
-        fmt::format("{} is the catalogue of store {}, and {} are the blobs of store {}: "
+        fmt::format("{} is the catalog of store {}, and {} are the blobs of store {}: "
                     "the folders of two servers were mixed up.",
                     state.catalog_path, identity.id, state.blobs_path, blobs.mark->id));
   }

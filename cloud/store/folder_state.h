@@ -1,17 +1,17 @@
 // What lies in a data folder, looked at without changing anything, and what may be done with it.
 //
-// A server's data is two things that make sense only together: the catalogue (catalog.db) and the
-// blobs (blobs/). Whoever opens both must be sure that they belong together and that the catalogue
+// A server's data is two things that make sense only together: the catalog (catalog.db) and the
+// blobs (blobs/). Whoever opens both must be sure that they belong together and that the catalog
 // is as young as the blobs: it alone says what may be removed, and an older one doesn't know of
 // clips that came after it. So both say which store they are, in which history, and how often blobs
 // were given a name (StoreIdentity; the blobs in BLOBS/store, see store_mark.h):
 //
 //   - The id is made once. Another id on either side: folders of two servers were mixed up.
-//   - The history is made anew when a backup is made or put back, so a catalogue out of a backup is
+//   - The history is made anew when a backup is made or put back, so a catalog out of a backup is
 //     told from the one that went on without it.
-//   - The number never falls. A catalogue whose number is below the blobs' is a copy of an earlier
+//   - The number never falls. A catalog whose number is below the blobs' is a copy of an earlier
 //     day, however it was made and put there.
-//   - A catalogue counts the names that it has given, so one that lost rows is found as well.
+//   - A catalog counts the names that it has given, so one that lost rows is found as well.
 //
 // Only where all of that fits may the server start and its sweep remove what is not named.
 #pragma once
@@ -55,7 +55,7 @@ struct FolderState {
 std::string CatalogPath(const std::string& data_dir);
 std::string BlobsPath(const std::string& data_dir);
 
-// Works beside a running server. `database`: a PostgreSQL (postgres.h) that is the catalogue in the
+// Works beside a running server. `database`: a PostgreSQL (postgres.h) that is the catalog in the
 // place of catalog.db; empty for the file. DATA_LOSS if one of the two can't be read for what it
 // is, FAILED_PRECONDITION if a newer program wrote it, UNAVAILABLE if PostgreSQL doesn't answer.
 absl::StatusOr<FolderState> InspectFolder(const std::string& data_dir, const StoreRooms& rooms,
@@ -64,7 +64,7 @@ absl::StatusOr<FolderState> InspectFolder(const std::string& data_dir, const Sto
 enum class Admission {
   kOpen,   // both are one store
   kAdopt,  // nothing is there, or both are of a version that didn't say who they are
-  kJoin,   // a new catalogue for blobs that never held a clip
+  kJoin,   // a new catalog for blobs that never held a clip
 };
 
 // FAILED_PRECONDITION, and a sentence that names both places, says what probably happened and leads

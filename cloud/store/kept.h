@@ -1,4 +1,4 @@
-// What is kept aside: bytes in the blob folder that the catalogue doesn't name, and that may be
+// What is kept aside: bytes in the blob folder that the catalog doesn't name, and that may be
 // clips it has forgotten (see data_folder.h and backup.h). They stay until somebody frees them.
 #pragma once
 

@@ -2,8 +2,8 @@
 // one of 256 folders, under its id of 32 hex digits.
 //
 // Such a file is a segment with one blob at its beginning, so nothing of it is moved, copied or
-// written: it gets a second name, as a segment, and the catalogue the new id. Order: the names of a
-// few hundred (link), their folder's sync, then one transaction that renames them in the catalogue.
+// written: it gets a second name, as a segment, and the catalog the new id. Order: the names of a
+// few hundred (link), their folder's sync, then one transaction that renames them in the catalog.
 // A crash anywhere leaves blobs under one id or the other, each whole, and the import goes on where
 // it was. The old names stay for a return to the version before: they cost nothing, and may be
 // removed (BLOBS/00 to BLOBS/ff) when nobody wants that any more.

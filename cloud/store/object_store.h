@@ -1,5 +1,5 @@
 // Where a clip's objects are kept once it is committed, and what is made of them: immutable, read
-// by range until they are removed. The catalogue alone knows which object is whose; to everybody
+// by range until they are removed. The catalog alone knows which object is whose; to everybody
 // else a key is opaque.
 //
 // With files an object lies where it was staged (file_blob_store.h), and its key is the staged
@@ -45,7 +45,7 @@ class ObjectStore {
   virtual ~ObjectStore() = default;
 
   // What the object made of `staged` is to be called: a key that nothing else has or ever had, or
-  // the blob's own name, where it stays what it is. For the catalogue, which has to know of an
+  // the blob's own name, where it stays what it is. For the catalog, which has to know of an
   // object before there is one.
   virtual ObjectKey KeyFor(const ObjectName& name, const BlobId& staged) = 0;
   // Makes it, under that key. On return it is on stable storage and was found to have that SHA-256;

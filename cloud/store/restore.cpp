@@ -35,7 +35,7 @@ absl::StatusOr<FolderState> FindBackup(const std::string& directory, const Store
   }
   if (source.catalog.identity.id.empty()) {
     return Refused(
-        fmt::format("{} doesn't say which store it is the catalogue of: it was not made "
+        fmt::format("{} doesn't say which store it is the catalog of: it was not made "
                     "by `gleaner-cloud backup`.",
                     source.catalog_path));
   }
@@ -48,7 +48,7 @@ absl::StatusOr<FolderState> FindBackup(const std::string& directory, const Store
   return source;
 }
 
-// What lies where the backup is to go. A damaged catalogue is one to be replaced.
+// What lies where the backup is to go. A damaged catalog is one to be replaced.
 absl::StatusOr<FolderState> FindTarget(const std::string& data_dir, const StoreRooms& rooms) {
   auto target = InspectFolder(data_dir, rooms);
   if (!absl::IsDataLoss(target.status())) return target;
@@ -93,14 +93,14 @@ absl::Status CheckInPlace(const FolderState& here) {
   }
   if (!here.catalog.finds_any) {
     return Refused(
-        fmt::format("{} names nothing of what is in {}: it is not the catalogue of these "
+        fmt::format("{} names nothing of what is in {}: it is not the catalog of these "
                     "blobs.",
                     here.catalog_path, here.blobs_path));
   }
   const StoreIdentity& identity = here.catalog.identity;
   if (here.blobs.mark && !identity.id.empty() && identity.id != here.blobs.mark->id) {
     return Refused(
-        fmt::format("{} is the catalogue of store {}, and {} are the blobs of store {}: "
+        fmt::format("{} is the catalog of store {}, and {} are the blobs of store {}: "
                     "the folders of two servers were mixed up.",
                     here.catalog_path, identity.id, here.blobs_path, here.blobs.mark->id));
   }
@@ -113,7 +113,7 @@ absl::Status CheckInPlace(const FolderState& here) {
   return absl::OkStatus();
 }
 
-// Step 3: the file `catalog` becomes the catalogue of the store `id` over the blobs that are there.
+// Step 3: the file `catalog` becomes the catalog of the store `id` over the blobs that are there.
 absl::StatusOr<StoreIdentity> MakeReady(const std::string& catalog, const FolderState& target,
                                         const StoreRooms& rooms, const std::string& id,
                                         Clock& clock, RestoreResult* result) {
@@ -133,7 +133,7 @@ absl::StatusOr<StoreIdentity> MakeReady(const std::string& catalog, const Folder
   return identity;
 }
 
-// So that a catalogue that is accepted as it is has no log, in which a part of it would be.
+// So that a catalog that is accepted as it is has no log, in which a part of it would be.
 absl::Status BringInLog(const std::string& catalog) {
   try {
     ConnectSqlite(catalog, SqliteMode::kWrite)->Script("PRAGMA wal_checkpoint(TRUNCATE)");

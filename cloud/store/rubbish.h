@@ -1,4 +1,4 @@
-// Freeing what the catalogue has given up.
+// Freeing what the catalog has given up.
 #pragma once
 
 #include "absl/status/status.h"

@@ -1,5 +1,5 @@
 // What the blob folder says of itself, in a file beside the segments: which store it is, in which
-// history, and how often its blobs have been given a name. The catalogue says the same of itself
+// history, and how often its blobs have been given a name. The catalog says the same of itself
 // (StoreIdentity), and data_folder.h compares the two.
 //
 // On disk: BLOBS/store, text of four lines, as

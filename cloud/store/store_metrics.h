@@ -8,7 +8,7 @@
 
 namespace gleaner::cloud {
 
-// None while the catalogue doesn't answer.
+// None while the catalog doesn't answer.
 std::vector<prometheus::MetricFamily> StoreMetrics(BlobNames& names);
 
 }  // namespace gleaner::cloud

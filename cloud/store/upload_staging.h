@@ -2,15 +2,15 @@
 // read back, and given up or taken over by the object store (object_store.h).
 //
 // What is staged can be lost without a lie: until a receipt says that a clip is kept, its device
-// has it, and progress that went with a disk is granted as 0 and sent again. The catalogue names
+// has it, and progress that went with a disk is granted as 0 and sent again. The catalog names
 // what is staged for an upload as it names objects.
 //
-// A blob goes in one of three ways: Remove, by who made it and told no catalogue of it, or by the
-// upload that it was made for; Retire, of what a transaction of the catalogue gave up (rubbish.h);
+// A blob goes in one of three ways: Remove, by who made it and told no catalog of it, or by the
+// upload that it was made for; Retire, of what a transaction of the catalog gave up (rubbish.h);
 // Sweep, of what a crash left between the making and the naming.
 //
 // Order of writes of a clip, so that a crash anywhere leaves no lie behind:
-//   Create → WriteAt … → Sync → catalogue names the blob (BeginUpload, or CommitClip if that is all
+//   Create → WriteAt … → Sync → catalog names the blob (BeginUpload, or CommitClip if that is all
 //   of the clip) → only now may anyone be told → … → CommitClip → receipt.
 // A crash before Sync may leave a blob with a part of its bytes or none, or not there at all:
 // whoever resumes reads back what there is and trusts only what matches the manifest's checksums.
@@ -74,16 +74,16 @@ class UploadStaging {
   virtual absl::StatusOr<std::unique_ptr<BlobWriter>> Resume(const BlobId& id) = 0;
   // Exactly `size` bytes from `offset` into `out`; OUT_OF_RANGE past the end.
   virtual absl::Status Read(const BlobId& id, uint64_t offset, uint64_t size, std::string* out) = 0;
-  // Of what no catalogue has named, or only for an upload under way. OK if it is not there;
+  // Of what no catalog has named, or only for an upload under way. OK if it is not there;
   // FAILED_PRECONDITION while it has a writer.
   virtual absl::Status Remove(const BlobId& id) = 0;
-  // Of what a catalogue has named and names no more. Returns those that are removed; the others
+  // Of what a catalog has named and names no more. Returns those that are removed; the others
   // have a writer. UNAVAILABLE, and none is, while a backup may still want them.
   virtual absl::StatusOr<std::vector<BlobId>> Retire(const std::vector<BlobId>& ids) = 0;
   // Clears what `named` doesn't list: of files in which nobody writes, and those made since the
   // store was opened only an hour after the last write, since a blob is named within moments of its
   // making. Returns how many bytes it gave back. Where objects lie in the same place and nothing of
-  // it is named, nothing is cleared and FAILED_PRECONDITION returned: that is no catalogue of this
+  // it is named, nothing is cleared and FAILED_PRECONDITION returned: that is no catalog of this
   // store. (That it is the right one is for whoever opens both to know: see data_folder.h.)
   // UNAVAILABLE while a backup is made. `stop` ends it: CANCELLED before anything is cleared, and
   // with less cleared after that.

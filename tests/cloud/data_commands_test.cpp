@@ -179,9 +179,9 @@ INSTANTIATE_TEST_SUITE_P(AtEachStep, BackupCrash,
                            return name;
                          });
 
-// The negative control: with the catalogue in its place before its blobs the same check finds clips
+// The negative control: with the catalog in its place before its blobs the same check finds clips
 // that the backup names and doesn't have.
-TEST_F(DataCommandsTest, ABackupWhoseCatalogueComesFirstIsFoundTorn) {
+TEST_F(DataCommandsTest, ABackupWhoseCatalogComesFirstIsFoundTorn) {
   const auto clips = Fill(1, 2);
   EXPECT_EQ(Run("backup " + backup_,
                 "GLEANER_FAULT=backup.catalog_first GLEANER_CRASH_AT=backup.catalog_copied")
@@ -217,7 +217,7 @@ TEST_P(RestoreCrash, DestroysNothingAndCanBeDoneAgain) {
     }
     const bool there = harm != std::string("new folder");
     const auto [status, said] = Run(arguments, crash);
-    // In place, nothing is copied before the catalogue.
+    // In place, nothing is copied before the catalog.
     if (status != 128 + SIGKILL) {
       EXPECT_EQ(arguments, "restore --in-place") << said;
     } else {

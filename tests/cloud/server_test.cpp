@@ -164,7 +164,7 @@ TEST_F(ServerTest, TheListOfTenThousandDevicesIsServed) {
   EXPECT_THAT(devices->body, HasSubstr("\"cart-9999\""));
 }
 
-TEST_F(ServerTest, ADevicesCertificateDoesNotOpenTheCatalogue) {
+TEST_F(ServerTest, ADevicesCertificateDoesNotOpenTheCatalog) {
   auto server = Start();
   ASSERT_TRUE(server.ok()) << server.status();
   grpc::ClientContext context;

@@ -1,4 +1,4 @@
-// A server's data with a device at work: backed up while clips come in, its catalogue lost and
+// A server's data with a device at work: backed up while clips come in, its catalog lost and
 // brought back, an older one put in its place. No byte of a clip is destroyed.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -83,7 +83,7 @@ class Backup : public testing::Test {
   Rig rig_;
 };
 
-TEST_F(Backup, AnOnlineBackupBringsBackALostCatalogueAndNoBlobIsDestroyed) {
+TEST_F(Backup, AnOnlineBackupBringsBackALostCatalogAndNoBlobIsDestroyed) {
   rig_.StartServer();
   MakeClips(3);
   const std::string backup = rig_.directory() + "/backup";
@@ -108,11 +108,11 @@ TEST_F(Backup, AnOnlineBackupBringsBackALostCatalogueAndNoBlobIsDestroyed) {
   rig_.server().Stop();
   rig_.StartServer();
   ExpectNoneGone(before);
-  EXPECT_EQ(rig_.Metric("gleaner_catalogue_up"), 1);
+  EXPECT_EQ(rig_.Metric("gleaner_catalog_up"), 1);
 }
 
 // As a nightly copy that knows nothing of `gleaner-cloud backup` would make it.
-TEST_F(Backup, AnOlderCopyOfTheCatalogueIsRefusedAlsoAfterAKill) {
+TEST_F(Backup, AnOlderCopyOfTheCatalogIsRefusedAlsoAfterAKill) {
   rig_.StartServer();
   MakeClips(2);
   const auto then = Ids();

@@ -1,4 +1,4 @@
-// The whole loop on real footage: camera → trigger → clip → spool → gRPC → catalogue → gateway.
+// The whole loop on real footage: camera → trigger → clip → spool → gRPC → catalog → gateway.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -15,7 +15,7 @@ namespace {
 using std::chrono::seconds;
 using ::testing::IsEmpty;
 
-TEST(Loop, BringsRealFootageFromThreeDevicesIntoTheCatalogue) {
+TEST(Loop, BringsRealFootageFromThreeDevicesIntoTheCatalog) {
   Rig rig;
   rig.StartServer();
   // A hand with a box (H.264, kept as it is), a hand with a bottle (H.264), pedestrians (MS-MPEG-4,
@@ -90,8 +90,8 @@ TEST(Loop, CatchesUpWhenTheServerComesLater) {
   EXPECT_EQ(Number(rig.Status(device), "pendingClips"), 0);
 }
 
-// What stays of a server whose catalogue is lost: its objects, wherever these are.
-TEST(Loop, GoesOnAfterALostCatalogueWasMadeAnewFromTheObjects) {
+// What stays of a server whose catalog is lost: its objects, wherever these are.
+TEST(Loop, GoesOnAfterALostCatalogWasMadeAnewFromTheObjects) {
   Rig rig;
   rig.StartServer();
   const DeviceSetup device{.videos = {Footage("box.mp4")}};

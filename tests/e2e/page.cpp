@@ -81,7 +81,7 @@ std::vector<std::string> Page::DigestProblems(const std::string& id) {
               "no readable manifest")) {
     return problems;
   }
-  // The catalogue's word for the digest (base64 in JSON) against the bytes handed out.
+  // The catalog's word for the digest (base64 in JSON) against the bytes handed out.
   std::string stored;
   absl::Base64Unescape(Call("GetClip", {{"id", id}}).value("manifestSha256", ""), &stored);
   expect(stored == AsBytes(Sha256::Of(manifest->second)), "the manifest is not what was committed");

@@ -23,7 +23,7 @@ class Page {
                       const nlohmann::json& request = nlohmann::json::object());
   // GET; nullopt when there is no answer.
   std::optional<std::pair<int, std::string>> Get(const std::string& path);
-  // Every clip in the catalogue, through all pages.
+  // Every clip in the catalog, through all pages.
   std::vector<nlohmann::json> Clips();
   // The device's entry in ListDevices; empty when it isn't there.
   nlohmann::json Device(const std::string& name);

@@ -174,7 +174,7 @@ std::vector<std::string> Rig::LedgerProblems(const DeviceSetup& device) {
   for (const auto& clip : Clips()) {
     if (clip.value("device", "") != device.name) continue;
     ++clips;
-    expect(keys.insert(clip.at("key").dump()).second, "twice in the catalogue: " + clip.dump());
+    expect(keys.insert(clip.at("key").dump()).second, "twice in the catalog: " + clip.dump());
     for (std::string& problem : DigestProblems(clip.at("id"))) problems.push_back(problem);
   }
   const nlohmann::json status = Status(device);

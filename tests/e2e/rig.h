@@ -62,7 +62,7 @@ class Rig : public Page {
   // What ffprobe finds in a clip's videos: a keyframe first, as many frames as the manifest says,
   // with the manifest's PTS.
   std::vector<std::string> VideoProblems(const std::string& id);
-  // After everything has drained: what is wrong between the device's ledger and the catalogue.
+  // After everything has drained: what is wrong between the device's ledger and the catalog.
   // Every number given out ended exactly once, no clip is there twice, every digest is right,
   // nothing is left in the spool.
   std::vector<std::string> LedgerProblems(const DeviceSetup& device);

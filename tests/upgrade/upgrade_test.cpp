@@ -200,7 +200,7 @@ std::set<std::string> LayoutOf(const std::string& catalog) {
   return layout;
 }
 
-TEST_P(Upgrade, AnUpgradedCatalogueHasTheTablesOfANewOne) {
+TEST_P(Upgrade, AnUpgradedCatalogHasTheTablesOfANewOne) {
   Unpack("cloud");
   ExpectAll();
   const std::string fresh = folder_ / "fresh.db";

@@ -33,7 +33,7 @@ test('the grid shows the newest clips with their pictures, and the head numbers'
     assert.equal(new URL(page.url()).pathname, '/clips');
     const { clips } = await ask('CatalogService/ListClips', { pageSize: 500 });
     const known = new Set(clips.map((clip) => clip.id));
-    for (const id of (await cardIds(page)).slice(0, 6)) assert.ok(known.has(id), `${id} is in the catalogue`);
+    for (const id of (await cardIds(page)).slice(0, 6)) assert.ok(known.has(id), `${id} is in the catalog`);
     await eventually('every picture on screen is loaded', () =>
       page
         .locator('[data-clip] img')
@@ -61,7 +61,7 @@ test('a clip that arrives appears on top without a reload', async () => {
     );
     assert.equal(await page.evaluate(() => window.unloaded), false, 'the page was not loaded again');
     const { clips } = await ask('CatalogService/ListClips', { filter: `id:${fresh}` });
-    assert.equal(clips.length, 1, 'the new card is a clip of the catalogue');
+    assert.equal(clips.length, 1, 'the new card is a clip of the catalog');
   });
 });
 
@@ -382,7 +382,7 @@ test('ten thousand clips page in, and only those in view exist', async () => {
   const all = 10_000;
   const pageSize = 500;
   await visit('/nowhere', async (page) => {
-    // The catalogue of this test would take hours of footage, so the answers are made up here.
+    // The catalog of this test would take hours of footage, so the answers are made up here.
     await madeUp(page, ({ pageToken, arrivedAfter }) => {
       const from = arrivedAfter ? all : Number(pageToken || 0);
       const clips = Array.from({ length: Math.min(pageSize, all - from) }, (_, i) => madeUpClip(from + i));
@@ -467,7 +467,7 @@ test('an arriving clip is told as an event', async () => {
         }),
     );
     const { clips } = await ask('CatalogService/ListClips', { filter: `id:${id}` });
-    assert.equal(clips.length, 1, 'it is in the catalogue by then');
+    assert.equal(clips.length, 1, 'it is in the catalog by then');
   });
 });
 

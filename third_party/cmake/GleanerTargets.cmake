@@ -62,7 +62,7 @@ function(gleaner_test name)
 endfunction()
 
 # The tests of NAME once more, with their data elsewhere; where ONLY and EXCLUDE (patterns of GoogleTest's) say so, a part of them:
-#   gleaner_test_on_postgres(NAME …)   the catalogue in a PostgreSQL that they start for themselves (tests/data/test_database.h)
+#   gleaner_test_on_postgres(NAME …)   the catalog in a PostgreSQL that they start for themselves (tests/data/test_database.h)
 #   gleaner_test_on_bucket(NAME …)     objects in a bucket of a radosgw (tests/data/test_bucket.h); skipped where that isn't installed
 #   gleaner_test_on_both(NAME …)
 function(gleaner_test_elsewhere name suffix environment)

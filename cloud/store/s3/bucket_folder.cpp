@@ -37,23 +37,23 @@ absl::Status Judge(const CatalogState& catalog, const std::optional<std::string>
   if (catalog.identity.id.empty()) {
     if (catalog.names_any) {
       return refused(
-          fmt::format("{} is the catalogue of a store of files, not of {}.", path, bucket));
+          fmt::format("{} is the catalog of a store of files, not of {}.", path, bucket));
     }
     if (!has_clips) return absl::OkStatus();
     return refused(
-        fmt::format("{} {}, and there are clips in {}: the catalogue was lost, or the bucket is "
-                    "another server's. `gleaner-cloud recover` makes a catalogue of what is in it.",
+        fmt::format("{} {}, and there are clips in {}: the catalog was lost, or the bucket is "
+                    "another server's. `gleaner-cloud recover` makes a catalog of what is in it.",
                     path, catalog.exists ? "has nothing in it" : "is missing", bucket));
   }
   if (!mark) {
     if (!catalog.names_any) return absl::OkStatus();
     return refused(
-        fmt::format("{} is the catalogue of store {}, and {} isn't its bucket: it doesn't say "
+        fmt::format("{} is the catalog of store {}, and {} isn't its bucket: it doesn't say "
                     "which store it is.",
                     path, catalog.identity.id, bucket));
   }
   if (*mark == catalog.identity.id) return absl::OkStatus();
-  return refused(fmt::format("{} is the catalogue of store {}, and {} is that of store {}.", path,
+  return refused(fmt::format("{} is the catalog of store {}, and {} is that of store {}.", path,
                              catalog.identity.id, bucket, *mark));
 }
 
@@ -109,7 +109,7 @@ absl::StatusOr<std::unique_ptr<BucketFolder>> BucketFolder::Open(
   RETURN_IF_ERROR(CopyBeforeMigration(state));
   ASSIGN_OR_RETURN(folder->database_, Database::Open(state.database, rooms.tables));
   folder->names_ = std::make_unique<BlobNames>(*folder->database_, rooms.naming);
-  // The catalogue says it first: of servers that start at once all then put the same.
+  // The catalog says it first: of servers that start at once all then put the same.
   ASSIGN_OR_RETURN(StoreIdentity identity, folder->names_->GetIdentity());
   if (identity.id.empty()) {
     ASSIGN_OR_RETURN(identity.id, mark ? absl::StatusOr<std::string>(*mark) : NewStoreId());

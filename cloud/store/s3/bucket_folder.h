@@ -1,17 +1,17 @@
-// A server whose objects are in a bucket: what it stages and, unless it is elsewhere, its catalogue
+// A server whose objects are in a bucket: what it stages and, unless it is elsewhere, its catalog
 // are in a folder of its own.
 //
 //   DATA/lock                   held by whoever works there
-//   DATA/catalog.db (-wal)      the catalogue
+//   DATA/catalog.db (-wal)      the catalog
 //   DATA/staging/…              uploads under way: segments, as objects have with files
 //   PREFIX/store                in the bucket: which store it is, as text of two lines,
 //                                 gleaner object store 1
 //                                 id 0f3c…           32 of lower-case hex
 //   PREFIX/clips/…              the objects: see object_store.h
 //
-// The catalogue says which store it is as well (StoreIdentity), and a server starts only where both
-// say the same. Nothing in the bucket is ever removed but what the catalogue has written down to be
-// removed, so a catalogue that is older than the bucket loses no clip: it doesn't know some, and
+// The catalog says which store it is as well (StoreIdentity), and a server starts only where both
+// say the same. Nothing in the bucket is ever removed but what the catalog has written down to be
+// removed, so a catalog that is older than the bucket loses no clip: it doesn't know some, and
 // `gleaner-cloud recover` brings them back. What is staged is worth nothing without its upload's
 // row, and its device has it still: a lost folder costs a second sending.
 #pragma once
@@ -35,7 +35,7 @@ namespace gleaner::cloud::s3 {
 class BucketFolder : public Stores {
  public:
   // `path` is made if it isn't there. FAILED_PRECONDITION with a sentence if another server works
-  // there, or catalogue and bucket don't belong together; else as Database::Open and Client.
+  // there, or catalog and bucket don't belong together; else as Database::Open and Client.
   // `database`: see InspectFolder (folder_state.h); with one, any number of servers share it and
   // the bucket, each with a folder of its own.
   // `clock` outlives it.

@@ -7,7 +7,7 @@
 namespace gleaner::cloud {
 
 struct StoreConfig {
-  bool in_bucket = false;  // else beside the catalogue
+  bool in_bucket = false;  // else beside the catalog
   s3::BucketOptions bucket;
   // Whoever plays a clip is sent to the bucket for it, by a URL that holds for a while.
   bool presign = false;

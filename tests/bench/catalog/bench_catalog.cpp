@@ -1,8 +1,8 @@
-// What a list of clips and the numbers of the page's filter chips cost in a large catalogue.
+// What a list of clips and the numbers of the page's filter chips cost in a large catalog.
 //
 //   bench_catalog [--json] [--clips N] [--of sqlite|postgres]
 //
-// A catalogue of a million clips, of 200 devices on 20 sites over 30 days, is made by the product
+// A catalog of a million clips, of 200 devices on 20 sites over 30 days, is made by the product
 // (insert_rows_s: clips a second, 64 at a time, each with its manifest, its objects and its media
 // check). Then the first page of eight filters, and the facets, are asked for by turns through the
 // product and by hand (hand_sql.h) on the same data. The 99th percentile is over all filters

@@ -6,7 +6,7 @@
 // Frames of the footage that the demo shows (a hand with a box, a hand with a bottle, pedestrians),
 // ten in a camera's thirty or so, and each of them once more in eleven changed forms: shifted,
 // cropped, brighter, darker, with another gamma, smaller, compressed anew. All are put into a
-// catalogue as clips of one camera a film, through the room of frames and the clusters' own way in
+// catalog as clips of one camera a film, through the room of frames and the clusters' own way in
 // (JoinClusters): what is measured is what the product answers by ClusterOf.
 //
 //   duplicate_recall      of the pairs (a frame, a changed form of it): the share in one cluster
@@ -87,7 +87,7 @@ struct Pairs {
 };
 
 // The cluster of a moment that comes as a clip of its own.
-class Catalogue {
+class Catalog {
  public:
   uint64_t Add(const char* camera, const Moment& moment, double late) {
     media_.pts = 0;
@@ -117,7 +117,7 @@ class Catalogue {
 };
 
 void Run(Reporter& reporter) {
-  Catalogue catalogue;
+  Catalog catalog;
   Pairs ours, hash;
   std::map<std::string, Pairs> by_change;
   const auto is_near = [](const Moment& a, const Moment& b) {
@@ -136,11 +136,10 @@ void Run(Reporter& reporter) {
     }
     std::vector<uint64_t> clusters;
     for (size_t i = 0; i < moments.size(); ++i) {
-      clusters.push_back(catalogue.Add(film.camera, moments[i], 0));
+      clusters.push_back(catalog.Add(film.camera, moments[i], 0));
       for (size_t c = 0; c < changed.size(); ++c) {
         const Moment& form = changed[c][i];
-        const uint64_t cluster =
-            catalogue.Add(film.camera, form, 0.01 * static_cast<double>(c + 1));
+        const uint64_t cluster = catalog.Add(film.camera, form, 0.01 * static_cast<double>(c + 1));
         for (Pairs* pairs : {&ours, &by_change[Changes()[c].name]}) {
           ++pairs->same;
           pairs->same_found += cluster == clusters[i] ? 1 : 0;
@@ -183,12 +182,12 @@ void Run(Reporter& reporter) {
   tell("pairs_other", static_cast<double>(ours.other), "pairs", 0, "");
   tell("pairs_other_joined", static_cast<double>(ours.other_found), "pairs",
        static_cast<double>(hash.other_found), "");
-  tell("duplicate_cpu_ms", catalogue.ms_a_frame(), "ms", 0, "");
+  tell("duplicate_cpu_ms", catalog.ms_a_frame(), "ms", 0, "");
 }
 
 constexpr std::string_view kHelp = R"(bench_duplicates [--json]
 
-Puts real frames, changed forms of them and other moments of the same scenes into a catalogue and
+Puts real frames, changed forms of them and other moments of the same scenes into a catalog and
 says which of them its clusters of near-duplicates hold together. Figures: duplicate_precision,
 duplicate_recall (also by change), pairs_same, pairs_other, pairs_other_joined, duplicate_cpu_ms.
 )";

@@ -4,7 +4,7 @@
 //
 // Servers, each a process of its own, take turns with one client process of the same build:
 //   ingest            ours: every clip verified (XXH3 a chunk, SHA-256 an object), durable
-//                     (fdatasync) and committed to the catalogue before its receipt counts
+//                     (fdatasync) and committed to the catalog before its receipt counts
 //   nginx_dav_put_durable  Debian's nginx with its WebDAV module: one HTTPS PUT a clip with libcurl
 //                     over kept connections, client certificates too; and then what it takes to
 //                     promise what our receipt does: the file is read back for its SHA-256, it and

@@ -10,7 +10,7 @@
 namespace gleaner::bench {
 
 struct ServeOptions {
-  // "ingest": the catalogue is a file of `folder`, and so are the objects. "ingest_s3": they are in
+  // "ingest": the catalog is a file of `folder`, and so are the objects. "ingest_s3": they are in
   // `database` and `bucket`. "discard": nothing is kept.
   std::string kind;
   std::string folder;

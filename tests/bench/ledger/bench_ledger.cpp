@@ -3,7 +3,7 @@
 //
 //   bench_ledger [--json]
 //
-// A catalogue of 1,000 devices; then one of them reports 4,096 boots with 1,024 gaps each. Measured
+// A catalog of 1,000 devices; then one of them reports 4,096 boots with 1,024 gaps each. Measured
 // before and after, with the median of 100: the summary, the list of devices, one report of another
 // device, and the report itself. The value before stands as the peer.
 #include <fmt/format.h>

@@ -8,7 +8,7 @@
 //
 //   ours        ScanIndex, thirty candidates, put in order by the exact cosine. In the product
 //   those
-//               thirty come out of the catalogue with the frames they belong to; here out of
+//               thirty come out of the catalog with the frames they belong to; here out of
 //               memory.
 //   faiss_flat  IndexFlatIP of Debian's FAISS on one thread: exhaustive and exact, so its answer is
 //               what recall is measured by.

@@ -348,7 +348,7 @@ TEST_F(SqliteFileTest, ATornPageIsFoundAtTheStart) {
   EXPECT_TRUE(absl::IsDataLoss(OpenTestCatalog(path_).status()));
 }
 
-TEST_F(CatalogTest, ACatalogueOfANewerProgramIsRefused) {
+TEST_F(CatalogTest, ACatalogOfANewerProgramIsRefused) {
   ASSERT_TRUE(catalog_->database()
                   .Write([](Sql& sql) {
                     sql.Run("UPDATE room SET version = 99", In());
@@ -363,7 +363,7 @@ TEST_F(CatalogTest, ACatalogueOfANewerProgramIsRefused) {
 TEST_F(CatalogTest, CheckSaysWhetherItCanCommit) { EXPECT_TRUE(catalog_->database().Check().ok()); }
 
 // Kills the writer while it commits from four threads, and counts the numbers it had announced that
-// are not in the catalogue.
+// are not in the catalog.
 size_t CountLostAfterAKill(const char* when, int announcements) {
   TemporaryFolder folder;
   const std::string path = folder / "catalog.db";

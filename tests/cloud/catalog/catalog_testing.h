@@ -1,4 +1,4 @@
-// What the catalogue's tests share: clips made up from a seed.
+// What the catalog's tests share: clips made up from a seed.
 #pragma once
 
 #include <fmt/format.h>

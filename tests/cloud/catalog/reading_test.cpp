@@ -302,7 +302,7 @@ TEST_F(ReadingTest, SaysEachFaultOfAnOlderDeviceOnce) {
 
 // 100,000 clips: a page, also deep in the list and through a filter, takes milliseconds. The bound
 // is ten times what an idle machine needs; a scan of the table instead of an index breaks it.
-TEST_F(SqliteFileReading, PagesStayFastInALargeCatalogue) {
+TEST_F(SqliteFileReading, PagesStayFastInALargeCatalog) {
   sqlite3* db = nullptr;
   ASSERT_EQ(sqlite3_open((folder_ / "catalog.db").c_str(), &db), SQLITE_OK);
   // Straight into the table: what is tested here is reading.

@@ -1,4 +1,4 @@
-// A catalogue with frames, and what chooses of them.
+// A catalog with frames, and what chooses of them.
 #pragma once
 
 #include <fmt/format.h>

@@ -34,7 +34,7 @@ class DatabaseConfigTest : public testing::Test {
   TemporaryFolder folder_;
 };
 
-TEST_F(DatabaseConfigTest, WithoutAUrlTheCatalogueIsAFile) {
+TEST_F(DatabaseConfigTest, WithoutAUrlTheCatalogIsAFile) {
   ConfigReader reader = Parse("");
   EXPECT_EQ(ReadDatabaseConfig(reader), "");
   EXPECT_TRUE(reader.Finish().ok());

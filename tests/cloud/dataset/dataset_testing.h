@@ -1,4 +1,4 @@
-// A catalogue with labelled frames, and what freezes and exports them.
+// A catalog with labelled frames, and what freezes and exports them.
 #pragma once
 
 #include <fmt/format.h>

@@ -42,7 +42,7 @@ TEST(SplitsTest, GroupsAreInOneSplitOfEachSchemaInTheirShares) {
   EXPECT_NEAR(by_another_key, 3400, 300) << "only who has the key knows them";
 }
 
-TEST_F(DatasetTest, ACatalogueMakesItsKeyOnce) {
+TEST_F(DatasetTest, ACatalogMakesItsKeyOnce) {
   std::string first, second;
   ASSERT_TRUE(rig_.catalog->database()
                   .Write([&](Sql& sql) {

@@ -1,4 +1,4 @@
-// A catalogue with real clips that the real worker looks at.
+// A catalog with real clips that the real worker looks at.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -15,7 +15,7 @@ class GatewayTest : public ServiceTest {
   GatewayTest() { Start(); }
 };
 
-TEST_F(GatewayTest, ServesEveryMethodOfTheCatalogueAsJson) {
+TEST_F(GatewayTest, ServesEveryMethodOfTheCatalogAsJson) {
   const std::string id = AddClip(1);
   AddClip(2, "cart-2");
   for (const char* method : {"ListClips", "ListDevices", "GetSummary"}) {

@@ -277,7 +277,7 @@ TEST_F(HttpServiceTest, MetricsPleasePromtool) {
   EXPECT_EQ(said, "");
 }
 
-TEST_F(HttpServiceTest, MetricsAreTheCataloguesFigures) {
+TEST_F(HttpServiceTest, MetricsAreTheCatalogsFigures) {
   Start();
   const std::string good = AddClip(1), bad = AddClip(2);
   AddClip(3);
@@ -312,21 +312,21 @@ TEST_F(HttpServiceTest, MetricsAreTheCataloguesFigures) {
   }
 }
 
-TEST_F(HttpServiceTest, ACatalogueThatTakesNoChangesIsDown) {
+TEST_F(HttpServiceTest, ACatalogThatTakesNoChangesIsDown) {
   Start();
-  EXPECT_THAT(client_->Get("/metrics")->body, HasSubstr("gleaner_catalogue_up 1\n"));
+  EXPECT_THAT(client_->Get("/metrics")->body, HasSubstr("gleaner_catalog_up 1\n"));
   ConnectSqlite(folder_ / "catalog.db", SqliteMode::kWrite)->Script("DROP TABLE counter");
   EXPECT_EQ(Call("GetSummary", "{}")->status, 200);
-  EXPECT_THAT(client_->Get("/metrics")->body, HasSubstr("gleaner_catalogue_up 0\n"));
+  EXPECT_THAT(client_->Get("/metrics")->body, HasSubstr("gleaner_catalog_up 0\n"));
 }
 
-TEST_F(HttpServiceTest, TheRoomThatIsLeftIsKnownWithoutTheCatalogue) {
+TEST_F(HttpServiceTest, TheRoomThatIsLeftIsKnownWithoutTheCatalog) {
   Start();
   ConnectSqlite(folder_ / "catalog.db", SqliteMode::kWrite)->Script("DROP TABLE tally");
   const std::string text = client_->Get("/metrics")->body;
-  EXPECT_THAT(text, AllOf(HasSubstr("gleaner_catalogue_up 0\n"),
-                          HasSubstr("gleaner_blob_store_room_bytes "),
-                          Not(HasSubstr("gleaner_blob_store_room_bytes 0\n"))));
+  EXPECT_THAT(
+      text, AllOf(HasSubstr("gleaner_catalog_up 0\n"), HasSubstr("gleaner_blob_store_room_bytes "),
+                  Not(HasSubstr("gleaner_blob_store_room_bytes 0\n"))));
 }
 
 // More than any disk has.
@@ -343,7 +343,7 @@ TEST_F(FloorReachedTest, IsNotReadyWithoutRoomForClips) {
   EXPECT_THAT(client_->Get("/metrics")->body, HasSubstr("gleaner_blob_store_room_bytes 0\n"));
 }
 
-TEST_F(HttpServiceTest, TheCataloguesOwnTroubleIsLoggedAndNotToldToTheCaller) {
+TEST_F(HttpServiceTest, TheCatalogsOwnTroubleIsLoggedAndNotToldToTheCaller) {
   Start();
   ConnectSqlite(folder_ / "catalog.db", SqliteMode::kWrite)->Script("DROP TABLE tally");
   const auto result = Call("GetSummary", "{}");
@@ -373,15 +373,15 @@ TEST_F(HttpServiceTest, StrangersDoNotFillTheLog) {
 TEST_F(HttpServiceTest, NotReadyIsLoggedWhenItBeginsAndWhenItEnds) {
   const LogLines log;
   Start();
-  Sql catalogue = OpenSqlite(folder_ / "catalog.db", SqliteMode::kWrite);
-  catalogue.connection().Script("DROP TABLE counter");
+  Sql catalog = OpenSqlite(folder_ / "catalog.db", SqliteMode::kWrite);
+  catalog.connection().Script("DROP TABLE counter");
   // It looks again each second.
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(2200);
   while (std::chrono::steady_clock::now() < deadline) {
     EXPECT_EQ(client_->Get("/readyz")->status, 503);
   }
   EXPECT_EQ(Count(log, "not ready: "), 1);
-  catalogue.connection().Script(
+  catalog.connection().Script(
       "CREATE TABLE counter (name TEXT PRIMARY KEY, value BIGINT NOT NULL)");
   const auto at_last = std::chrono::steady_clock::now() + std::chrono::seconds(10);
   while (client_->Get("/readyz")->status != 200 && std::chrono::steady_clock::now() < at_last) {

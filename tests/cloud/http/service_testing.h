@@ -1,4 +1,4 @@
-// A whole HTTP side over a real catalogue and blob store, with one clip in them.
+// A whole HTTP side over a real catalog and blob store, with one clip in them.
 #pragma once
 
 #include <gtest/gtest.h>

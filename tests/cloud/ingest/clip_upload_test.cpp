@@ -168,7 +168,7 @@ TEST_F(ClipUploadTest, BeginsAgainWithNewBlobsForThoseThatWereLost) {
   EXPECT_EQ((*catalog_->uploads.Find("cart-1", row.key))->blobs, (*again)->row().blobs);
 }
 
-TEST_F(ClipUploadTest, AnUploadThatTheCatalogueWasNeverToldOfTakesItsBlobsWithIt) {
+TEST_F(ClipUploadTest, AnUploadThatTheCatalogWasNeverToldOfTakesItsBlobsWithIt) {
   auto upload = *ClipUpload::Create(disk_.staging(), disk_.objects(), Row(), clip_.manifest);
   WriteAll(*upload);
   EXPECT_THAT(upload->Hash(), IsEmpty());

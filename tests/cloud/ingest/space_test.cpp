@@ -75,7 +75,7 @@ TEST_F(SpaceTest, AnUploadCountsUntilItsBytesAreFreeWhoeverHoldsIt) {
     EXPECT_FALSE(Take(2 * kMiB).ok()) << "in memory";
     ASSERT_TRUE(upload->Sync(nullptr).ok());
     ASSERT_TRUE(upload->Begin(catalog_->uploads).ok());
-    EXPECT_FALSE(Take(2 * kMiB).ok()) << "in the catalogue";
+    EXPECT_FALSE(Take(2 * kMiB).ok()) << "in the catalog";
     ASSERT_TRUE(catalog_->uploads.Drop("cart-1", clip.key()).ok());
     ASSERT_TRUE(FreeRubbish(catalog_->names, *blobs, *blobs).ok());
     EXPECT_FALSE(Take(2 * kMiB).ok()) << "given up, and still being written";

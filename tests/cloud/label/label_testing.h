@@ -1,4 +1,4 @@
-// A catalogue with frames, and the label room over it.
+// A catalog with frames, and the label room over it.
 #pragma once
 
 #include <fmt/format.h>

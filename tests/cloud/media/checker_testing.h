@@ -1,4 +1,4 @@
-// A catalogue with clips whose videos are real, and a worker, real or not, that looks at them.
+// A catalog with clips whose videos are real, and a worker, real or not, that looks at them.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// What comes back of a catalogue that is lost, from the objects alone: with files and from a
+// What comes back of a catalog that is lost, from the objects alone: with files and from a
 // bucket.
 #include "cloud/recover.h"
 
@@ -96,7 +96,7 @@ class RecoverTest : public testing::TestWithParam<const char*> {
     }
     return Everything(*stores);
   }
-  void LoseCatalogue() {
+  void LoseCatalog() {
     for (const char* suffix : {"", "-wal", "-shm"}) fs::remove(data_ + "/catalog.db" + suffix);
   }
   absl::StatusOr<RecoverResult> Recover() {
@@ -124,7 +124,7 @@ class RecoverTest : public testing::TestWithParam<const char*> {
 TEST_P(RecoverTest, EveryClipComesBackUnderItsIdWithItsDigestsAndTimesInTheirOrder) {
   const std::vector<Known> before = Fill();
   ASSERT_EQ(before.size(), 6u);
-  LoseCatalogue();
+  LoseCatalog();
   EXPECT_TRUE(absl::IsFailedPrecondition(OpenError())) << "a server makes no new one over it";
   const auto recovered = Recover();
   ASSERT_TRUE(recovered.ok()) << recovered.status();
@@ -159,7 +159,7 @@ TEST_P(RecoverTest, EveryClipComesBackUnderItsIdWithItsDigestsAndTimesInTheirOrd
 TEST_P(RecoverTest, ItCanBeDoneTwice) {
   const std::vector<Known> before = Fill();
   for (int i = 0; i < 2; ++i) {
-    LoseCatalogue();
+    LoseCatalog();
     ASSERT_EQ(Recover()->clips, 6u);
     EXPECT_EQ(Everything(*Open()), before);
   }
@@ -168,7 +168,7 @@ TEST_P(RecoverTest, ItCanBeDoneTwice) {
 TEST_P(RecoverTest, ADamagedClipIsNamedAndTheOthersComeBack) {
   std::vector<Known> before = Fill();
   Damage(*Open(), before[2].id);
-  LoseCatalogue();
+  LoseCatalog();
   const auto recovered = Recover();
   ASSERT_TRUE(recovered.ok()) << recovered.status();
   EXPECT_THAT(recovered->damaged,
@@ -185,7 +185,7 @@ TEST_P(RecoverTest, WhatWasOnItsWayIsNoClipAndOneThatWasDescribedIsIfItIsWhole) 
     TakeClip(*stores, MakeClip("cart-1", 2), 2, UpTo::kWritten);
     TakeClip(*stores, MakeClip("cart-1", 3), 3, UpTo::kDescribed);
   }
-  LoseCatalogue();
+  LoseCatalog();
   const auto recovered = Recover();
   ASSERT_TRUE(recovered.ok()) << recovered.status();
   // In a bucket nothing is until all of it is; with files it lay there whole.
@@ -204,7 +204,7 @@ TEST_P(RecoverTest, ADescriptionThatADevicePutIntoAVideoMakesNoClip) {
   video.set_block_xxh3(0, Xxh3(std::string_view(clip.objects[1]).substr(0, kBlockBytes)));
   clip.Seal();
   TakeClip(*Open(), clip, 1);
-  LoseCatalogue();
+  LoseCatalog();
   const auto recovered = Recover();
   ASSERT_TRUE(recovered.ok()) << recovered.status();
   const std::vector<Known> after = Everything(*Open());
@@ -226,7 +226,7 @@ TEST_P(RecoverTest, ThumbnailsAreMadeAnewAndTheOldOnesAccountedFor) {
     check.set_state(v1::MediaCheck::STATE_OK);
     ASSERT_TRUE(RecordTestCheck(stores->database(), id, check, {*key}).ok());
   }
-  LoseCatalogue();
+  LoseCatalog();
   const auto recovered = Recover();
   ASSERT_TRUE(recovered.ok()) << recovered.status();
   EXPECT_GE(recovered->unnamed_bytes, 5'000u);
@@ -251,7 +251,7 @@ TEST_P(RecoverTest, GroupsAreInTheSameSplitsAsBeforeAndSignedUrlsAreNotWorthAnyt
   const auto before = keys();
   EXPECT_EQ(before.first.size(), 32u);
   EXPECT_NE(before.first, before.second);
-  LoseCatalogue();
+  LoseCatalog();
   ASSERT_TRUE(Recover().ok());
   const auto after = keys();
   EXPECT_EQ(after.first, before.first);
@@ -269,7 +269,7 @@ TEST_P(RecoverTest, GroupsAreInTheSameSplitsAsBeforeAndSignedUrlsAreNotWorthAnyt
                   .ok());
 }
 
-TEST_P(RecoverTest, ADamagedCatalogueIsSetAside) {
+TEST_P(RecoverTest, ADamagedCatalogIsSetAside) {
   const std::vector<Known> before = Fill();
   fs::remove(data_ + "/catalog.db-wal");
   fs::resize_file(data_ + "/catalog.db", 5'000);
@@ -280,7 +280,7 @@ TEST_P(RecoverTest, ADamagedCatalogueIsSetAside) {
   EXPECT_EQ(Everything(*Open()), before);
 }
 
-TEST_P(RecoverTest, ACatalogueInGoodOrderIsLeftAlone) {
+TEST_P(RecoverTest, ACatalogInGoodOrderIsLeftAlone) {
   const std::vector<Known> before = Fill();
   const auto recovered = Recover();
   if (store_.in_bucket) {
@@ -294,7 +294,7 @@ TEST_P(RecoverTest, ACatalogueInGoodOrderIsLeftAlone) {
   EXPECT_EQ(Everything(*Open()), before);
 }
 
-TEST_P(RecoverTest, AnOlderCatalogueGetsFromTheBucketWhatCameLater) {
+TEST_P(RecoverTest, AnOlderCatalogGetsFromTheBucketWhatCameLater) {
   if (!store_.in_bucket) GTEST_SKIP() << "with files a server doesn't start with an older one";
   {
     const auto stores = Open();
@@ -310,7 +310,7 @@ TEST_P(RecoverTest, AnOlderCatalogueGetsFromTheBucketWhatCameLater) {
     before = Everything(*stores);
   }
   ASSERT_EQ(before.size(), 3u);
-  LoseCatalogue();
+  LoseCatalog();
   fs::copy(folder_ / "older.db", data_ + "/catalog.db");
   const auto recovered = Recover();
   ASSERT_TRUE(recovered.ok()) << recovered.status();
@@ -321,7 +321,7 @@ TEST_P(RecoverTest, AnOlderCatalogueGetsFromTheBucketWhatCameLater) {
 
 TEST_P(RecoverTest, WithoutTheStoresMarkNobodyKnowsWhatItWrote) {
   Fill();
-  LoseCatalogue();
+  LoseCatalog();
   if (store_.in_bucket) {
     store_.bucket.prefix = "another";
   } else {

@@ -16,7 +16,7 @@ using testing::Not;
 
 class SimilarFramesTest : public testing::Test {
  protected:
-  // A server on the catalogue, as it is after a start.
+  // A server on the catalog, as it is after a start.
   struct Server {
     Server(Database& database, const LiveIndexes::Options& options,
            const std::vector<Embedder>& embedders)
@@ -113,7 +113,7 @@ TEST_F(SimilarFramesTest, FollowsWhatComesAndWhatGoes) {
   EXPECT_EQ(Ask(Like(a))->frames_size(), 1);
 }
 
-TEST_F(SimilarFramesTest, IsReadAnewFromTheCatalogueAfterARestart) {
+TEST_F(SimilarFramesTest, IsReadAnewFromTheCatalogAfterARestart) {
   const std::string a = Add({1, 0, 0}), b = Add({0.9F, 0.1F, 0});
   EXPECT_THAT(Found(Like(a)), ElementsAre(b));
   EXPECT_EQ(server_->indexes.built(), 1u);
@@ -122,7 +122,7 @@ TEST_F(SimilarFramesTest, IsReadAnewFromTheCatalogueAfterARestart) {
   EXPECT_THAT(Found(Like(a)), ElementsAre(b));
 }
 
-TEST_F(SimilarFramesTest, TwoServersOnOneCatalogueFindTheSame) {
+TEST_F(SimilarFramesTest, TwoServersOnOneCatalogFindTheSame) {
   const std::string a = Add({1, 0, 0});
   EXPECT_THAT(Found(Like(a)), IsEmpty());
   Server other(rig_.database(), options_, embedders_);

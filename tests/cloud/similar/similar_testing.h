@@ -1,4 +1,4 @@
-// A catalogue with frames, and vectors made up from a seed.
+// A catalog with frames, and vectors made up from a seed.
 #pragma once
 
 #include <cmath>

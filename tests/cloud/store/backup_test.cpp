@@ -151,7 +151,7 @@ TEST_F(BackupTest, DoneAgainCopiesOnlyWhatIsNew) {
   ExpectStore(data_, clips);
 }
 
-TEST_F(BackupTest, BringsBackALostCatalogueAndKeepsAsideWhatCameLater) {
+TEST_F(BackupTest, BringsBackALostCatalogAndKeepsAsideWhatCameLater) {
   const auto clips = Fill(data_, 1, 3);
   Backup();
   const auto younger = Fill(data_, 4, 2);
@@ -217,7 +217,7 @@ TEST_F(BackupTest, WhatIsKeptAsideCanBeSeenTakenOutAndFreed) {
   EXPECT_EQ(*FreeKept(data_, AllRooms(), clock_), 0u);
 }
 
-TEST_F(BackupTest, ReplacesADamagedCatalogueAndLeavesItBeside) {
+TEST_F(BackupTest, ReplacesADamagedCatalogAndLeavesItBeside) {
   const auto clips = Fill(data_, 1, 3);
   Backup();
   std::ofstream(CatalogPath(data_), std::ios::trunc) << std::string(8192, 'x');
@@ -249,7 +249,7 @@ TEST_F(BackupTest, MendsWhatIsMissingOrDamagedInTheFolder) {
   ExpectStore(data_, clips);
 }
 
-TEST_F(BackupTest, AnOlderCatalogueThatWasPutBackByHandIsAcceptedInPlace) {
+TEST_F(BackupTest, AnOlderCatalogThatWasPutBackByHandIsAcceptedInPlace) {
   const auto clips = Fill(data_, 1, 2);
   fs::copy(CatalogPath(data_), folder_ / "yesterday.db");
   const auto younger = Fill(data_, 3, 2);
@@ -268,7 +268,7 @@ TEST_F(BackupTest, AnOlderCatalogueThatWasPutBackByHandIsAcceptedInPlace) {
   EXPECT_FALSE(DataFolder::Open(data_, AllRooms(), clock_).ok());
 }
 
-TEST_F(BackupTest, ItsCatalogueIsNeverTakenForTheOneThatWentOn) {
+TEST_F(BackupTest, ItsCatalogIsNeverTakenForTheOneThatWentOn) {
   const auto clips = Fill(data_, 1, 2);
   Backup();
   fs::remove(CatalogPath(data_));
@@ -279,14 +279,14 @@ TEST_F(BackupTest, ItsCatalogueIsNeverTakenForTheOneThatWentOn) {
   ExpectStore(data_, clips);
 }
 
-TEST_F(BackupTest, InPlaceTakesNoCatalogueOfOtherBlobs) {
+TEST_F(BackupTest, InPlaceTakesNoCatalogOfOtherBlobs) {
   Fill(data_, 1, 2);
   Fill(folder_ / "other", 11, 2);
   fs::remove(CatalogPath(data_));
   ExpectRefused(Restore(data_, data_, AllRooms(), clock_).status(), "is missing");
   fs::copy(CatalogPath(folder_ / "other"), CatalogPath(data_));
   ExpectRefused(Restore(data_, data_, AllRooms(), clock_).status(),
-                "not the catalogue of these blobs");
+                "not the catalog of these blobs");
 }
 
 TEST_F(BackupTest, GoesIntoNoFolderThatHoldsSomethingElse) {
@@ -332,7 +332,7 @@ TEST_F(BackupTest, IsNotRestoredOverWhatIsInOrderOrAnothersOrUnknown) {
     const auto running = Open(data_);
     ExpectRefused(RestoreTo(data_).status(), "in use by another");
   }
-  // Whoever wants to go back all the same says so by moving the catalogue away.
+  // Whoever wants to go back all the same says so by moving the catalog away.
   fs::rename(CatalogPath(data_), folder_ / "moved.db");
   ASSERT_TRUE(RestoreTo(data_).ok());
   ExpectStore(data_, clips, more);

@@ -87,7 +87,7 @@ TEST_F(BlobStoreTest, SweepsNothingOfAFileWhoseSyncFailedWhileSomebodyWritesTher
   EXPECT_FALSE(std::filesystem::exists(path));
 }
 
-TEST_F(BlobStoreTest, FilesWithoutAnyBytesAreSweptWhateverTheCatalogueKnows) {
+TEST_F(BlobStoreTest, FilesWithoutAnyBytesAreSweptWhateverTheCatalogKnows) {
   const BlobId probe = Make("x");
   ASSERT_TRUE(store_->Remove(probe).ok());
   Open();
@@ -129,7 +129,7 @@ TEST_F(BlobStoreTest, ASweepThatIsStoppedClearsNothing) {
   for (const BlobId& id : {named, a, b}) EXPECT_TRUE(store_->OpenCopy(id).ok());
 }
 
-TEST_F(BlobStoreTest, SweepsNothingForACatalogueThatKnowsNoneOfItOrFails) {
+TEST_F(BlobStoreTest, SweepsNothingForACatalogThatKnowsNoneOfItOrFails) {
   const BlobId a = Make("a"), b = Make("b");
   Open();
   EXPECT_TRUE(absl::IsFailedPrecondition(store_->Sweep(Naming({})).status()));

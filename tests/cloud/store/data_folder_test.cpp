@@ -63,7 +63,7 @@ class DataFolderTest : public testing::Test {
   const std::string data_ = folder_ / "data";
 };
 
-TEST_F(DataFolderTest, CatalogueAndBlobsSayTheSameAfterEachRun) {
+TEST_F(DataFolderTest, CatalogAndBlobsSayTheSameAfterEachRun) {
   auto clips = Fill(data_, 1, 2);
   const auto first = *InspectFolder(data_, AllRooms());
   ASSERT_TRUE(first.blobs.mark.has_value());
@@ -98,19 +98,19 @@ TEST_F(DataFolderTest, AFolderThatIsNotThereIsFine) {
   EXPECT_FALSE(fs::exists(data_));
 }
 
-TEST_F(DataFolderTest, ACatalogueThatWasLostIsNotMadeAnew) {
+TEST_F(DataFolderTest, ACatalogThatWasLostIsNotMadeAnew) {
   const auto clips = Fill(data_, 1, 3);
   fs::remove(CatalogPath(data_));
   ExpectRefused(data_, "is missing", clips);
   std::ofstream(CatalogPath(data_));  // an empty file
   ExpectRefused(data_, "has nothing in it", clips);
-  // A sound and empty catalogue, that of another server or of none.
+  // A sound and empty catalog, that of another server or of none.
   fs::remove(CatalogPath(data_));
   { ASSERT_TRUE(OpenTestCatalog(CatalogPath(data_)).ok()); }
   ExpectRefused(data_, "doesn't say which store", clips);
 }
 
-TEST_F(DataFolderTest, ACatalogueThatWasEmptiedByHandIsNoticed) {
+TEST_F(DataFolderTest, ACatalogThatWasEmptiedByHandIsNoticed) {
   const auto clips = Fill(data_, 1, 3);
   RunSql(data_,
          "DELETE FROM clip; DELETE FROM object; DELETE FROM thumbnail; DELETE FROM manifest");
@@ -128,7 +128,7 @@ TEST_F(DataFolderTest, FewerNamesThanWereGivenStopTheSweep) {
   EXPECT_THAT(std::string(Message(checked)), HasSubstr("names 7 blobs, and by its own count"));
 }
 
-TEST_F(DataFolderTest, AnOlderCopyOfTheCatalogueIsRefused) {
+TEST_F(DataFolderTest, AnOlderCopyOfTheCatalogIsRefused) {
   auto clips = Fill(data_, 1, 2);
   fs::copy(CatalogPath(data_), folder_ / "yesterday.db");
   for (const StoredClip& clip : Fill(data_, 3, 2)) clips.push_back(clip);
@@ -168,7 +168,7 @@ TEST_F(DataFolderTest, StoresThatShareClipsAndNotTheirIdDoNotMix) {
   { ASSERT_TRUE(Open(other).ok()); }  // takes another id
   fs::remove(CatalogPath(other));
   fs::copy(CatalogPath(data_), CatalogPath(other));
-  ExpectRefused(other, "is the catalogue of store", clips);
+  ExpectRefused(other, "is the catalog of store", clips);
 }
 
 TEST_F(DataFolderTest, BlobsThatAreNotThereAreNotTakenForNone) {
@@ -210,7 +210,7 @@ TEST_F(DataFolderTest, WhatANewerVersionWroteIsRefusedByItsNumber) {
   EXPECT_EQ(WhatIsGone(BlobsPath(data_), clips), "");
 }
 
-TEST_F(DataFolderTest, ADamagedMarkOrCatalogueIsNotMadeAnew) {
+TEST_F(DataFolderTest, ADamagedMarkOrCatalogIsNotMadeAnew) {
   const auto clips = Fill(data_, 1, 1);
   const std::string mark = BlobsPath(data_) + "/store";
   Copy(mark, folder_ / "mark");
@@ -255,7 +255,7 @@ TEST_F(DataFolderTest, WhatSaidNothingIsGivenAnIdAndWhatItDidNotNameIsKeptAside)
   EXPECT_EQ(folder->names().Sum()->kept_bytes, 0u);
 }
 
-TEST_F(DataFolderTest, AnEarlierVersionsCatalogueThatKnowsNothingOfItsBlobsIsRefused) {
+TEST_F(DataFolderTest, AnEarlierVersionsCatalogThatKnowsNothingOfItsBlobsIsRefused) {
   const auto clips = Fill(data_, 1, 2);
   fs::remove(BlobsPath(data_) + "/store");
   RunSql(data_,
@@ -265,7 +265,7 @@ TEST_F(DataFolderTest, AnEarlierVersionsCatalogueThatKnowsNothingOfItsBlobsIsRef
 }
 
 // As an upgrade that was killed between any two of its steps leaves them.
-TEST_F(DataFolderTest, AnIdThatOnlyTheCatalogueHasIsGivenToTheBlobs) {
+TEST_F(DataFolderTest, AnIdThatOnlyTheCatalogHasIsGivenToTheBlobs) {
   const auto clips = Fill(data_, 1, 2);
   const std::string id = InspectFolder(data_, AllRooms())->catalog.identity.id;
   const std::string history = InspectFolder(data_, AllRooms())->catalog.identity.history;

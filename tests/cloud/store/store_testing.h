@@ -68,7 +68,7 @@ inline StoredClip AddClip(Database& database, UploadStaging& blobs, uint64_t seq
   return stored;
 }
 
-// Whether all bytes of these clips are in the folder of blobs, whatever a catalogue says. Empty
+// Whether all bytes of these clips are in the folder of blobs, whatever a catalog says. Empty
 // when they are.
 inline std::string WhatIsGone(const std::string& blobs, const std::vector<StoredClip>& clips) {
   std::string gone;
@@ -85,7 +85,7 @@ inline std::string WhatIsGone(const std::string& blobs, const std::vector<Stored
   return gone;
 }
 
-// And whether the catalogue leads to them.
+// And whether the catalog leads to them.
 inline std::string WhatIsMissing(Database& database, ObjectStore& blobs,
                                  const std::vector<StoredClip>& clips) {
   std::string missing;
@@ -93,7 +93,7 @@ inline std::string WhatIsMissing(Database& database, ObjectStore& blobs,
     const auto video = Clips(database).FindObject(clip.id, v1::ClipObject::KIND_VIDEO, 0);
     const auto thumbnail = MediaChecks(database).FindThumbnail(clip.id, 0);
     if (!video.ok() || !thumbnail.ok()) {
-      missing += fmt::format("clip {} is not in the catalogue\n", clip.id);
+      missing += fmt::format("clip {} is not in the catalog\n", clip.id);
       continue;
     }
     std::string bytes;

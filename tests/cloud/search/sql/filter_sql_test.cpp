@@ -372,7 +372,7 @@ TEST_F(FilterSqlTest, ClassesOfLabelsFromBeforeAreListedByAJob) {
   };
   std::vector<int> before;
   for (const std::string& text : filters) before.push_back(count(text));
-  // As the migration leaves a catalogue.
+  // As the migration leaves a catalog.
   ASSERT_TRUE(database()
                   .Write([](Sql& sql) {
                     sql.Run("DELETE FROM label_class", In());

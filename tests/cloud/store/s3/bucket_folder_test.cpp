@@ -80,14 +80,14 @@ TEST_F(BucketFolderTest, AClipIsInTheBucketUnderNamesThatPeopleReadAndStagedNoMo
   EXPECT_TRUE(folder->names().Check().ok());
 }
 
-TEST_F(BucketFolderTest, OpensAgainAndOnlyWithItsOwnCatalogue) {
+TEST_F(BucketFolderTest, OpensAgainAndOnlyWithItsOwnCatalog) {
   { TakeClip(**Open(), MakeClip("cart-1", 1), 1); }
   EXPECT_TRUE(Open().ok());
   EXPECT_TRUE(CheckBucketFolder(folder_ / "data", AllRooms(), RealClock(), store_).ok());
-  ExpectRefused(Open("another").status(), "the catalogue was lost");
+  ExpectRefused(Open("another").status(), "the catalog was lost");
   ExpectRefused(CheckBucketFolder(folder_ / "third", AllRooms(), RealClock(), store_),
                 "gleaner-cloud recover");
-  // A catalogue of another bucket's.
+  // A catalog of another bucket's.
   const StoreConfig first = store_;
   store_.bucket.prefix = "second";
   { TakeClip(**Open("of-second"), MakeClip("cart-1", 1), 1); }
