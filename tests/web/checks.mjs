@@ -90,3 +90,16 @@ export function contrastProblems() {
   }
   return [...problems];
 }
+
+/** What stands out of the window, or out of a part of the view that scrolls; nothing where all of it fits. */
+export function tooWide() {
+  const problems = [];
+  for (const part of [document.documentElement, ...document.querySelectorAll('main, .content, .scroller, .side')]) {
+    if (part.scrollWidth <= Math.max(part.clientWidth, part === document.documentElement ? innerWidth : 0)) continue;
+    const end = part.getBoundingClientRect().left + part.clientLeft + part.clientWidth;
+    const out = [...part.querySelectorAll('*')].filter((element) => element.getBoundingClientRect().right > end);
+    const say = (element) => element.outerHTML.slice(0, 140).replace(/\s+/g, ' ');
+    problems.push(`${part.scrollWidth} px in ${part.clientWidth} px: ${say(part)}`, ...out.slice(0, 10).map((element) => `  out of it: ${say(element)}`));
+  }
+  return problems;
+}

@@ -13,6 +13,7 @@ cleanup() {
 }
 trap cleanup EXIT
 
+: >"$state/demo.log"
 "$root/docker/demo/demo.sh" --clips-only --state "$state/demo" </dev/null >"$state/demo.log" 2>&1 &
 demo=$!
 # However long it takes on a busy machine: the demo gives up by itself, and ends.
