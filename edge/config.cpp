@@ -90,6 +90,20 @@ void CheckSource(ConfigReader& reader, const CameraOptions& camera) {
                             : fmt::format("there is no {}: the camera delivers nothing", path));
 }
 
+void ReadSensors(ConfigReader& reader, Config* config) {
+  std::vector<ConfigReader> tables = reader.Tables("sensor");
+  for (ConfigReader& table : tables) config->sensors.push_back(SensorOptions::Read(table));
+  CheckNames(reader, "sensor", tables, config->sensors, kMaxSensors);
+  size_t signals = 0;
+  for (const SensorOptions& sensor : config->sensors) signals += sensor.Signals().size();
+  if (signals > kMaxSensors) {
+    reader.Error("sensor", fmt::format("they have {} numbers together, at most {} are allowed",
+                                       signals, kMaxSensors));
+  }
+  ConfigReader socket = reader.Table("sensors");
+  config->sensor_socket = SensorSocketOptions::Read(socket);
+}
+
 void WarnOfAbsence(ConfigReader& reader, const Config& config) {
   if (config.cameras.empty() && !reader.Has("camera")) {
     reader.Warn("camera", "there is none: nothing is watched; a [[camera]] table adds one");
@@ -105,12 +119,16 @@ std::string SignalName(std::string_view camera, std::string_view detector) {
   return fmt::format("camera.{}.{}", camera, detector);
 }
 
-std::vector<std::string> SignalsOf(const std::vector<CameraOptions>& cameras) {
+std::vector<std::string> SignalsOf(const std::vector<CameraOptions>& cameras,
+                                   const std::vector<SensorOptions>& sensors) {
   std::vector<std::string> signals;
   for (const CameraOptions& camera : cameras) {
     for (std::string_view detector : DetectorNames()) {
       signals.push_back(SignalName(camera.name, detector));
     }
+  }
+  for (const SensorOptions& sensor : sensors) {
+    for (std::string& signal : sensor.Signals()) signals.push_back(std::move(signal));
   }
   return signals;
 }
@@ -159,7 +177,8 @@ absl::StatusOr<Config> Config::Read(ConfigReader& reader, bool only_spool) {
     config.cameras.push_back(CameraOptions::Read(camera, /*try_login=*/!only_spool));
     if (!only_spool) CheckSource(camera, config.cameras.back());
   }
-  const std::vector<std::string> signals = SignalsOf(config.cameras);
+  ReadSensors(reader, &config);
+  const std::vector<std::string> signals = SignalsOf(config.cameras, config.sensors);
   std::vector<ConfigReader> rules = reader.Tables("rule");
   for (ConfigReader& rule : rules) {
     config.rules.push_back(RuleOptions::Read(rule, signals));

@@ -10,6 +10,7 @@
 #include "common/config.h"
 #include "edge/camera/camera.h"
 #include "edge/health/heartbeat.h"
+#include "edge/sensor/sensor_options.h"
 #include "edge/spool/spool.h"
 #include "edge/trigger/engine.h"
 #include "edge/upload/link.h"
@@ -17,9 +18,11 @@
 
 namespace gleaner::edge {
 
-// "camera.<camera>.<detector>", and the names of all that there can be: what rules may read.
+// "camera.<camera>.<detector>", and the names of all that there can be, those of sensors too: what
+// rules may read.
 std::string SignalName(std::string_view camera, std::string_view detector);
-std::vector<std::string> SignalsOf(const std::vector<CameraOptions>& cameras);
+std::vector<std::string> SignalsOf(const std::vector<CameraOptions>& cameras,
+                                   const std::vector<SensorOptions>& sensors);
 
 struct Config {
   // The device's name: the CN of its certificate. Only a plaintext link takes it from the file.
@@ -33,6 +36,8 @@ struct Config {
   std::vector<std::string> encoders;  // see edge/clip/encoder.h; empty = the default order
   uint64_t ring_max_bytes = 0;        // a camera
   std::vector<CameraOptions> cameras;
+  SensorSocketOptions sensor_socket;
+  std::vector<SensorOptions> sensors;
   std::vector<RuleOptions> rules;
   // What the daemon starts with and hardly does what is meant, a line each: a relative folder, a
   // camera's file that isn't there, a rule that is missing.

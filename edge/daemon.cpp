@@ -25,6 +25,8 @@
 #include "edge/health/heartbeat.h"
 #include "edge/health/status_socket.h"
 #include "edge/health/watchdog.h"
+#include "edge/sensor/sensor_intake.h"
+#include "edge/sensor/sensor_socket.h"
 #include "edge/shutdown.h"
 #include "edge/spool/spool.h"
 #include "edge/trigger/detector/detector.h"
@@ -78,6 +80,7 @@ class Daemon {
     }
     ASSIGN_OR_RETURN(spool_, Spool::Open(config_.spool, clock_, KernelBootId()));
     RETURN_IF_ERROR(OpenTriggers());
+    RETURN_IF_ERROR(OpenSensors());
     OpenNetwork();
     OpenStatusSocket();
     return absl::OkStatus();
@@ -122,17 +125,19 @@ class Daemon {
 
  private:
   absl::Status OpenTriggers() {
-    ASSIGN_OR_RETURN(engine_,
-                     TriggerEngine::Create(
-                         config_.rules, SignalsOf(config_.cameras), [this](const Firing& firing) {
-                           recorder_->OnFiring(firing, engine_->SignalsOf(firing.rule->name));
-                         }));
+    ASSIGN_OR_RETURN(
+        engine_, TriggerEngine::Create(config_.rules, SignalsOf(config_.cameras, config_.sensors),
+                                       [this](const Firing& firing) {
+                                         recorder_->OnFiring(firing,
+                                                             engine_->SignalsOf(firing.rule->name));
+                                       }));
     std::set<std::string> read;
     RecorderOptions options{.device = config_.device,
                             .site = config_.site,
                             .cameras = {},
                             .pre_roll_ns = 0,
-                            .ring_max_bytes = config_.ring_max_bytes};
+                            .ring_max_bytes = config_.ring_max_bytes,
+                            .units = UnitsOf(config_.sensors)};
     for (const RuleOptions& rule : engine_->rules()) {
       for (std::string& signal : engine_->SignalsOf(rule.name)) read.insert(std::move(signal));
       options.pre_roll_ns = std::max(options.pre_roll_ns, rule.pre_ns);
@@ -162,6 +167,15 @@ class Daemon {
     return absl::OkStatus();
   }
 
+  absl::Status OpenSensors() {
+    sensors_ = std::make_unique<SensorIntake>(config_.sensors, samples_, clock_);
+    if (config_.sensors.empty()) return absl::OkStatus();
+    auto socket = SensorSocket::Bind(config_.sensor_socket);
+    if (!socket.ok()) return Annotate(socket.status(), "sensors");
+    sensor_socket_ = *std::move(socket);
+    return absl::OkStatus();
+  }
+
   void OpenNetwork() {
     ledger_ = std::make_unique<LedgerReporter>(LedgerReporterOptions{}, *spool_, *link_, clock_);
     uploader_ =
@@ -186,7 +200,7 @@ class Daemon {
                              }},
         *link_, clock_, [this](const v1::Policy& policy) { Apply(policy); });
     report_ = std::make_unique<DeviceReport>(DeviceReport::Parts{
-        config_, clock_, *spool_, *engine_, *recorder_, watches_, *ledger_, *uploader_});
+        config_, clock_, *spool_, *engine_, *recorder_, watches_, *sensors_, *ledger_, *uploader_});
   }
 
   // Without it the daemon works as well; a person then reads the log.
@@ -210,6 +224,12 @@ class Daemon {
     loops_.emplace_back([this](std::stop_token stop) { uploader_->Run(stop); });
     loops_.emplace_back([this](std::stop_token stop) { ledger_->Run(stop); });
     loops_.emplace_back([this](std::stop_token stop) { heartbeat_->Run(stop); });
+    if (sensor_socket_.has_value()) {
+      loops_.emplace_back([this](std::stop_token stop) {
+        sensor_socket_->Run(stop, clock_,
+                            [this](std::string_view text) { sensors_->OnMessage(text); });
+      });
+    }
     if (status_socket_.has_value()) {
       loops_.emplace_back([this](std::stop_token stop) {
         status_socket_->Run(stop, [this] { return report_->Status(heartbeat_->stats()); });
@@ -311,6 +331,8 @@ class Daemon {
   SampleFanout samples_;
   LoginGuard logins_{clock_};
   std::vector<Watch> watches_;
+  std::unique_ptr<SensorIntake> sensors_;
+  std::optional<SensorSocket> sensor_socket_;
   std::unique_ptr<LedgerReporter> ledger_;
   std::unique_ptr<Uploader> uploader_;
   std::unique_ptr<Heartbeat> heartbeat_;

@@ -3,8 +3,9 @@
 //   camera ─packets→ pipeline ─→ recorder's ring
 //                        └→ detectors ─samples→ engine ─firings→ recorder ─clips→ spool → uploader
 //                        → cloud
+//   sensor socket ─samples↗
 //
-// One thread a camera; one each for the uploader, the ledger's reports, heartbeats and the
+// One thread a camera; one each for the sensors' socket, the uploader, the ledger's reports, heartbeats and the
 // watchdog. Shutdown goes from the source downwards, so that what a camera saw last still becomes a
 // clip, and lasts as long as it makes progress (shutdown.h).
 #pragma once

@@ -36,6 +36,20 @@ v1::CameraHealth::State HealthState(CameraState state) {
   return v1::CameraHealth::STATE_RECONNECTING;
 }
 
+// `wall_ns`: what a monotonic time is behind the wall clock.
+v1::SensorStatus ToStatus(const SensorStats& stats, int64_t wall_ns) {
+  v1::SensorStatus status;
+  status.set_name(stats.name);
+  status.set_unit(stats.event ? "" : ValidUtf8(stats.unit));
+  status.set_event(stats.event);
+  for (size_t i = 0; i < stats.count; ++i) status.add_last(stats.last[i]);
+  if (stats.taken > 0) status.set_last_unix_ns(wall_ns + stats.last_ns);
+  status.set_taken_total(stats.taken);
+  status.set_dropped_total(stats.dropped);
+  status.set_lost_total(stats.lost);
+  return status;
+}
+
 // Adds one, if there is something to say.
 void Add(const std::string& part, const std::string& text, std::vector<v1::Problem>* problems) {
   if (text.empty()) return;
@@ -114,6 +128,7 @@ std::vector<v1::Problem> DeviceReport::Problems() const {
   if (const uint32_t clips = parts_.spool.stats().quarantined; clips > 0) {
     Add("spool", Count(clips, "clip") + " quarantined: `gleaner-edge status` says why", &problems);
   }
+  Add("sensors", parts_.sensors.problem(), &problems);
   Add("upload", parts_.uploader.stats().last_error, &problems);
   if (parts_.config.cameras.empty()) {
     Add("configuration", "there is no camera: nothing is watched", &problems);
@@ -164,6 +179,9 @@ v1::DeviceStatus DeviceReport::Status(const HeartbeatStats& heartbeat) {
   }
   for (v1::Problem& problem : problems) *status.add_problems() = std::move(problem);
 
+  for (const SensorStats& sensor : parts_.sensors.stats()) {
+    *status.add_sensors() = ToStatus(sensor, now_unix_ns - now_ns);
+  }
   const std::vector<RuleStats> stats = parts_.engine.stats();
   for (size_t i = 0; i < stats.size(); ++i) {
     v1::RuleStatus* rule = status.add_rules();

@@ -10,6 +10,7 @@
 #include "edge/config.h"
 #include "edge/health/heartbeat.h"
 #include "edge/health/process_usage.h"
+#include "edge/sensor/sensor_intake.h"
 #include "edge/spool/spool.h"
 #include "edge/trigger/engine.h"
 #include "edge/upload/ledger_reporter.h"
@@ -31,6 +32,7 @@ class DeviceReport {
     const TriggerEngine& engine;
     const Recorder& recorder;
     const std::vector<Watch>& watches;  // as `config.cameras`
+    const SensorIntake& sensors;
     const LedgerReporter& ledger;
     const Uploader& uploader;
   };

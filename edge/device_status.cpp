@@ -1,6 +1,7 @@
 #include "edge/device_status.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cmath>
 #include <cstdint>
@@ -62,6 +63,22 @@ std::string RuleTable(const v1::DeviceStatus& status) {
                Ago(rule.last_fired_unix_ns(), status.now().wall_unix_ns()),
                std::to_string(rule.description().priority()),
                Printable(rule.description().expression())});
+  }
+  return table.empty() ? "" : "\n" + table.Render();
+}
+
+std::string SensorTable(const v1::DeviceStatus& status) {
+  Table table({{"SENSOR"}, {"LAST"}, {"VALUE"}, {"TAKEN", true}, {"DROPPED", true}});
+  for (const v1::SensorStatus& sensor : status.sensors()) {
+    const bool plain = sensor.unit().empty() || sensor.unit() == "1";
+    const std::string unit = plain ? "" : " " + Printable(sensor.unit());
+    table.Add({Printable(sensor.name()), Ago(sensor.last_unix_ns(), status.now().wall_unix_ns()),
+               sensor.event() ? "event"
+               : sensor.last().empty()
+                   ? "-"
+                   : fmt::format("{:g}{}", fmt::join(sensor.last(), ", "), unit),
+               std::to_string(sensor.taken_total()),
+               std::to_string(sensor.dropped_total() + sensor.lost_total())});
   }
   return table.empty() ? "" : "\n" + table.Render();
 }
@@ -138,7 +155,7 @@ std::string ToText(const v1::DeviceStatus& status) {
     text += fmt::format("  {}{}\n", problem.part().empty() ? "" : Printable(problem.part()) + ": ",
                         Printable(problem.text()));
   }
-  return text + CameraTable(status) + RuleTable(status);
+  return text + CameraTable(status) + SensorTable(status) + RuleTable(status);
 }
 
 }  // namespace gleaner::edge

@@ -24,7 +24,7 @@ void SampleHistory::Trim(int64_t monotonic_ns) {
 }
 
 SampleHistory SampleHistory::Since(int64_t monotonic_ns) const {
-  SampleHistory copy;
+  SampleHistory copy(units_);
   for (const auto& [name, points] : signals_) {
     auto first =
         std::upper_bound(points.begin(), points.end(), monotonic_ns,
@@ -46,6 +46,9 @@ v1::SignalTrace SampleHistory::Trace(const std::string& name, int64_t start_ns,
   v1::SignalTrace trace;
   trace.set_name(name);
   trace.set_unit("1");
+  if (units_ != nullptr) {
+    if (const auto unit = units_->find(name); unit != units_->end()) trace.set_unit(unit->second);
+  }
   const auto found = signals_.find(name);
   if (found == signals_.end()) return trace;
   const auto& points = found->second;

@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "edge/trigger/signal.h"
@@ -12,12 +14,18 @@
 
 namespace gleaner::edge {
 
+// The units of signals by their qualified names; a signal that isn't among them has none.
+using SignalUnits = std::map<std::string, std::string>;
+
 // Bounded twice: by time, see Trim(), and by kMaxSamples a signal and kMaxHistories signals; what
 // is beyond is forgotten, the oldest first. Not thread-safe.
 class SampleHistory {
  public:
   static constexpr size_t kMaxSamples = 32'768;
   static constexpr size_t kMaxHistories = 64;
+
+  explicit SampleHistory(std::shared_ptr<const SignalUnits> units = nullptr)
+      : units_(std::move(units)) {}
 
   void Add(const SignalSample& sample);
   // Forgets what isn't needed to know every value from `monotonic_ns` on.
@@ -37,6 +45,7 @@ class SampleHistory {
     int64_t monotonic_ns;
     double value;
   };
+  std::shared_ptr<const SignalUnits> units_;  // null: none has any
   std::map<std::string, std::deque<Point>> signals_;
 };
 

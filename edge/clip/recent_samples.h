@@ -15,7 +15,9 @@ namespace gleaner::edge {
 class RecentSamples {
  public:
   // `pre_roll_ns`: how long before its firing a clip may start.
-  explicit RecentSamples(int64_t pre_roll_ns) : pre_roll_ns_(pre_roll_ns) {}
+  explicit RecentSamples(int64_t pre_roll_ns, SignalUnits units = {})
+      : pre_roll_ns_(pre_roll_ns),
+        history_(std::make_shared<const SignalUnits>(std::move(units))) {}
 
   void Add(const SignalSample& sample);
   // Keeps what a clip needs that starts at `start_ns`, until the next call; INT64_MAX for none.

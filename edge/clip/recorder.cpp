@@ -34,7 +34,7 @@ class Recorder::Impl {
   Impl(RecorderOptions options, Spool& spool, Clock& clock)
       : options_(std::move(options)),
         clock_(clock),
-        samples_(options_.pre_roll_ns),
+        samples_(options_.pre_roll_ns, options_.units),
         losses_(clock),
         clips_(options_.cameras.size(), spool, clock, samples_, losses_) {
     for (size_t i = 0; i < options_.cameras.size(); ++i) {

@@ -28,6 +28,7 @@
 
 #include "common/clock.h"
 #include "edge/camera/packet.h"
+#include "edge/clip/evidence.h"
 #include "edge/spool/spool.h"
 #include "edge/trigger/engine.h"
 #include "edge/trigger/signal.h"
@@ -43,6 +44,7 @@ struct RecorderOptions {
   int64_t pre_roll_ns = 0;
   // A camera; what is older goes first, and the manifest's shortfall says so.
   uint64_t ring_max_bytes = 64ull << 20;
+  SignalUnits units;  // of those that have some, for evidence
 };
 
 // Thread-safe: cameras call it from their own threads, firings come on any.

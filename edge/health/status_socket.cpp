@@ -6,7 +6,6 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
 #include <cerrno>
 #include <chrono>
@@ -14,6 +13,7 @@
 
 #include "common/log.h"
 #include "common/status.h"
+#include "common/unix_address.h"
 
 namespace gleaner::edge {
 namespace {
@@ -22,16 +22,6 @@ constexpr char kName[] = "status.sock";
 constexpr int kWaiting = 8;
 constexpr int kSendMs = 1000;
 constexpr size_t kMaxStatusBytes = 1 << 20;
-
-// By way of the open folder: an address has room for 107 bytes only, and a folder's path may be
-// longer.
-sockaddr_un AddressIn(const Fd& folder) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  const std::string path = fmt::format("/proc/self/fd/{}/{}", folder.get(), kName);
-  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  return address;
-}
 
 absl::StatusOr<Fd> OpenFolder(const std::string& directory) {
   return OpenFile(directory, O_PATH | O_DIRECTORY);
@@ -60,7 +50,7 @@ absl::StatusOr<StatusSocket> StatusSocket::Listen(const std::string& directory) 
   Fd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!listener.valid()) return ErrnoStatus(errno, "socket");
   ::unlinkat(folder.get(), kName, 0);
-  const sockaddr_un address = AddressIn(folder);
+  ASSIGN_OR_RETURN(const sockaddr_un address, UnixAddress(folder, kName));
   // Its mode is what the socket's own mode becomes, so that nobody can connect before a chmod.
   ::fchmod(listener.get(), 0600);
   if (::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 ||
@@ -99,7 +89,7 @@ absl::StatusOr<v1::DeviceStatus> AskDaemon(const std::string& directory, int tim
   SetTimeouts(peer.get(), timeout_ms);
   const absl::Status silent = absl::DeadlineExceededError(
       fmt::format("the daemon runs and gave no answer within {} s", timeout_ms / 1000.0));
-  const sockaddr_un address = AddressIn(*folder);
+  ASSIGN_OR_RETURN(const sockaddr_un address, UnixAddress(*folder, kName));
   if (::connect(peer.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
     if (errno == ENOENT || errno == ECONNREFUSED) return no_daemon();
     if (errno == EAGAIN) return silent;  // many others wait

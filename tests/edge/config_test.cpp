@@ -247,5 +247,41 @@ TEST(EdgeConfig, NeedsNoCertificateToLookIntoTheSpool) {
   std::filesystem::remove(path);
 }
 
+TEST(EdgeConfig, TakesSensorsWhoseSignalsRulesMayRead) {
+  const auto config = LoadWith(
+      "[[sensor]]\nname = \"weight\"\nunit = \"g\"\n"
+      "[[sensor]]\nname = \"location\"\ncomponents = [\"latitude\", \"longitude\"]\n"
+      "[[sensor]]\nname = \"stop\"\nevent = true\n" +
+      Rule("weight > 50 and sensor.location.latitude > 1 and within(2s, event.stop > 0)"));
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->sensors.size(), 3u);
+  EXPECT_EQ(config->sensor_socket.path, "/run/gleaner-edge/sensors.sock");
+}
+
+TEST(EdgeConfig, RefusesSensorsThatCouldNotBeToldApartOrFillAClip) {
+  const auto mistake = [](const std::string& more) {
+    const auto config = LoadWith(more);
+    EXPECT_TRUE(absl::IsInvalidArgument(config.status())) << more;
+    return std::string(Message(config.status()));
+  };
+  const std::string sensor = "[[sensor]]\nname = \"weight\"\n";
+  EXPECT_THAT(mistake(sensor + sensor), HasSubstr("\"weight\" is there twice"));
+  EXPECT_THAT(mistake("[[sensor]]\nname = \"motion\"\n"), HasSubstr("take another name"));
+  EXPECT_THAT(mistake("[[sensor]]\nname = \"Weight\"\n"), HasSubstr("write \"weight\""));
+  EXPECT_THAT(mistake(sensor + "event = true\nunit = \"g\"\n"), HasSubstr("an event has none"));
+  EXPECT_THAT(mistake(sensor + "unit = \"\"\n"), HasSubstr("1 to 16 bytes"));
+  EXPECT_THAT(mistake(sensor + "unit = \"k g\"\n"), HasSubstr("without blanks"));
+  EXPECT_THAT(mistake(sensor + "components = [\"a\", \"a\"]\n"), HasSubstr("there twice"));
+  EXPECT_THAT(mistake(sensor + "max_per_s = 0\n"), HasSubstr("max_per_s"));
+  std::string many;
+  for (int i = 0; i < 5; ++i) {
+    many += fmt::format(
+        "[[sensor]]\nname = \"s{}\"\ncomponents = [\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\"]\n",
+        i);
+  }
+  EXPECT_THAT(mistake(many), HasSubstr("35 numbers together, at most 32"));
+  EXPECT_THAT(mistake(Rule("weight > 50")), HasSubstr("weight"));
+}
+
 }  // namespace
 }  // namespace gleaner::edge

@@ -41,7 +41,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     REQUIRE(rule.max_clip_ns >= rule.pre_ns + rule.post_ns);
   }
   const auto engine =
-      edge::TriggerEngine::Create(config->rules, edge::SignalsOf(config->cameras), {});
+      edge::TriggerEngine::Create(config->rules, edge::SignalsOf(config->cameras, config->sensors), {});
   REQUIRE(engine.ok());
   return 0;
 }

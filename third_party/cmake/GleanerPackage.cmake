@@ -62,7 +62,7 @@ set(systemd_tools "systemd | systemd-standalone-sysusers, systemd | systemd-stan
 
 if(GLEANER_EDGE)
   gleaner_package(edge PROGRAMS gleaner-edge MANUALS edge/gleaner-edge.8 SYSTEMD edge/systemd
-                  DOCS edge/systemd/README.md EXAMPLES docker/gleaner-edge.toml
+                  DOCS edge/systemd/README.md EXAMPLES docker/gleaner-edge.toml edge/sensor/client/gleaner_sensor.h edge/sensor/client/scale.c edge/sensor/client/checkout.py
                   DESCRIPTION "device daemon of Gleaner: keeps the moments worth keeping
 gleaner-edge watches a device's cameras, cuts clips of what its rules look for
 into a durable buffer, and hands them to gleaner-cloud. It never slows the
