@@ -9,6 +9,7 @@
 #include "common/printable.h"
 #include "common/status.h"
 #include "common/table.h"
+#include "common/text.h"
 #include "gleaner/v1/filter.pb.h"
 
 namespace gleaner::cli {
@@ -67,7 +68,7 @@ absl::Status CountFrames(Client& client, const CountFramesOptions& options) {
     }
   }
   if (!table.empty()) fmt::print("{}\n", table.Render());
-  fmt::print("{} frames{}\n", response.frames(),
+  fmt::print("{}{}\n", Count(response.frames(), "frame"),
              response.frames() >= 10'000 ? ", the newest of more" : "");
   return absl::OkStatus();
 }

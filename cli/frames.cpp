@@ -149,7 +149,7 @@ absl::Status GetFrames(Client& client, const GetFramesOptions& options) {
   if (options.which.json) PrintJson(nlohmann::ordered_json{{"frames", files}});
   if (failed == 0) return absl::OkStatus();
   return absl::UnavailableError(
-      fmt::format("{} of {} could not be had: the same again fetches what is missing", failed,
+      fmt::format("{} of {} could not be had, as is said above", failed,
                   Count(static_cast<uint64_t>(all.frames_size()), "picture")));
 }
 

@@ -2,6 +2,7 @@
 
 #include "cli/commands.h"
 #include "cli/json.h"
+#include "common/message_json.h"
 #include "common/printable.h"
 #include "common/status.h"
 #include "common/text.h"
@@ -10,14 +11,9 @@
 namespace gleaner::cli {
 
 absl::Status ShowSummary(Client& client, bool json) {
-  const v1::GetSummaryRequest request;
-  if (json) {
-    ASSIGN_OR_RETURN(const std::string answer,
-                     client.CallJson("CatalogService/GetSummary", request));
-    return PrintJsonText(answer);
-  }
   v1::GetSummaryResponse summary;
-  RETURN_IF_ERROR(client.Call("CatalogService/GetSummary", request, &summary));
+  RETURN_IF_ERROR(client.Call("CatalogService/GetSummary", v1::GetSummaryRequest(), &summary));
+  if (json) return PrintJsonText(ToJson(summary));
   fmt::print("devices      {} ({} online)\n", summary.devices(), summary.devices_online());
   fmt::print("clips        {} ({})\n", summary.clips(), HumanBytes(summary.bytes()));
   fmt::print("media        {} ok, {} failed, {} pending\n", summary.media_ok(),

@@ -10,6 +10,7 @@
 
 #include "cloud/connection_metrics.h"
 #include "cloud/events/event_hub.h"
+#include "cloud/http/bounded_calls.h"
 #include "cloud/http/http_service.h"
 #include "cloud/http/metrics.h"
 #include "cloud/rooms.h"
@@ -116,6 +117,7 @@ absl::Status Server::Parts::ServePage() {
     if (!config.roles.api) continue;
     for (Route& route : room->Routes()) options.routes.push_back(std::move(route));
   }
+  builder.experimental().SetInterceptorCreators(BoundedCalls());
   inside = builder.BuildAndStart();
   if (inside == nullptr) return absl::InternalError("the in-process server does not start");
 

@@ -62,6 +62,8 @@ void LabelCommand::AddSchemas() {
                              "NAME or ID=NAME, in the order of the keys that pick them; repeated");
   schema_create_->add_option("--attribute", schema_.attributes,
                              "NAME for any text, or NAME=VALUE,VALUE; may be repeated");
+  schema_create_->add_flag("--drop-classes", schema_.drop_classes,
+                           "Classes of the version before that aren't named are meant to go");
   schema_list_ = Command(schema, "list", "The newest version of each");
   schema_show_ = Command(schema, "show", "One schema: its classes and attributes");
   schema_show_->add_option("name", schema_.name, "The schema's name")->required();
@@ -95,6 +97,9 @@ void LabelCommand::AddTasks() {
   tasks_list_ = Command(tasks, "list", "Sets of tasks and how far they are, newest first");
   tasks_list_->add_option("--set", set_, "The tasks of this set");
   tasks_list_->add_option("--limit", limit_, "How many at most; 0 for all")->capture_default_str();
+  tasks_requeue_ = Command(tasks, "requeue", "Bring tasks back that were put aside");
+  tasks_requeue_->add_option("TASK", requeued_, "Their numbers, as 'tasks list --set' has them");
+  tasks_requeue_->add_option("--set", set_, "All of this set that were put aside");
 }
 
 absl::Status LabelCommand::Run(Client& client) {
@@ -119,6 +124,7 @@ absl::Status LabelCommand::Run(Client& client) {
     return CreateTasks(client, tasks_, json_);
   }
   if (tasks_list_->parsed()) return ListTasks(client, set_, limit_, json_);
+  if (tasks_requeue_->parsed()) return RequeueTasks(client, requeued_, set_, json_);
   if (predictions_import_->parsed()) {
     predictions_.json = json_;
     return ImportPredictions(client, predictions_);

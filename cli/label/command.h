@@ -25,7 +25,7 @@ class LabelCommand {
   bool& json_;
   CLI::App* label_;
   CLI::App *schema_create_, *schema_list_, *schema_show_, *tasks_create_, *tasks_list_,
-      *predictions_import_, *import_, *report_command_;
+      *tasks_requeue_, *predictions_import_, *import_, *report_command_;
   CreateSchemaOptions schema_;
   uint32_t version_ = 0;
   v1::CreateTasksRequest tasks_;
@@ -36,6 +36,7 @@ class LabelCommand {
   bool also_labelled_ = false;
   double control_ = 0, known_wrong_ = 0, pairs_ = 0, likely_errors_ = 0;
   uint64_t seed_ = 0, set_ = 0;
+  std::vector<uint64_t> requeued_;
   ImportPredictionsOptions predictions_;
   ImportLabelsOptions labels_;
 };

@@ -16,9 +16,10 @@ struct CreateSchemaOptions {
   std::string kind;                     // boxes, classes, transcription
   std::vector<std::string> classes;     // NAME or ID=NAME
   std::vector<std::string> attributes;  // NAME or NAME=VALUE,VALUE
+  bool drop_classes = false;
   bool json = false;
 };
-// The next version of a schema. A class without an id keeps that of the version before, or gets the
+// The next version of a schema. A class without an id has the one that its name had before, or the
 // next one.
 absl::Status CreateSchema(Client& client, const CreateSchemaOptions& options);
 absl::Status ListSchemas(Client& client, bool json);
@@ -29,6 +30,10 @@ absl::Status ShowSchema(Client& client, const std::string& name, uint32_t versio
 absl::Status CreateTasks(Client& client, const v1::CreateTasksRequest& request, bool json);
 // Sets of tasks, or with `set` that one's tasks; newest first.
 absl::Status ListTasks(Client& client, uint64_t set, uint32_t limit, bool json);
+
+// Those that were put aside wait again: these, and with `set` all of that set.
+absl::Status RequeueTasks(Client& client, const std::vector<uint64_t>& numbers, uint64_t set,
+                          bool json);
 
 struct ImportPredictionsOptions {
   std::string file;  // JSON lines; "-": standard input

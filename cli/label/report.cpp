@@ -11,9 +11,13 @@
 namespace gleaner::cli {
 namespace {
 
-// "4.1 s (3.8 to 4.5) of 120", of nothing "-". `scale`: 100 for percent.
+// "4.1 s (3.8 to 4.5)", of nothing "-"; of a single one there is no interval. `scale`: 100 for
+// percent.
 std::string Interval(const v1::Measured& measured, double scale, const char* unit, int digits) {
   if (measured.labels() == 0) return "-";
+  if (measured.labels() == 1) {
+    return fmt::format("{:.{}f}{} (of one)", scale * measured.mean(), digits, unit);
+  }
   return fmt::format("{:.{}f}{} ({:.{}f} to {:.{}f})", scale * measured.mean(), digits, unit,
                      scale * measured.low(), digits, scale * measured.high(), digits);
 }

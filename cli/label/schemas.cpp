@@ -43,8 +43,8 @@ absl::StatusOr<LabelSchema::Kind> KindOf(const std::string& word) {
       fmt::format("--kind: \"{}\" is none of boxes, classes, transcription", Printable(word)));
 }
 
-// "3=bottle", or "bottle", which has the id that it had in `before`, or the next one.
-absl::Status AddClass(const std::string& text, const LabelSchema& before, LabelSchema& schema) {
+// "3=bottle", or "bottle", whose id the server knows.
+absl::Status AddClass(const std::string& text, LabelSchema& schema) {
   v1::LabelClass& added = *schema.add_classes();
   if (const size_t equals = text.find('='); equals != std::string::npos) {
     uint32_t id = 0;
@@ -58,14 +58,6 @@ absl::Status AddClass(const std::string& text, const LabelSchema& before, LabelS
     return absl::OkStatus();
   }
   added.set_name(text);
-  uint32_t next = 1;
-  for (const auto* all : {&before.classes(), &std::as_const(schema).classes()}) {
-    for (const v1::LabelClass& one : *all) {
-      next = std::max(next, one.id() + 1);
-      if (one.name() == text && one.id() != 0) added.set_id(one.id());
-    }
-  }
-  if (added.id() == 0) added.set_id(next);
   return absl::OkStatus();
 }
 
@@ -97,18 +89,14 @@ void Print(const LabelSchema& schema) {
 }  // namespace
 
 absl::Status CreateSchema(Client& client, const CreateSchemaOptions& options) {
-  v1::GetSchemaRequest newest;
-  newest.set_name(options.name);
-  v1::GetSchemaResponse before;
-  const absl::Status asked = client.Call("LabelService/GetSchema", newest, &before);
-  if (!asked.ok() && !absl::IsNotFound(asked)) return asked;
   v1::CreateSchemaRequest request;
+  request.set_drop_classes(options.drop_classes);
   LabelSchema& schema = *request.mutable_schema();
   schema.set_name(options.name);
   ASSIGN_OR_RETURN(const LabelSchema::Kind kind, KindOf(options.kind));
   schema.set_kind(kind);
   for (const std::string& one : options.classes) {
-    RETURN_IF_ERROR(AddClass(one, before.schema(), schema));
+    RETURN_IF_ERROR(AddClass(one, schema));
   }
   for (const std::string& one : options.attributes) AddAttribute(one, schema);
   v1::CreateSchemaResponse response;

@@ -100,12 +100,46 @@ absl::Status ListTasks(Client& client, uint64_t set, uint32_t limit, bool json) 
                                &v1::ListTaskSetsResponse::mutable_sets, limit));
     return json ? PrintJsonText(ToJson(all)) : PrintSets(all);
   }
+  v1::GetTaskSetRequest which;
+  which.set_number(set);
+  v1::GetTaskSetResponse there;
+  RETURN_IF_ERROR(client.Call("LabelService/GetTaskSet", which, &there));
   v1::ListTasksRequest request;
   request.set_set(set);
   ASSIGN_OR_RETURN(const v1::ListTasksResponse all,
                    ReadPages(client, "LabelService/ListTasks", request,
                              &v1::ListTasksResponse::mutable_tasks, limit));
   return json ? PrintJsonText(ToJson(all)) : PrintTasks(all);
+}
+
+absl::Status RequeueTasks(Client& client, const std::vector<uint64_t>& numbers, uint64_t set,
+                          bool json) {
+  if (numbers.empty() == (set == 0)) {
+    return absl::InvalidArgumentError("which tasks? Their numbers, or --set for all of one set");
+  }
+  std::vector<uint64_t> all = numbers;
+  if (set != 0) {
+    v1::ListTasksRequest request;
+    request.set_set(set);
+    request.set_state(Task::STATE_SKIPPED);
+    ASSIGN_OR_RETURN(const v1::ListTasksResponse skipped,
+                     ReadPages(client, "LabelService/ListTasks", request,
+                               &v1::ListTasksResponse::mutable_tasks));
+    for (const Task& task : skipped.tasks()) all.push_back(task.number());
+  }
+  for (const uint64_t number : all) {
+    v1::RequeueTaskRequest request;
+    request.set_number(number);
+    v1::RequeueTaskResponse response;
+    RETURN_IF_ERROR(client.Call("LabelService/RequeueTask", request, &response));
+  }
+  if (json) {
+    PrintJson({{"requeued", all}});
+  } else {
+    fmt::print("{} again.\n",
+               all.size() == 1 ? "1 task waits" : fmt::format("{} tasks wait", all.size()));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace gleaner::cli

@@ -18,7 +18,7 @@ constexpr char kFirst[] = "first-admin";
 constexpr char kServer[] = "the server";
 constexpr uint64_t kMostInUse = 1'000;
 // How exactly the last use is known: it must not cost a write a request.
-constexpr int64_t kUseNs = 3600 * kNanosPerSecond;
+constexpr int64_t kUseNs = 60 * kNanosPerSecond;
 
 uint64_t CountInUse(Sql& sql, v1::Role least = v1::ROLE_UNSPECIFIED) {
   uint64_t count = 0;

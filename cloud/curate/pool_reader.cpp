@@ -68,26 +68,43 @@ class PoolReader::Attempt {
   absl::StatusOr<ReadPool> Run(const std::stop_token& stop,
                                const std::function<void(size_t)>& read) {
     RETURN_IF_ERROR(reader_.database_.Read([&](Sql& sql) { return Begin(sql); }));
-    v1::ListFramesRequest request;
-    request.set_page_size(kPage);
-    do {
-      if (stop.stop_requested()) return absl::CancelledError("choosing was asked to end");
-      ASSIGN_OR_RETURN(const v1::ListFramesResponse page,
-                       reader_.frames_.List(request, order_.filter));
-      const size_t before = made_.pool.frames.size();
-      AddFrames(page);
-      RETURN_IF_ERROR(reader_.database_.Read([&](Sql& sql) {
-        Describe(sql, before);
-        return absl::OkStatus();
-      }));
-      while (made_.pool.frames.size() > reader_.most_) Thin();
-      read(made_.pool.frames.size());
-      request.set_page_token(page.next_page_token());
-    } while (!request.page_token().empty());
+    RETURN_IF_ERROR(Walk(order_.filter, false, stop, read));
+    if (!order_.known.empty()) RETURN_IF_ERROR(Walk(order_.known, true, stop, read));
     return End();
   }
 
  private:
+  absl::Status Walk(const Filter& filter, bool beyond, const std::stop_token& stop,
+                    const std::function<void(size_t)>& read) {
+    const std::set<FrameName, decltype(&Before)> there(
+        made_.names.begin(), beyond ? made_.names.end() : made_.names.begin(), &Before);
+    v1::ListFramesRequest request;
+    request.set_page_size(kPage);
+    do {
+      if (stop.stop_requested()) return absl::CancelledError("choosing was asked to end");
+      ASSIGN_OR_RETURN(v1::ListFramesResponse page, reader_.frames_.List(request, filter));
+      request.set_page_token(page.next_page_token());
+      if (beyond) {
+        std::erase_if(*page.mutable_frames(), [&](const v1::Frame& frame) {
+          return there.contains({frame.id().clip(), frame.id().camera(), frame.id().pts()});
+        });
+      }
+      const size_t before = made_.pool.frames.size();
+      AddFrames(page, beyond);
+      RETURN_IF_ERROR(reader_.database_.Read([&](Sql& sql) {
+        Describe(sql, before);
+        return absl::OkStatus();
+      }));
+      // Of another schema: here it says nothing.
+      if (beyond) {
+        Keep([&](size_t i) { return i < before || made_.pool.frames[i].labelled; });
+      }
+      while (made_.pool.frames.size() > reader_.most_) Thin();
+      read(made_.pool.frames.size());
+    } while (!request.page_token().empty());
+    return absl::OkStatus();
+  }
+
   absl::Status Begin(Sql& sql) {
     ASSIGN_OR_RETURN(schema_, ReadSchema(sql, order_.schema));
     made_.embedding_model = order_.embedding_model;
@@ -100,14 +117,14 @@ class PoolReader::Attempt {
     return absl::OkStatus();
   }
 
-  void AddFrames(const v1::ListFramesResponse& page) {
+  void AddFrames(const v1::ListFramesResponse& page, bool beyond) {
     Pool& pool = made_.pool;
     for (const v1::Frame& frame : page.frames()) {
       if (frame.background() == v1::Frame::BACKGROUND_YES) {
-        made_.counts.set_background(made_.counts.background() + 1);
+        if (!beyond) made_.counts.set_background(made_.counts.background() + 1);
         continue;
       }
-      ++found_;
+      found_ += beyond ? 0 : 1;
       FrameName name{frame.id().clip(), frame.id().camera(), frame.id().pts()};
       if (LotOf(name) > highest_) continue;
       PoolFrame one;
@@ -116,6 +133,7 @@ class PoolReader::Attempt {
       one.device = pool.words.Add(frame.device());
       one.camera = pool.words.Add(frame.device() + "/" + frame.id().camera());
       one.taken_ns = frame.taken_unix_ns();
+      one.beyond = beyond;
       pool.frames.push_back(std::move(one));
       made_.names.push_back(std::move(name));
     }
@@ -178,10 +196,16 @@ class PoolReader::Attempt {
   // Half of the frames stay, by their lots: those that come later are held to the same.
   void Thin() {
     highest_ /= 2;
+    Keep([&](size_t i) { return LotOf(made_.names[i]) <= highest_; });
+  }
+
+  // Those of which `stays` is true, which is asked of each before it moves.
+  template <typename Stays>
+  void Keep(Stays stays) {
     Pool& pool = made_.pool;
     size_t kept = 0;
     for (size_t i = 0; i < pool.frames.size(); ++i) {
-      if (LotOf(made_.names[i]) > highest_) continue;
+      if (!stays(i)) continue;
       if (kept != i) {
         pool.frames[kept] = std::move(pool.frames[i]);
         made_.names[kept] = std::move(made_.names[i]);
@@ -200,18 +224,21 @@ class PoolReader::Attempt {
     const Pool& pool = made_.pool;
     std::set<uint64_t> clusters;
     v1::SelectionPool& counts = made_.counts;
+    size_t read = 0;
     for (size_t i = 0; i < pool.frames.size(); ++i) {
       const PoolFrame& frame = pool.frames[i];
-      if (frame.cluster != 0) clusters.insert(frame.cluster);
       if (frame.labelled) counts.set_labelled(counts.labelled() + 1);
+      if (frame.beyond) continue;
+      ++read;
+      if (frame.cluster != 0) clusters.insert(frame.cluster);
       if (frame.guess.known()) counts.set_predicted(counts.predicted() + 1);
       if (pool.HasEmbedding(i)) counts.set_embedded(counts.embedded() + 1);
     }
     counts.set_frames(found_);
     counts.set_clusters(clusters.size());
-    if (found_ > pool.frames.size()) {
+    if (found_ > read) {
       made_.notes.push_back(
-          fmt::format("chosen from a sample of {} of the {} frames", pool.frames.size(), found_));
+          fmt::format("chosen from a sample of {} of the {} frames", read, found_));
     }
     return std::move(made_);
   }

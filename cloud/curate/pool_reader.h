@@ -24,6 +24,9 @@ inline constexpr size_t kPoolDimensions = 256;
 
 struct PoolOrder {
   Filter filter;
+  // Finds frames with a label, of any schema: those that `filter` doesn't find are known all the
+  // same. Empty: `filter` finds them.
+  Filter known;
   std::string schema, model;
   std::string embedding_model;  // empty: the one that most frames have an embedding by
   uint64_t seed = 0;

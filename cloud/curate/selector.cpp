@@ -121,6 +121,10 @@ absl::Status Selector::Run(JobRun& run) {
                    .seed = order.selection.seed};
   ASSIGN_OR_RETURN(wanted.filter,
                    ParseFilter(order.filter, order.as_of_ns, words_, FilterOf::kFrames));
+  if (!wanted.filter.empty()) {
+    ASSIGN_OR_RETURN(wanted.known,
+                     ParseFilter("reviewed:yes", order.as_of_ns, words_, FilterOf::kFrames));
+  }
   run.Report(0, "looking for frames");
   ASSIGN_OR_RETURN(const ReadPool read, reader_.Read(wanted, run.stop(), [&](size_t frames) {
     run.Report(0, Count(frames, "frame") + " read");

@@ -26,6 +26,7 @@ class SqlError : public std::runtime_error {
     kLost,      // the server doesn't answer; a commit that was under way may have happened
     kDisk,      // the disk itself failed: nothing more may be written through this connection
     kInput,     // a value that the database can't hold
+    kPassed,    // the time that a ReadBound gave is over, or its caller gone
   };
   SqlError(Kind kind, const std::string& what) : std::runtime_error(what), kind_(kind) {}
   Kind kind() const { return kind_; }
@@ -35,7 +36,7 @@ class SqlError : public std::runtime_error {
 };
 
 // DATA_LOSS for kDamaged, RESOURCE_EXHAUSTED for kFull, UNAVAILABLE for kBusy, kConflict and kLost,
-// INVALID_ARGUMENT for kInput, else INTERNAL.
+// INVALID_ARGUMENT for kInput, DEADLINE_EXCEEDED for kPassed, else INTERNAL.
 absl::Status ToStatus(const SqlError& error);
 
 // Parameters and columns count from 0.

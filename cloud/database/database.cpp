@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <set>
 #include <utility>
 
 #include "absl/strings/str_split.h"
 #include "cloud/database/postgres.h"
+#include "cloud/database/read_bound.h"
 #include "cloud/database/sqlite.h"
 #include "cloud/database/tally.h"
 #include "common/clock.h"
@@ -23,6 +25,8 @@ namespace {
 constexpr uint64_t kWholeCheckBytes = 1ull << 30;
 constexpr size_t kMaxIdleReaders = 4;
 constexpr size_t kMaxReaders = 32;
+// Of those, for what reads under a ReadBound.
+constexpr size_t kMaxBoundReaders = 20;
 // Longer than any read takes that is bounded as it should be.
 constexpr std::chrono::seconds kReaderWait{10};
 constexpr size_t kMaxBatch = 256;
@@ -221,9 +225,14 @@ void Database::HearOthers(const std::stop_token& stop) {
 }
 
 std::unique_ptr<Sql> Database::TakeReader() {
+  const ReadBound* bound = ReadBound::Current();
   {
     std::unique_lock lock(readers_mutex_);
-    if (!reader_back_.wait_for(lock, kReaderWait, [&] { return readers_out_ < kMaxReaders; })) {
+    const auto until =
+        std::min(ReadBound::Clock::now() + kReaderWait,
+                 bound != nullptr ? bound->until() : ReadBound::Clock::time_point::max());
+    const size_t most = bound != nullptr ? kMaxBoundReaders : kMaxReaders;
+    if (!reader_back_.wait_until(lock, until, [&] { return readers_out_ < most; })) {
       throw SqlError(SqlError::Kind::kBusy, "everybody who reads is still at it");
     }
     ++readers_out_;
@@ -245,7 +254,7 @@ void Database::GiveReader(std::unique_ptr<Sql> reader) {
   std::lock_guard lock(readers_mutex_);
   --readers_out_;
   if (readers_.size() < kMaxIdleReaders) readers_.push_back(std::move(reader));
-  reader_back_.notify_one();
+  reader_back_.notify_all();  // not everybody who waits may have it
 }
 
 void Database::DropReader() {
@@ -253,7 +262,7 @@ void Database::DropReader() {
   --readers_out_;
   // What broke one may have broken those that idle: a server that was restarted.
   readers_.clear();
-  reader_back_.notify_one();
+  reader_back_.notify_all();
 }
 
 absl::Status Database::Check() {

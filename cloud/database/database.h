@@ -60,7 +60,8 @@ class Database {
   // Runs `operation` and commits; OK once that is durable.
   absl::Status Write(const Operation& operation);
 
-  // Runs `read` (Sql& to a StatusOr or Status) on a connection of its own, in one snapshot.
+  // Runs `read` (Sql& to a StatusOr or Status) on a connection of its own, in one snapshot; until
+  // the thread's ReadBound has passed, where there is one.
   template <typename ReadOperation>
   auto Read(ReadOperation read) -> std::invoke_result_t<ReadOperation, Sql&>;
 
@@ -137,7 +138,12 @@ auto Database::Read(ReadOperation read) -> std::invoke_result_t<ReadOperation, S
     GiveReader(std::move(sql));
     return result;
   } catch (const SqlError& error) {
-    if (sql != nullptr) DropReader();  // the connection goes with its snapshot
+    if (sql != nullptr && error.kind() == SqlError::Kind::kPassed) {
+      sql->connection().Rollback();
+      GiveReader(std::move(sql));
+    } else if (sql != nullptr) {
+      DropReader();  // the connection goes with its snapshot
+    }
     return ToStatus(error);
   }
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/escaping.h"
+#include "cloud/database/read_bound.h"
 #include "cloud/database/schema.h"
 #include "common/digest.h"
 
@@ -35,6 +36,7 @@ constexpr long kListenMicros = 200'000;
 SqlError::Kind KindOf(std::string_view state) {
   if (state.empty()) return SqlError::Kind::kLost;  // libpq says it, not the server
   if (state == "40001" || state == "40P01") return SqlError::Kind::kConflict;
+  if (state == "57014" && ReadBound::Current() != nullptr) return SqlError::Kind::kPassed;
   if (state == "55P03" || state == "57014") return SqlError::Kind::kBusy;
   if (state == "53100") return SqlError::Kind::kFull;
   if (state.starts_with("08") || state.starts_with("57P") || state.starts_with("53")) {
@@ -198,7 +200,14 @@ class PostgresConnection : public Connection {
     Script(InDialect(statements, Dialect::kPostgres));
   }
   void BeginWriting() override { Script(kBeginWriting); }
-  void BeginReading() override { Script("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"); }
+  void BeginReading() override {
+    std::string begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+    // Of each statement, but what reads is one or few.
+    if (const ReadBound* bound = ReadBound::Current()) {
+      begin += fmt::format("; SET LOCAL statement_timeout = {}", bound->Left().count());
+    }
+    Script(begin);
+  }
   void Commit() override { Script("COMMIT"); }
   void Rollback() override {
     try {

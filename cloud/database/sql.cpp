@@ -30,6 +30,9 @@ absl::Status ToStatus(const SqlError& error) {
       return absl::UnavailableError(message);
     case SqlError::Kind::kInput:
       return absl::InvalidArgumentError(message);
+    case SqlError::Kind::kPassed:
+      return absl::DeadlineExceededError(
+          "there was no time to read all that was asked for: a narrower filter needs less");
     case SqlError::Kind::kDisk:
     case SqlError::Kind::kOther:
       break;

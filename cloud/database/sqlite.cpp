@@ -6,12 +6,15 @@
 #include <sys/stat.h>
 
 #include "cloud/database/hmac_number.h"
+#include "cloud/database/read_bound.h"
 #include "cloud/database/schema.h"
 
 namespace gleaner::cloud {
 namespace {
 
 constexpr int kBusyTimeoutMs = 10'000;
+// Of SQLite's virtual machine, between two looks at the bound: less than a millisecond.
+constexpr int kStepsALook = 20'000;
 
 SqlError::Kind KindOf(int code) {
   switch (code & 0xff) {  // extended codes have more in the upper bits
@@ -25,6 +28,8 @@ SqlError::Kind KindOf(int code) {
       return SqlError::Kind::kBusy;
     case SQLITE_IOERR:
       return SqlError::Kind::kDisk;
+    case SQLITE_INTERRUPT:
+      return SqlError::Kind::kPassed;
     default:
       return SqlError::Kind::kOther;
   }
@@ -130,6 +135,17 @@ class SqliteConnection : public Connection {
   }
   bool Notify(std::string_view) override { return false; }
 
+  // What reads on it ends with the thread's ReadBound.
+  void HeedBounds() {
+    ::sqlite3_progress_handler(
+        database_.getHandle(), kStepsALook,
+        [](void*) {
+          const ReadBound* bound = ReadBound::Current();
+          return bound != nullptr && bound->Passed() ? 1 : 0;
+        },
+        nullptr);
+  }
+
  private:
   SQLite::Database database_;
 };
@@ -169,6 +185,7 @@ std::unique_ptr<Connection> ConnectSqlite(const std::string& path, SqliteMode mo
     case SqliteMode::kRead:
       connection->Script(
           "PRAGMA query_only=1; PRAGMA wal_autocheckpoint=0; PRAGMA cache_size=-16384;");
+      connection->HeedBounds();
       break;
     case SqliteMode::kBeside:
     case SqliteMode::kInspect:

@@ -9,6 +9,7 @@
 #include "cloud/database/columns.h"
 #include "cloud/dataset/kept_pictures.h"
 #include "cloud/dataset/leak_check.h"
+#include "cloud/label/schemas.h"
 #include "common/crash_point.h"
 #include "common/status.h"
 #include "common/text.h"
@@ -138,12 +139,14 @@ absl::Status Exporter::Run(JobRun& run) {
   ASSIGN_OR_RETURN(const ExportFormat* format, FindExportFormat(order.format));
   RETURN_IF_ERROR(GiveUpLostParts(database_));
   VersionRow version;
+  v1::LabelSchema schema;
   std::vector<Part> parts;
   std::string key;
   RETURN_IF_ERROR(database_.Read([&](Sql& sql) -> absl::Status {
     ASSIGN_OR_RETURN(version, ReadVersion(sql, order.dataset));
     parts = ReadParts(sql, ListOwner(version.number));
     key = ReadSplitKey(sql);
+    ASSIGN_OR_RETURN(schema, ReadSchema(sql, version.schema));
     return absl::OkStatus();
   }));
   const PartReader list(objects_, std::move(parts));
@@ -196,6 +199,12 @@ absl::Status Exporter::Run(JobRun& run) {
     return room;
   }
   uint64_t pictures = 0, opened = 0;
+  if (!format->has_whole_frames() && schema.kind() != v1::LabelSchema::KIND_BOXES) {
+    return absl::FailedPreconditionError(fmt::format(
+        "{} holds boxes alone, and schema {} has none: what it says of whole frames would be lost. "
+        "coco, webdataset, mcap and label-studio hold it",
+        order.format, version.schema));
+  }
   source.walk = [&](const auto& each) {
     return WalkFrozen(list, "", {}, [&](FrozenFrame& frame) {
       if (stopped()) return cancelled();

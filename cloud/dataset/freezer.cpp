@@ -233,7 +233,7 @@ class Freezer::Attempt {
     head_.filter = order_.filter;
     head_.least_role = RoleWord(order_.least_role);
     head_.leave_out_empty = order_.leave_out_empty;
-    head_.seed = order_.most == 0 ? 0 : order_.seed;
+    head_.seed = order_.seed;
     head_.most = order_.most;
     return absl::OkStatus();
   }

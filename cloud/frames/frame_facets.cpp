@@ -24,10 +24,26 @@ absl::StatusOr<std::string> Found(Sql& sql, const Filter& filter, Parameters& pa
       condition, kMaxCountedFrames);
 }
 
-absl::Status CountBy(Sql& sql, const Filter& filter, const FilterWord& word,
+// The words that frames are counted by, for people.
+std::string Countable(const Vocabulary& words) {
+  std::string keys;
+  for (const FilterWord* word : words.Words(FilterOf::kFrames)) {
+    if (word->facet) keys += (keys.empty() ? "" : ", ") + word->key;
+  }
+  return keys;
+}
+
+// `asked`: by its name, so that it must not be passed over.
+absl::Status CountBy(Sql& sql, const Filter& filter, const FilterWord& word, bool asked,
                      v1::GetFrameFacetsResponse* response) {
   ASSIGN_OR_RETURN(const FilterFacet facet, word.facet(sql));
-  if (facet.value.empty()) return absl::OkStatus();
+  if (facet.value.empty()) {
+    if (!asked) return absl::OkStatus();
+    return absl::FailedPreconditionError(fmt::format(
+        "keys: frames have no one {} here, so that they can't be counted by it; a filter "
+        "may name which: {}",
+        word.key, word.help));
+  }
   Parameters parameters;
   ASSIGN_OR_RETURN(const std::string found, Found(sql, filter, parameters));
   // A frame has each value once, however often it is said of it.
@@ -67,7 +83,8 @@ absl::StatusOr<v1::GetFrameFacetsResponse> CountFrames(Sql& sql, const Filter& f
   for (const std::string& key : keys) {
     const FilterWord* word = words.Find(key, FilterOf::kFrames);
     if (word == nullptr || !word->facet) {
-      return absl::InvalidArgumentError(fmt::format("keys: nothing is counted by \"{}\"", key));
+      return absl::InvalidArgumentError(
+          fmt::format("keys: nothing is counted by \"{:.40}\", but by {}", key, Countable(words)));
     }
     if (std::find(by.begin(), by.end(), word) == by.end()) by.push_back(word);
   }
@@ -76,7 +93,9 @@ absl::StatusOr<v1::GetFrameFacetsResponse> CountFrames(Sql& sql, const Filter& f
   uint32_t frames = 0;
   sql.QueryOnce("SELECT COUNT(*) FROM " + found, parameters, Out(frames), [] {});
   response.set_frames(frames);
-  for (const FilterWord* word : by) RETURN_IF_ERROR(CountBy(sql, filter, *word, &response));
+  for (const FilterWord* word : by) {
+    RETURN_IF_ERROR(CountBy(sql, filter, *word, !keys.empty(), &response));
+  }
   return response;
 }
 

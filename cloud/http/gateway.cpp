@@ -182,10 +182,16 @@ void Gateway::Serve(const HttpRequest& request, const Principal& who, HttpRespon
     message = request.body;
   }
   // The service would find it too, but its answer would be that of a broken server.
-  if (!std::unique_ptr<pb::Message>(method->input->New())->ParseFromString(message)) {
+  const std::unique_ptr<pb::Message> parsed(method->input->New());
+  if (!parsed->ParseFromString(message)) {
     return refuse(grpc::StatusCode::INVALID_ARGUMENT,
                   fmt::format("the body is no {}, or holds text that is not UTF-8",
                               method->input_url.substr(sizeof(kTypePrefix))));
+  }
+  // What no field is for must not get in with what is kept.
+  if (!is_json) {
+    parsed->DiscardUnknownFields();
+    message = parsed->SerializeAsString();
   }
   std::string answer;
   const grpc::Status status = Call(*method, who, message, timeout_ms, &answer);

@@ -70,7 +70,9 @@ absl::Status CheckBox(const v1::LabelSchema& schema, const v1::LabelBox& box, Sa
   }
   for (const auto& [name, value, from] :
        {std::tuple{"width", box.width(), box.x()}, {"height", box.height(), box.y()}}) {
-    if (!IsShare(value) || value <= 0) return Wrong(where, name, "above 0, at most 1");
+    if (!IsShare(value) || value < kLeastSide) {
+      return Wrong(where, name, "a millionth of the picture at least, at most 1");
+    }
     if (from + value > 1 + kRounding) return Wrong(where, name, "the box leaves the picture");
   }
   if (FindClass(schema, box.class_id()) == nullptr) {
@@ -112,6 +114,10 @@ absl::Status CheckAnnotation(const v1::LabelSchema& schema, const v1::Annotation
   const auto foreign = [&](std::string_view field) {
     return Wrong(where, field, fmt::format("schema {} isn't of that kind", schema.name()));
   };
+  if (annotation.ByteSizeLong() > kMaxAnnotationBytes) {
+    return absl::InvalidArgumentError(fmt::format("{}: of {} bytes, at most {} fit", where,
+                                                  annotation.ByteSizeLong(), kMaxAnnotationBytes));
+  }
   if (annotation.boxes_size() > kMaxBoxes) {
     return Wrong(where, "boxes", fmt::format("at most {}", kMaxBoxes));
   }

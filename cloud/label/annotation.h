@@ -11,6 +11,10 @@
 namespace gleaner::cloud {
 
 inline constexpr int kMaxBoxes = 500;
+// Of all that is said of a frame, serialized.
+inline constexpr size_t kMaxAnnotationBytes = 64 << 10;
+// A side of a box is larger than what frozen lists can tell.
+inline constexpr double kLeastSide = 1e-6;
 inline constexpr int kMaxClasses = 1'000;
 inline constexpr uint32_t kMaxClassId = 1'000'000;
 inline constexpr int kMaxAttributes = 50;

@@ -35,7 +35,9 @@ grpc::Status LabelService::CreateSchema(grpc::ServerContext* context,
   ASSIGN_PRINCIPAL(who);
   const auto audit = Audited(*context, "LabelService/CreateSchema",
                              fmt::format("schema {}", request->schema().name()), clock_);
-  return Answer(schemas_.Create(request->schema(), who, clock_.WallNs(), audit), response);
+  return Answer(
+      schemas_.Create(request->schema(), who, clock_.WallNs(), audit, request->drop_classes()),
+      response);
 }
 
 grpc::Status LabelService::ListSchemas(grpc::ServerContext*, const v1::ListSchemasRequest* request,

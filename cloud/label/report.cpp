@@ -15,6 +15,7 @@
 
 #include "cloud/label/annotation.h"
 #include "cloud/label/schemas.h"
+#include "cloud/label/shares.h"
 #include "cloud/label/statistics.h"
 #include "common/digest.h"
 #include "common/status.h"
@@ -59,23 +60,30 @@ std::set<uint32_t> ClassesOf(const v1::Annotation& annotation) {
   return ids;
 }
 
-Rows ReadRows(Sql& sql, const std::string& schema, uint64_t set) {
+v1::Annotation Parse(const std::string& body) {
+  v1::Annotation annotation;
+  annotation.ParseFromString(body);
+  return annotation;
+}
+
+Rows ReadRows(Sql& sql, const v1::LabelSchema& schema, uint64_t set) {
   Rows all;
   Row row;
-  std::string body, reviewer;
-  BytesOut out{&body};
+  std::string body, shown_body, predicted_body, reviewer;
+  BytesOut out{&body}, shown{&shown_body}, predicted{&predicted_body};
   uint32_t human_ms = 0;
-  v1::Label::Verdict verdict = v1::Label::VERDICT_UNSPECIFIED;
   sql.Query(
-      "SELECT label_task.number, label_task.pair, label_task.kind, label.human_ms, label.verdict, "
-      "label.reviewer, label.body, COALESCE(prediction.model, ''), "
-      "COALESCE(prediction.model_version, '') FROM label JOIN label_task ON label_task.number = "
+      "SELECT label_task.number, label_task.pair, label_task.kind, label.human_ms, "
+      "label.reviewer, label.body, label_task.shown, prediction.body, COALESCE(prediction.model, "
+      "''), COALESCE(prediction.model_version, '') FROM label JOIN label_task ON label_task.number "
+      "= "
       "label.task LEFT JOIN prediction ON prediction.number = label_task.prediction WHERE "
       "label.schema_name = :schema AND label_task.task_set >= :from AND label_task.task_set <= :to "
       "ORDER BY label.number DESC LIMIT :most",
-      In(schema, set, set == 0 ? std::numeric_limits<int64_t>::max() : static_cast<int64_t>(set),
+      In(schema.name(), set,
+         set == 0 ? std::numeric_limits<int64_t>::max() : static_cast<int64_t>(set),
          kMaxReportLabels + 1),
-      Out(row.task, row.pair, row.kind, human_ms, verdict, reviewer, out, row.model,
+      Out(row.task, row.pair, row.kind, human_ms, reviewer, out, shown, predicted, row.model,
           row.model_version),
       [&] {
         if (all.rows.size() == kMaxReportLabels) {
@@ -83,9 +91,11 @@ Rows ReadRows(Sql& sql, const std::string& schema, uint64_t set) {
           return;
         }
         row.seconds = human_ms / 1e3;
-        row.fooled = row.kind == Task::KIND_KNOWN_WRONG && verdict == v1::Label::VERDICT_ACCEPTED;
         row.script = IsScript(reviewer);
-        row.said.ParseFromString(body);
+        row.said = Parse(body);
+        row.fooled =
+            row.kind == Task::KIND_KNOWN_WRONG &&
+            KeepsMistake(schema.kind(), Parse(predicted_body), Parse(shown_body), row.said);
         row.classes = ClassesOf(row.said);
         all.by_task[row.task] = all.rows.size();
         all.rows.push_back(row);
@@ -115,7 +125,8 @@ std::string Words(const v1::LabelReportLine& line) {
   const auto interval =
       fmt::format("{:.0f} to {:.0f} %", percent(saved.low()), percent(saved.high()));
   if (saved.low() <= 0 && saved.high() >= 0) {
-    return fmt::format("nothing was saved: the interval includes it ({})", interval);
+    return fmt::format("nothing was saved, as far as can be told: {:.0f} % ({})",
+                       percent(saved.mean()), interval);
   }
   if (saved.mean() < 0) {
     return fmt::format("nothing was saved: pre-labels cost {:.0f} % more time (saved {})",
@@ -226,7 +237,7 @@ absl::StatusOr<v1::GetLabelReportResponse> MakeReport(Database& database,
   Rows all;
   RETURN_IF_ERROR(database.Read([&](Sql& sql) -> absl::Status {
     ASSIGN_OR_RETURN(schema, ReadSchema(sql, request.schema()));
-    all = ReadRows(sql, request.schema(), request.set());
+    all = ReadRows(sql, schema, request.set());
     return absl::OkStatus();
   }));
   const uint64_t seed = request.seed();

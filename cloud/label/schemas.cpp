@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
+#include <string>
 
 #include "cloud/database/pages.h"
 #include "cloud/label/annotation.h"
@@ -96,6 +98,45 @@ absl::Status Follows(Sql& sql, const LabelSchema& schema) {
   return status;
 }
 
+// A class without an id has the one that its name had in any version, else the next that none had.
+void GiveIds(Sql& sql, LabelSchema* schema) {
+  std::map<std::string, uint32_t, std::less<>> known;
+  uint32_t last = 0;
+  std::string body;
+  BytesOut out{&body};
+  sql.Query("SELECT body FROM label_schema WHERE name = :name ORDER BY version", In(schema->name()),
+            Out(out), [&] {
+              for (const v1::LabelClass& one : Parse(body).classes()) {
+                known[one.name()] = one.id();
+                last = std::max(last, one.id());
+              }
+            });
+  for (v1::LabelClass& one : *schema->mutable_classes()) {
+    if (one.id() != 0) continue;
+    if (const auto before = known.find(one.name()); before != known.end()) {
+      one.set_id(before->second);
+      continue;
+    }
+    do {
+      ++last;
+    } while (FindClass(*schema, last) != nullptr);
+    one.set_id(last);
+  }
+}
+
+// Classes are rarely meant to go, and what names them is refused from then on.
+absl::Status CheckNoneGoes(const LabelSchema& before, const LabelSchema& schema) {
+  std::string gone;
+  for (const v1::LabelClass& one : before.classes()) {
+    if (FindClass(schema, one.id()) == nullptr) gone += (gone.empty() ? "" : ", ") + one.name();
+  }
+  if (gone.empty()) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      fmt::format("version {} of {} has {}, which this one lacks: name them too, or say that they "
+                  "go (drop_classes)",
+                  before.version(), before.name(), gone));
+}
+
 // What was said by who made it.
 std::string Said(LabelSchema schema) {
   schema.clear_version();
@@ -123,18 +164,22 @@ absl::StatusOr<LabelSchema> ReadSchema(Sql& sql, std::string_view name, uint32_t
                                  : fmt::format("schema {} has no version {}", name, version));
 }
 
-absl::StatusOr<v1::CreateSchemaResponse> Schemas::Create(const LabelSchema& schema,
+absl::StatusOr<v1::CreateSchemaResponse> Schemas::Create(const LabelSchema& asked,
                                                          const Principal& who, int64_t now_ns,
-                                                         const Database::Operation& with) {
-  RETURN_IF_ERROR(Check(schema));
+                                                         const Database::Operation& with,
+                                                         bool drop_classes) {
   v1::CreateSchemaResponse response;
   RETURN_IF_ERROR(database_.Write([&](Sql& sql) -> absl::Status {
     response.Clear();
+    LabelSchema schema = asked;
+    GiveIds(sql, &schema);
+    RETURN_IF_ERROR(Check(schema));
     RETURN_IF_ERROR(Follows(sql, schema));
     LabelSchema& made = *response.mutable_schema();
     if (const auto newest = ReadSchema(sql, schema.name()); newest.ok()) {
       made = *newest;
       if (Said(made) == Said(schema)) return absl::OkStatus();
+      if (!drop_classes) RETURN_IF_ERROR(CheckNoneGoes(made, schema));
     }
     if (with) RETURN_IF_ERROR(with(sql));
     const uint32_t version = made.version() + 1;

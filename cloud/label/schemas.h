@@ -22,11 +22,13 @@ class Schemas {
   // `database` must outlive it.
   explicit Schemas(Database& database) : database_(database) {}
 
-  // The next version of its name; INVALID_ARGUMENT names what is wrong with it. `with`: in the same
-  // transaction, before.
+  // The next version of its name; INVALID_ARGUMENT names what is wrong with it, FAILED_PRECONDITION
+  // the classes that it lacks, unless they are meant to go. `with`: in the same transaction,
+  // before.
   absl::StatusOr<v1::CreateSchemaResponse> Create(const v1::LabelSchema& schema,
                                                   const Principal& who, int64_t now_ns,
-                                                  const Database::Operation& with = {});
+                                                  const Database::Operation& with = {},
+                                                  bool drop_classes = false);
   absl::StatusOr<v1::ListSchemasResponse> List(const v1::ListSchemasRequest& request);
   absl::StatusOr<v1::LabelSchema> Get(std::string_view name, uint32_t version);
 

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <string>
 
+#include "cloud/label/annotation.h"
 #include "common/digest.h"
 
 namespace gleaner::cloud {
@@ -99,6 +101,24 @@ void SpoilText(v1::Annotation& annotation, double chance) {
   }
 }
 
+// Boxes of `of` that `other` has none of the same class for.
+v1::Annotation BoxesBeyond(const v1::Annotation& of, const v1::Annotation& other) {
+  std::set<int> in_both;
+  for (const auto& [i, j] : MatchBoxes(of, other, true)) in_both.insert(i);
+  v1::Annotation beyond;
+  for (int i = 0; i < of.boxes_size(); ++i) {
+    if (!in_both.contains(i)) *beyond.add_boxes() = of.boxes(i);
+  }
+  return beyond;
+}
+
+std::set<uint32_t> ClassesBeyond(const v1::Annotation& of, const v1::Annotation& other) {
+  std::set<uint32_t> ids;
+  for (const v1::FrameClass& one : of.classes()) ids.insert(one.class_id());
+  for (const v1::FrameClass& one : other.classes()) ids.erase(one.class_id());
+  return ids;
+}
+
 }  // namespace
 
 double Chance(uint64_t seed, std::string_view of, const v1::FrameId& frame) {
@@ -129,6 +149,22 @@ v1::Annotation MadeWrong(const v1::LabelSchema& schema, v1::Annotation annotatio
       SpoilText(annotation, chance);
   }
   return annotation;
+}
+
+bool KeepsMistake(v1::LabelSchema::Kind kind, const v1::Annotation& predicted,
+                  const v1::Annotation& shown, const v1::Annotation& said) {
+  if (kind == v1::LabelSchema::KIND_TRANSCRIPTION) return said.text() == shown.text();
+  if (kind == v1::LabelSchema::KIND_CLASSES) {
+    const std::set<uint32_t> of_said = ClassesBeyond(said, {});
+    const std::set<uint32_t> added = ClassesBeyond(shown, predicted);
+    const std::set<uint32_t> gone = ClassesBeyond(predicted, shown);
+    const auto has = [&](uint32_t id) { return of_said.contains(id); };
+    return std::all_of(added.begin(), added.end(), has) &&
+           std::none_of(gone.begin(), gone.end(), has);
+  }
+  const v1::Annotation added = BoxesBeyond(shown, predicted), gone = BoxesBeyond(predicted, shown);
+  return BoxesBeyond(added, said).boxes().empty() &&
+         BoxesBeyond(gone, said).boxes_size() == gone.boxes_size();
 }
 
 }  // namespace gleaner::cloud

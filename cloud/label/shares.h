@@ -29,4 +29,9 @@ Chosen Choose(const Shares& shares, uint64_t seed, const v1::FrameId& frame, boo
 // same as before. `chance`: from 0 to below 1, decides which.
 v1::Annotation MadeWrong(const v1::LabelSchema& schema, v1::Annotation annotation, double chance);
 
+// Whether all of that mistake is still in what was said: what was put in is there, and what was
+// taken away is not. `shown`: MadeWrong of `predicted`.
+bool KeepsMistake(v1::LabelSchema::Kind kind, const v1::Annotation& predicted,
+                  const v1::Annotation& shown, const v1::Annotation& said);
+
 }  // namespace gleaner::cloud

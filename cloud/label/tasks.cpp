@@ -14,6 +14,7 @@
 #include "cloud/label/kept_frames.h"
 #include "cloud/label/labels.h"
 #include "cloud/label/schemas.h"
+#include "cloud/label/shares.h"
 #include "cloud/label/task_rows.h"
 #include "common/status.h"
 
@@ -85,6 +86,22 @@ absl::StatusOr<v1::Annotation> SaidOf(const TaskRow& row, const v1::LabelSchema&
   return said;
 }
 
+size_t CountHeld(Sql& sql, const std::string& holder, int64_t now_ns) {
+  size_t count = 0;
+  sql.Query("SELECT COUNT(*) FROM label_task WHERE holder = :who AND free_ns > :now AND state = 1",
+            In(holder, now_ns), Out(count), [] {});
+  return count;
+}
+
+v1::Annotation PredictionBody(Sql& sql, uint64_t number) {
+  std::string body;
+  BytesOut out{&body};
+  sql.Query("SELECT body FROM prediction WHERE number = :number", In(number), Out(out), [] {});
+  v1::Annotation annotation;
+  annotation.ParseFromString(body);
+  return annotation;
+}
+
 // The label that came of the same request, where its answer was lost on the way.
 std::optional<v1::Label> SaidAlready(Sql& sql, const v1::SaveLabelRequest& request,
                                      const Principal& who) {
@@ -148,17 +165,23 @@ absl::StatusOr<v1::TakeTasksResponse> Tasks::Take(const v1::TakeTasksRequest& re
         "LIMIT :most",
         In(who.name, request.schema(), now_ns, set,
            set == 0 ? std::numeric_limits<int64_t>::max() : set, wanted));
-    if (taken.size() < wanted) {
+    // A person has few at a time, in all sets together.
+    const size_t room = kMostHeld - std::min(kMostHeld, CountHeld(sql, who.name, now_ns));
+    if (taken.empty() && room == 0) {
+      return absl::FailedPreconditionError(fmt::format(
+          "you have {} tasks of other sets already: finish some, or give them back", kMostHeld));
+    }
+    if (const size_t most = std::min(wanted, taken.size() + room); taken.size() < most) {
       std::set<uint64_t> pairs;
       // Both of a pair may be among the next, of which one person gets one.
-      const size_t looked_at = 2 * (wanted - taken.size());
+      const size_t looked_at = 2 * (most - taken.size());
       for (TaskRow& row :
            set == 0 ? ReadTasks(sql, kNextTasks, In(request.schema(), now_ns, who.name, looked_at))
                     : ReadTasks(sql, kNextTasksOfSet, In(set, now_ns, who.name, looked_at))) {
         if (row.schema != request.schema()) {
           return Wrong("set", fmt::format("{} is of schema {}", set, row.schema));
         }
-        if (taken.size() == wanted) break;
+        if (taken.size() == most) break;
         if (pairs.contains(row.number)) continue;
         pairs.insert(row.pair);
         taken.push_back(std::move(row));
@@ -203,7 +226,9 @@ absl::StatusOr<v1::Label> Tasks::Save(const v1::SaveLabelRequest& request, const
     const bool same = row.IsShown() && SaySame(said, shown);
     // Who puts nothing right, or rejects a pre-label that shows nothing, accepts.
     const auto verdict = same ? v1::Label::VERDICT_ACCEPTED : request.verdict();
-    const bool fooled = same && row.kind == Task::KIND_KNOWN_WRONG;
+    const bool fooled =
+        row.kind == Task::KIND_KNOWN_WRONG &&
+        KeepsMistake(schema.kind(), PredictionBody(sql, row.prediction), shown, said);
     if (with) RETURN_IF_ERROR(with(sql));
     label = WriteLabel(sql, {.frame = row.frame,
                              .schema = row.schema,

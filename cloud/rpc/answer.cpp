@@ -18,6 +18,7 @@ grpc::Status ToCaller(const absl::Status& status) {
     case absl::StatusCode::kFailedPrecondition:
     case absl::StatusCode::kUnauthenticated:
     case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kDeadlineExceeded:
       return {code, std::string(Message(status))};
     default:
       LOG_ERROR("catalog: {}", Message(status));

@@ -53,6 +53,8 @@ struct PoolFrame {
   Word model = kNoWord;
   // What people said; a frame with a label is not chosen.
   bool labelled = false;
+  // With a label, and not among what there is to choose from: it only says what is known.
+  bool beyond = false;
   Word label = kNoWord;
   // A reviewer was shown a prediction and said otherwise; or left it as it was.
   bool reviewed = false, corrected = false;

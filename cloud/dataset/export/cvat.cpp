@@ -181,6 +181,7 @@ class Cvat : public ExportFormat {
     return "a tar with a task of CVAT for video 1.1 for each camera of a clip";
   }
 
+  bool has_whole_frames() const override { return false; }
   absl::Status Write(const ExportSource& source, ExportFiles& files) const override {
     RETURN_IF_ERROR(files.Begin(source.name + "-cvat.tar", "application/x-tar"));
     TarWriter tar(files);

@@ -25,6 +25,7 @@ class Yolo : public ExportFormat {
   std::string_view name() const override { return "yolo"; }
   std::string_view about() const override { return "a tar with data.yaml, images/ and labels/"; }
 
+  bool has_whole_frames() const override { return false; }
   absl::Status Write(const ExportSource& source, ExportFiles& files) const override {
     RETURN_IF_ERROR(files.Begin(source.name + "-yolo.tar", "application/x-tar"));
     TarWriter tar(files);

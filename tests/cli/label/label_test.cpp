@@ -55,8 +55,10 @@ TEST_F(LabelCommandsTest, ASchemaKeepsTheIdsOfItsClassesFromVersionToVersion) {
             HasSubstr("colour: red, blue"), HasSubstr("note, any text")));
   EXPECT_THAT(Output([&] { return CreateSchema(client, first); }), HasSubstr("nothing was made"));
   EXPECT_THAT(Output([&] {
-                return CreateSchema(
-                    client, {.name = "carts", .kind = "boxes", .classes = {"mug", "box", "9=can"}});
+                return CreateSchema(client, {.name = "carts",
+                                             .kind = "boxes",
+                                             .classes = {"mug", "box", "9=can"},
+                                             .drop_classes = true});
               }),
               AllOf(HasSubstr("version 2"), HasSubstr("3 = mug"), HasSubstr("2 = box"),
                     HasSubstr("9 = can")));

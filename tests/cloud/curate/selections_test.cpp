@@ -86,6 +86,19 @@ TEST_F(SelectionsTest, NeverOfferEmptyBackgroundNorWhatHasALabel) {
   EXPECT_THAT(made->selection().notes(), Contains(HasSubstr("8 of 100 frames were chosen")));
 }
 
+TEST_F(SelectionsTest, KnowWhatIsLabelledThoughTheFilterDoesNotFindIt) {
+  const auto frames = rig_.AddClip(1, 6);
+  for (size_t i = 0; i < 3; ++i) rig_.Label(frames[i], kMug);
+  v1::CreateSelectionRequest request = CurateRig::Request("rest", 2);
+  request.set_filter("reviewed:no");
+  const auto made = rig_.Select(request);
+  ASSERT_TRUE(made.ok()) << made.status();
+  EXPECT_EQ(made->selection().pool().frames(), 3U);
+  EXPECT_EQ(made->selection().pool().embedded(), 3U);
+  EXPECT_EQ(made->selection().pool().labelled(), 3U);
+  for (const v1::SelectionPick& pick : made->picks()) EXPECT_GE(pick.frame().pts(), 3000);
+}
+
 TEST_F(SelectionsTest, AskTheNamedModel) {
   const auto frames = rig_.AddClip(1, 10);
   for (size_t i = 0; i < frames.size(); ++i) {

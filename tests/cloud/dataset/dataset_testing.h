@@ -173,7 +173,7 @@ class DatasetRig {
   }
   absl::Status Freeze(const std::string& name, v1::FreezeDatasetRequest request = {}) {
     request.set_name(name);
-    request.set_schema("carts");
+    if (request.schema().empty()) request.set_schema("carts");
     const auto job = datasets->Freeze(request, "ann", [](Sql&) { return absl::OkStatus(); });
     return job.ok() ? Work(kFreezeJob) : job.status();
   }

@@ -25,6 +25,31 @@ TEST_F(DatasetTest, AnExportOfOneSplitHasThatOneAlone) {
   EXPECT_TRUE(absl::IsInvalidArgument(rig_.Export("first", "voc").status()));
 }
 
+TEST_F(DatasetTest, WhatAFormatHasNoPlaceForIsRefusedAndNotLeftOut) {
+  v1::LabelSchema schema;
+  schema.set_name("moods");
+  schema.set_kind(v1::LabelSchema::KIND_CLASSES);
+  schema.add_classes()->set_name("busy");
+  ASSERT_TRUE(Schemas(rig_.catalog->database()).Create(schema, rig_.who, 1).ok());
+  v1::SaveLabelRequest label;
+  label.mutable_frame()->set_clip(rig_.AddClip({}));
+  label.mutable_frame()->set_camera("front");
+  label.set_schema("moods");
+  label.set_verdict(v1::Label::VERDICT_CREATED);
+  label.mutable_annotation()->add_classes()->set_class_id(1);
+  ASSERT_TRUE(Labels(rig_.catalog->database()).Create(label, rig_.who, 1).ok());
+  v1::FreezeDatasetRequest freeze;
+  freeze.set_schema("moods");
+  ASSERT_TRUE(rig_.Freeze("first", freeze).ok());
+  for (const char* format : {"yolo", "cvat"}) {
+    const auto refused = rig_.Export("first", format);
+    EXPECT_TRUE(absl::IsFailedPrecondition(refused.status())) << refused.status();
+    EXPECT_THAT(std::string(Message(refused.status())), testing::HasSubstr("holds boxes alone"));
+  }
+  EXPECT_TRUE(rig_.Export("first", "coco").ok());
+  EXPECT_TRUE(rig_.Export("first", "label-studio").ok());
+}
+
 TEST_F(DatasetTest, OldExportsMakeRoomForNewOnes) {
   rig_.Fill(1, 1);
   ASSERT_TRUE(rig_.Freeze("first").ok());

@@ -127,6 +127,18 @@ TEST_F(GatewayTest, UnknownFieldsAreIgnoredAsTheProtocolSays) {
   EXPECT_EQ(Call("ListClips", R"({"fieldOfTheFuture": [1, {"x": null}]})")->status, 200);
 }
 
+TEST_F(GatewayTest, UnknownFieldsOfProtobufDontGetInEither) {
+  v1::ListClipsRequest request;
+  request.set_filter("device:cart-1");
+  const auto known = client_->Post("/gleaner.v1.CatalogService/ListClips",
+                                   request.SerializeAsString(), "application/proto");
+  request.GetReflection()->MutableUnknownFields(&request)->AddLengthDelimited(99, "x");
+  const auto more = client_->Post("/gleaner.v1.CatalogService/ListClips",
+                                  request.SerializeAsString(), "application/proto");
+  EXPECT_EQ(more->status, 200);
+  EXPECT_EQ(more->body, known->body);
+}
+
 TEST_F(GatewayTest, TheDevicesServicesAreNotThere) {
   for (const char* path :
        {"/gleaner.v1.FleetService/Hello", "/gleaner.v1.IngestService/Upload",

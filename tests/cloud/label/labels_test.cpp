@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <random>
 #include <set>
 
@@ -49,6 +50,49 @@ TEST_F(LabelsTest, ASchemaThatIsTheSameIsNoNewVersionAndOneThatChangedIs) {
   const auto list = schemas_.List({}).value();
   ASSERT_EQ(list.schemas_size(), 1);
   EXPECT_EQ(list.schemas(0).version(), 2u);
+}
+
+TEST_F(LabelsTest, AClassHasTheIdThatItsNameHadInAnyVersionBefore) {
+  const auto ids = [](const v1::LabelSchema& schema) {
+    std::map<std::string, uint32_t> ids;
+    for (const v1::LabelClass& one : schema.classes()) ids[one.name()] = one.id();
+    return ids;
+  };
+  const auto make = [&](const std::vector<std::string>& names) {
+    v1::LabelSchema schema;
+    schema.set_name("things");
+    schema.set_kind(v1::LabelSchema::KIND_BOXES);
+    for (const std::string& name : names) schema.add_classes()->set_name(name);
+    return ids(schemas_.Create(schema, operator_, 1, {}, /*drop_classes=*/true).value().schema());
+  };
+  using Ids = std::map<std::string, uint32_t>;
+  EXPECT_EQ(make({"a", "b", "c"}), (Ids{{"a", 1}, {"b", 2}, {"c", 3}}));
+  EXPECT_EQ(make({"a"}), (Ids{{"a", 1}}));
+  EXPECT_EQ(make({"d", "a", "c"}), (Ids{{"a", 1}, {"c", 3}, {"d", 4}}));
+}
+
+TEST_F(LabelsTest, AClassGoesOnlyWhereThatIsMeant) {
+  MakeSchema();
+  v1::LabelSchema fewer = Carts();
+  fewer.mutable_classes()->DeleteSubrange(1, 2);
+  const auto refused = schemas_.Create(fewer, operator_, 1);
+  EXPECT_TRUE(absl::IsFailedPrecondition(refused.status())) << refused.status();
+  EXPECT_THAT(std::string(Message(refused.status())),
+              HasSubstr("version 1 of carts has box, person, which this one lacks"));
+  EXPECT_EQ(schemas_.Get("carts", 0).value().version(), 1u);
+  EXPECT_TRUE(schemas_.Create(fewer, operator_, 1, {}, /*drop_classes=*/true).ok());
+}
+
+TEST_F(LabelsTest, WhatIsSaidOfAFrameHasItsBounds) {
+  Fill(1, false);
+  v1::Annotation small = Box(0.25, kBottle);
+  small.mutable_boxes(0)->set_width(1e-7);
+  EXPECT_THAT(Refusal(Say(ids_[0], small, ann_).status()),
+              HasSubstr("annotation.boxes[0].width: a millionth of the picture at least"));
+  v1::Annotation large = Box(0.25, kBottle);
+  large.GetReflection()->MutableUnknownFields(&large)->AddLengthDelimited(
+      99, std::string(kMaxAnnotationBytes, 'x'));
+  EXPECT_THAT(Refusal(Say(ids_[0], large, ann_).status()), HasSubstr("at most 65536 fit"));
 }
 
 TEST_F(LabelsTest, AClassKeepsItsIdAndASchemaItsKind) {

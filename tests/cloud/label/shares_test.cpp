@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <map>
 #include <random>
+#include <utility>
+#include <vector>
 
 #include "cloud/label/annotation.h"
 
@@ -79,6 +81,50 @@ TEST(SharesTest, WhatIsMadeWrongIsAnotherThingThatTheSchemaAllows) {
       EXPECT_TRUE(allowed.ok()) << allowed << wrong.ShortDebugString();
     }
   }
+}
+
+v1::Annotation Boxes(const std::vector<std::pair<double, uint32_t>>& boxes) {
+  v1::Annotation annotation;
+  for (const auto& [x, class_id] : boxes) {
+    v1::LabelBox* box = annotation.add_boxes();
+    box->set_x(x);
+    box->set_y(0.25);
+    box->set_width(0.125);
+    box->set_height(0.5);
+    box->set_class_id(class_id);
+  }
+  return annotation;
+}
+
+TEST(SharesTest, AMistakeIsKeptWhereAllOfItIsStillThereWhateverElseWasChanged) {
+  const auto kind = v1::LabelSchema::KIND_BOXES;
+  const v1::Annotation predicted = Boxes({{0.2, 1}, {0.6, 2}});
+  const v1::Annotation moved = Boxes({{0.4, 1}, {0.6, 2}});
+  EXPECT_TRUE(KeepsMistake(kind, predicted, moved, moved));
+  EXPECT_TRUE(KeepsMistake(kind, predicted, moved, Boxes({{0.4, 1}, {0.6, 2}, {0.8, 3}})))
+      << "something else was added";
+  EXPECT_FALSE(KeepsMistake(kind, predicted, moved, predicted));
+  EXPECT_FALSE(KeepsMistake(kind, predicted, moved, Boxes({{0.6, 2}}))) << "it was taken away";
+  EXPECT_FALSE(KeepsMistake(kind, predicted, moved, Boxes({{0.2, 1}, {0.4, 1}, {0.6, 2}})))
+      << "what was missing was drawn";
+  const v1::Annotation other_class = Boxes({{0.2, 3}, {0.6, 2}});
+  EXPECT_TRUE(KeepsMistake(kind, predicted, other_class, other_class));
+  EXPECT_FALSE(KeepsMistake(kind, predicted, other_class, predicted));
+  const v1::Annotation missing = Boxes({{0.6, 2}});
+  EXPECT_TRUE(KeepsMistake(kind, predicted, missing, Boxes({})));
+  EXPECT_FALSE(KeepsMistake(kind, predicted, missing, predicted));
+
+  v1::Annotation day, night;
+  day.add_classes()->set_class_id(1);
+  night.add_classes()->set_class_id(2);
+  EXPECT_TRUE(KeepsMistake(v1::LabelSchema::KIND_CLASSES, day, night, night));
+  EXPECT_FALSE(KeepsMistake(v1::LabelSchema::KIND_CLASSES, day, night, day));
+  EXPECT_FALSE(KeepsMistake(v1::LabelSchema::KIND_CLASSES, day, night, {}));
+  v1::Annotation right, wrong;
+  right.set_text("AB12");
+  wrong.set_text("AB13");
+  EXPECT_TRUE(KeepsMistake(v1::LabelSchema::KIND_TRANSCRIPTION, right, wrong, wrong));
+  EXPECT_FALSE(KeepsMistake(v1::LabelSchema::KIND_TRANSCRIPTION, right, wrong, right));
 }
 
 }  // namespace

@@ -176,6 +176,22 @@ TEST_F(TasksTest, TheNextTaskIsReadFromAnIndexWithoutSorting) {
   EXPECT_THAT(plan_of(kNextTasksOfSet, In(1, 0, "ann", 20)), HasSubstr("label_task_next_of_set "));
 }
 
+TEST_F(TasksTest, APersonHasFewTasksHoweverManySetsThereAre) {
+  Fill(15, false, 1);
+  MakeTasks();
+  Fill(15, false, 2);
+  MakeTasks();
+  const auto take = [&](uint64_t set) { return tasks_.Take(TakeRequest(15, set), ann_); };
+  EXPECT_EQ(take(1)->tasks_size(), 15);
+  EXPECT_EQ(take(2)->tasks_size(), 5) << "twenty in all";
+  EXPECT_EQ(take(2)->tasks_size(), 5);
+  Fill(15, false, 3);
+  MakeTasks();
+  EXPECT_TRUE(absl::IsFailedPrecondition(take(3).status())) << take(3).status();
+  ASSERT_EQ(tasks_.Return(ReturnRequest(), ann_).value(), 20u);
+  EXPECT_EQ(take(3)->tasks_size(), 15);
+}
+
 TEST_F(TasksTest, PeopleAtOnceGetDifferentTasks) {
   Fill(60);
   MakeTasks();
