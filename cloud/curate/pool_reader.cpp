@@ -85,9 +85,14 @@ class PoolReader::Attempt {
       ASSIGN_OR_RETURN(v1::ListFramesResponse page, reader_.frames_.List(request, filter));
       request.set_page_token(page.next_page_token());
       if (beyond) {
-        std::erase_if(*page.mutable_frames(), [&](const v1::Frame& frame) {
-          return there.contains({frame.id().clip(), frame.id().camera(), frame.id().pts()});
-        });
+        auto& frames = *page.mutable_frames();
+        frames.erase(
+            std::remove_if(
+                frames.begin(), frames.end(),
+                [&](const v1::Frame& frame) {
+                  return there.contains({frame.id().clip(), frame.id().camera(), frame.id().pts()});
+                }),
+            frames.end());
       }
       const size_t before = made_.pool.frames.size();
       AddFrames(page, beyond);

@@ -166,7 +166,7 @@ absl::StatusOr<v1::TakeTasksResponse> Tasks::Take(const v1::TakeTasksRequest& re
         In(who.name, request.schema(), now_ns, set,
            set == 0 ? std::numeric_limits<int64_t>::max() : set, wanted));
     // A person has few at a time, in all sets together.
-    const size_t room = kMostHeld - std::min(kMostHeld, CountHeld(sql, who.name, now_ns));
+    const size_t room = kMostHeld - std::min<size_t>(kMostHeld, CountHeld(sql, who.name, now_ns));
     if (taken.empty() && room == 0) {
       return absl::FailedPreconditionError(fmt::format(
           "you have {} tasks of other sets already: finish some, or give them back", kMostHeld));

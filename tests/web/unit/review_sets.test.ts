@@ -38,6 +38,7 @@ test('what was measured stands with its interval, and nothing with a dash', () =
   assert.equal(secondsWords(measured), '4.25 s (3.90 to 12.6)');
   assert.equal(shareWords(create(MeasuredSchema, { labels: 3n, mean: 0.941, low: 0.9, high: 1 })), '94 % (90 to 100)');
   assert.equal(kappaWords(create(MeasuredSchema, { labels: 3n, mean: 0.8, low: 0.7, high: 0.9 })), '0.80 (0.70 to 0.90)');
+  assert.equal(secondsWords(create(MeasuredSchema, { labels: 1n, mean: 4.1, low: 4.1, high: 4.1 })), '4.10 s', 'one has no interval');
   for (const words of [secondsWords, shareWords, kappaWords]) {
     assert.equal(words(undefined), '–');
     assert.equal(words(create(MeasuredSchema)), '–');

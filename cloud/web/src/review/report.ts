@@ -13,10 +13,11 @@ export function lineKind(line: Pick<LabelReportLine, 'className' | 'model'>): 'a
 
 const has = (measured: Measured | undefined): measured is Measured => measured !== undefined && measured.labels > 0n;
 
-/** "4.2 s (3.9 to 4.6)"; a dash where nothing was measured. */
+/** "4.2 s (3.9 to 4.6)"; a dash where nothing was measured, no interval where it was once. */
 export function secondsWords(measured: Measured | undefined): string {
   if (!has(measured)) return '–';
   const of = (value: number) => value.toFixed(value < 10 ? 2 : 1);
+  if (measured.labels === 1n) return `${of(measured.mean)} s`;
   return `${of(measured.mean)} s (${of(measured.low)} to ${of(measured.high)})`;
 }
 
@@ -24,12 +25,14 @@ export function secondsWords(measured: Measured | undefined): string {
 export function shareWords(measured: Measured | undefined): string {
   if (!has(measured)) return '–';
   const of = (value: number) => String(Math.round(100 * value));
+  if (measured.labels === 1n) return `${of(measured.mean)} %`;
   return `${of(measured.mean)} % (${of(measured.low)} to ${of(measured.high)})`;
 }
 
 /** "0.82 (0.74 to 0.90)". */
 export function kappaWords(measured: Measured | undefined): string {
   if (!has(measured)) return '–';
+  if (measured.labels === 1n) return measured.mean.toFixed(2);
   return `${measured.mean.toFixed(2)} (${measured.low.toFixed(2)} to ${measured.high.toFixed(2)})`;
 }
 
