@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Job_State, type Job } from '../../../cloud/web/src/gen/gleaner/v1/jobs_pb.js';
-import { chosenBy, complaintOfName, hasEnded, parseCard, refusalOf, wholeNumber } from '../../../cloud/web/src/datasets/dataset';
+import { chosenBy, parseCard } from '../../../cloud/web/src/datasets/dataset';
 
 const card = JSON.stringify({
   name: 'first',
@@ -31,24 +30,4 @@ test('a card is read, the largest lines first', () => {
 
 test('what is no card is none', () => {
   for (const text of ['', '[]', '{}', 'null', '{"frames":"3"}']) assert.equal(parseCard(text), null, text);
-});
-
-test('a name and a number are complained of before they are sent', () => {
-  assert.equal(complaintOfName(''), '');
-  assert.equal(complaintOfName('carts-2'), '');
-  assert.notEqual(complaintOfName('Carts'), '');
-  assert.notEqual(complaintOfName('a'.repeat(64)), '');
-  assert.equal(wholeNumber(''), 0n);
-  assert.equal(wholeNumber(' 12 '), 12n);
-  assert.equal(wholeNumber('-1'), null);
-  assert.equal(wholeNumber('1.5'), null);
-});
-
-test('a job that came to nothing says why in its own words', () => {
-  const job = (state: Job_State) => ({ state, error: 'the dataset leaks: …' }) as Job;
-  assert.equal(refusalOf(job(Job_State.FAILED)), 'the dataset leaks: …');
-  assert.equal(refusalOf(job(Job_State.CANCELLED)), 'It was cancelled.');
-  assert.equal(refusalOf(job(Job_State.RUNNING)), '');
-  assert.equal(hasEnded(job(Job_State.RUNNING)), false);
-  assert.equal(hasEnded(job(Job_State.DONE)), true);
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { chosen, complaint, nameOf, parseFilter, passes, removeTerm, setValue, toggleValue } from '../../../cloud/web/src/lib/filter';
+import { chosen, columnOf, formatTerm, markedAt, nameOf, parseFilter, passes, removeTerm, setValue, toggleValue } from '../../../cloud/web/src/lib/filter';
 
 test('terms carry key, negation, values and where they stand', () => {
   const text = 'device:cart-1,cart-2 -rule:motion after:2026-11-22T08:00:00Z';
@@ -23,7 +23,7 @@ test('a quoted value keeps its spaces and commas', () => {
 });
 
 test('a mistake is named with its column and the rest is still read', () => {
-  const filter = parseFilter('site:a  colour:red device:x');
+  const filter = parseFilter('site:a  colour:red device:x', new Set(['site', 'device']));
   assert.equal(filter.problem?.column, 9);
   assert.match(filter.problem?.message ?? '', /colour/);
   assert.deepEqual(filter.terms.map((t) => t.key), ['site', 'device']);
@@ -46,9 +46,44 @@ test('a value can be empty in quotes: clips without a site', () => {
   assert.equal(nameOf('site', 'road'), 'road');
 });
 
-test('what is wrong is said with its column', () => {
-  assert.equal(complaint(parseFilter('site:a')), '');
-  assert.match(complaint(parseFilter('site:a site:')), /^Column 13: .*needs a value/);
+test('which words there are is the server’s to say', () => {
+  assert.equal(parseFilter('colour:red').problem, null);
+  assert.equal(parseFilter('colour:red', new Set(['site'])).problem?.column, 1);
+});
+
+test('a comparison is part of its term, with values before it or without', () => {
+  const { terms, problem } = parseFilter('sharpness<0.2 -predicted:bottle,"a<b">=0.6 motion>0.05');
+  assert.equal(problem, null);
+  assert.deepEqual(
+    terms.map((t) => [t.key, t.negated, t.values, t.comparison]),
+    [
+      ['sharpness', false, [], '<0.2'],
+      ['predicted', true, ['bottle', 'a<b'], '>=0.6'],
+      ['motion', false, [], '>0.05'],
+    ],
+  );
+  assert.deepEqual(terms.map((t) => formatTerm(t.key, t.values, t.negated, t.comparison)), ['sharpness<0.2', '-predicted:bottle,"a<b">=0.6', 'motion>0.05']);
+  assert.equal(parseFilter('device:a sharpness<').problem?.column, 19);
+  assert.equal(parseFilter('sharpness<0.1<0.2').problem?.column, 10);
+  // A chip chooses values; what is compared is not its business.
+  assert.deepEqual(chosen('predicted:bottle>0.6', 'predicted'), []);
+});
+
+test('the column of a mistake is read from the server’s words, and only from those', () => {
+  assert.equal(columnOf('Filter, column 8: unknown key "colour"'), 8);
+  assert.equal(columnOf('arms: there is no strategy x'), null);
+  assert.equal(columnOf('page_size is 7, column 3'), null);
+});
+
+test('what is marked is the rest of the term in which the mistake is, whatever letters come before it', () => {
+  const marked = (text: string, column: number) => text.slice(...markedAt(text, column));
+  assert.equal(marked('device:a colour:red site:b', 10), 'colour:red');
+  assert.equal(marked('site:"Gänge 😀" colour:red', 'site:"Gänge 😀" '.length + 1 + 1 + 2), 'colour:red');
+  assert.equal(marked('(device:a', 1), '(');
+  // What is missing stands behind the end.
+  assert.deepEqual(markedAt('site:', 6), [5, 6]);
+  assert.deepEqual(markedAt('', 1), [0, 1]);
+  assert.deepEqual(markedAt('a', 99), [1, 2]);
 });
 
 test('an empty text is an empty filter', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Job_State, type Job, type JobCount } from '../../../cloud/web/src/gen/gleaner/v1/jobs_pb.js';
-import { canCancel, canRetry, countOf, outcomeOf, sinceOf, stateOf } from '../../../cloud/web/src/jobs/job';
+import { canCancel, canRetry, countOf, hasEnded, outcomeOf, pageOf, refusalOf, sinceOf, stateOf } from '../../../cloud/web/src/jobs/job';
 
 const job = (state: Job_State, more: object = {}) =>
   ({ state, attempts: 0, progress: 0, doing: '', result: 'r', error: 'e', createdUnixNs: 1n, startedUnixNs: 2n, endedUnixNs: 0n, ...more }) as Job;
@@ -42,4 +42,19 @@ test('jobs are counted over all kinds or one', () => {
   assert.equal(countOf(counts, 'waiting', 'a'), 1);
   assert.equal(countOf(counts, 'failed', ''), 3);
   assert.equal(countOf(counts, 'done', ''), undefined);
+});
+
+test('a job that came to nothing says why in its own words', () => {
+  const leaks = { error: 'the dataset leaks: …' };
+  assert.equal(refusalOf(job(Job_State.FAILED, leaks)), 'the dataset leaks: …');
+  assert.equal(refusalOf(job(Job_State.CANCELLED)), 'It was cancelled.');
+  assert.equal(refusalOf(job(Job_State.RUNNING)), '');
+  assert.equal(hasEnded(job(Job_State.RUNNING)), false);
+  assert.equal(hasEnded(job(Job_State.DONE)), true);
+});
+
+test('what a job is about has a page, where there is one', () => {
+  assert.equal(pageOf(job(Job_State.DONE, { kind: 'select', subject: 'monday' })), '/review/selections?name=monday');
+  assert.equal(pageOf(job(Job_State.DONE, { kind: 'dataset-freeze', subject: 'first' })), '/datasets?name=first');
+  assert.equal(pageOf(job(Job_State.DONE, { kind: 'model-ssd', subject: 'x' })), '');
 });

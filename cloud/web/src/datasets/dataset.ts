@@ -1,7 +1,5 @@
 // What the page says of a dataset: its card, as the server wrote it, in lines and bars.
 
-import { Job_State, type Job } from '../gen/gleaner/v1/jobs_pb.js';
-
 export const SPLITS = ['train', 'validation', 'test'] as const;
 export type Split = (typeof SPLITS)[number];
 
@@ -92,25 +90,4 @@ export function chosenBy(how: Card['how']): string {
 /** The address of a dataset's card. `/datasets/…` are its files. */
 export function pageOf(name: string): string {
   return `/datasets?name=${encodeURIComponent(name)}`;
-}
-
-export function hasEnded(job: Job): boolean {
-  return job.state !== Job_State.WAITING && job.state !== Job_State.RUNNING;
-}
-
-/** Why a job came to nothing, in its own words; '' while it goes on, and where it is done. */
-export function refusalOf(job: Job): string {
-  if (job.state === Job_State.CANCELLED) return 'It was cancelled.';
-  return job.state === Job_State.FAILED ? job.error : '';
-}
-
-/** What is wrong with a new dataset's name; '' where nothing is. */
-export function complaintOfName(name: string): string {
-  if (name === '') return '';
-  return /^[a-z0-9-]{1,63}$/.test(name) ? '' : 'A name has 1 to 63 of a-z, 0-9 and -.';
-}
-
-/** A number as a form has it; null where it is none from 0 on. */
-export function wholeNumber(text: string): bigint | null {
-  return /^\d{1,18}$/.test(text.trim()) ? BigInt(text.trim()) : text.trim() === '' ? 0n : null;
 }

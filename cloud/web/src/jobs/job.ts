@@ -33,6 +33,16 @@ export function stateOf(job: Job): { tone: Tone; icon: IconName; word: string } 
   }
 }
 
+export function hasEnded(job: Job): boolean {
+  return job.state !== Job_State.WAITING && job.state !== Job_State.RUNNING;
+}
+
+/** Why a job came to nothing, in its own words; '' while it goes on, and where it is done. */
+export function refusalOf(job: Job): string {
+  if (job.state === Job_State.CANCELLED) return 'It was cancelled.';
+  return job.state === Job_State.FAILED ? job.error : '';
+}
+
 /** How far it is, or what came of it, in words; may be empty. */
 export function outcomeOf(job: Job): string {
   if (job.state === Job_State.RUNNING) {
@@ -57,6 +67,7 @@ export function canRetry(job: Job): boolean {
 /** Where a job's subject is to be seen; '' where it has no page. */
 export function pageOf(job: Job): string {
   if (job.kind === 'dataset-freeze') return `/datasets?name=${job.subject}`;
+  if (job.kind === 'select') return `/review/selections?name=${job.subject}`;
   return job.kind === 'media-check' ? `/clips/${job.subject}` : '';
 }
 

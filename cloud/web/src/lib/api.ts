@@ -4,10 +4,13 @@ import { Code, ConnectError, createClient, type Interceptor } from '@connectrpc/
 import { createConnectTransport } from '@connectrpc/connect-web';
 import { AccessService } from '../gen/gleaner/v1/access_pb.js';
 import { CatalogService } from '../gen/gleaner/v1/catalog_pb.js';
+import { CurateService } from '../gen/gleaner/v1/curate_pb.js';
 import { DatasetService } from '../gen/gleaner/v1/dataset_pb.js';
+import { FilterService } from '../gen/gleaner/v1/filter_pb.js';
 import { FrameService } from '../gen/gleaner/v1/frames_pb.js';
 import { JobsService } from '../gen/gleaner/v1/jobs_pb.js';
 import { LabelService } from '../gen/gleaner/v1/label_pb.js';
+import { ModelService } from '../gen/gleaner/v1/model_pb.js';
 import { SimilarService } from '../gen/gleaner/v1/similar_pb.js';
 import { session } from './session.svelte';
 
@@ -41,10 +44,13 @@ const transport = createConnectTransport({
 });
 
 export const catalog = createClient(CatalogService, transport);
+export const curate = createClient(CurateService, transport);
 export const datasets = createClient(DatasetService, transport);
+export const filters = createClient(FilterService, transport);
 export const frames = createClient(FrameService, transport);
 export const jobs = createClient(JobsService, transport);
 export const labels = createClient(LabelService, transport);
+export const models = createClient(ModelService, transport);
 export const similar = createClient(SimilarService, transport);
 const access = createClient(AccessService, transport);
 

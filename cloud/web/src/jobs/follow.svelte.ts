@@ -3,7 +3,7 @@
 import type { Job } from '../gen/gleaner/v1/jobs_pb.js';
 import { jobs } from '../lib/api';
 import { Poll } from '../lib/poll.svelte';
-import { hasEnded } from './dataset';
+import { hasEnded } from './job';
 
 export class Followed {
   job = $state.raw<Job | null>(null);
