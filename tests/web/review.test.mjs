@@ -194,10 +194,10 @@ test('an operator makes a set in the page, and a viewer may only look', async ()
   await visit('admin', '/review', async (page) => {
     await page.getByRole('button', { name: 'Make a set' }).first().click();
     const form = page.getByRole('form', { name: 'A new set of tasks' });
-    await form.getByLabel('Frames that this filter finds').fill('colour:red');
+    await form.getByLabel('Filter of frames').fill('colour:red');
     await form.getByRole('button', { name: 'Make the set' }).click();
     await form.getByRole('alert').filter({ hasText: /colour/ }).waitFor();
-    await form.getByLabel('Frames that this filter finds').fill('');
+    await form.getByLabel('Filter of frames').fill('');
     await form.getByLabel('Control, %').fill('200');
     await form.getByRole('button', { name: 'Make the set' }).click();
     await form.getByRole('alert').filter({ hasText: '0 to 100 percent' }).waitFor();
