@@ -48,10 +48,9 @@ export interface PoolLine {
   about: string;
 }
 
-/** What was known of the frames that there were to choose from. */
+/** What was known of the frames that there were to choose from, of each a part of them. */
 export function poolLines(pool: SelectionPool): PoolLine[] {
   return [
-    { name: 'With a label', frames: pool.labelled, about: 'not offered again' },
     { name: 'With a prediction', frames: pool.predicted, about: 'what margin, entropy and class balance ask' },
     { name: 'With an embedding', frames: pool.embedded, about: 'what coverage and novelty ask' },
   ];
