@@ -68,10 +68,11 @@ base() {
     from=$(sources "$1")
     fresh=$(mktemp -d "$root.XXXXXX")
     printf 'Making a Debian root: %s, %s\n' "$1" "$2" >&2
-    if ! debootstrap --variant=minbase --arch="$2" "$1" "$fresh" "$(awk '{ print $2; exit }' <<<"$from")" \
+    # It mounts /proc in there and leaves it where it fails: in a name space of its own that ends with it.
+    if ! unshare --mount debootstrap --variant=minbase --arch="$2" "$1" "$fresh" "$(awk '{ print $2; exit }' <<<"$from")" \
       >"$root.log" 2>&1; then
       tail -n 5 "$root.log" >&2
-      rm -rf "$fresh"
+      rm -rf --one-file-system "$fresh"
       die "debootstrap could not make $1 for $2 (all that it said: $root.log)"
     fi
     rm -f "$fresh"/var/cache/apt/archives/*.deb

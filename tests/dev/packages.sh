@@ -39,7 +39,7 @@ test_packages_come_without_systemd_are_upgraded_and_go() {
   native_packages "$scratch/packages"
   old_server_package
   mkdir "$scratch/packages/later"
-  for name in edge cloud cli; do
+  for name in edge cloud cli model; do
     later "$version.1" "$scratch/packages/gleaner-${name}_${version}_$native.deb" "$scratch/packages/later"
   done
   debian_root copy "$suite" "$native" "$system"
@@ -47,30 +47,30 @@ test_packages_come_without_systemd_are_upgraded_and_go() {
   in_system 'apt-get -q update
     apt-get -q -y install systemd-standalone-sysusers systemd-standalone-tmpfiles /root/packages/gleaner-cloud_0.1.0_*.deb
     [ "$(gleaner)" = old ]
-    apt-get -q -y install /root/packages/gleaner-{edge,cloud,cli}_"$0"_*.deb' "$version" >"$scratch/log" 2>&1 ||
+    apt-get -q -y install /root/packages/gleaner-{edge,cloud,cli,model}_"$0"_*.deb' "$version" >"$scratch/log" 2>&1 ||
     fail "installing: $(tail -n 20 "$scratch/log")"
   in_system '
     [ ! -e /usr/bin/systemctl ]
-    for program in gleaner gleaner-edge gleaner-cloud gleaner-media; do $program --version; done
+    for program in gleaner gleaner-edge gleaner-cloud gleaner-media gleaner-model; do $program --version; done
     id -nG gleaner-edge; id -nG gleaner-cloud
     stat -c "%n %U:%G %a" /etc/gleaner /etc/gleaner/tls /var/lib/gleaner-edge /var/lib/gleaner-cloud
     ls /usr/share/man/man8/gleaner-{edge,cloud}.8.gz /usr/share/doc/gleaner-{edge,cloud}' >"$scratch/seen" 2>"$scratch/log" ||
     fail "installed: $(<"$scratch/log")"
-  expect "versions" "$version 4" "$(head -n 4 "$scratch/seen" | uniq -c | awk '{ print $2, $1 }')"
+  expect "versions" "$version 5" "$(head -n 5 "$scratch/seen" | uniq -c | awk '{ print $2, $1 }')"
   expect "groups and folders" 'gleaner-edge video gleaner render
 gleaner-cloud gleaner
 /etc/gleaner root:gleaner 750
 /etc/gleaner/tls root:gleaner 750
 /var/lib/gleaner-edge gleaner-edge:gleaner-edge 700
-/var/lib/gleaner-cloud gleaner-cloud:gleaner-cloud 700' "$(sed -n 5,10p "$scratch/seen")"
+/var/lib/gleaner-cloud gleaner-cloud:gleaner-cloud 700' "$(sed -n 6,11p "$scratch/seen")"
 
   in_system 'apt-get -q -y install /root/packages/later/*.deb' >"$scratch/log" 2>&1 ||
     fail "upgrading: $(tail -n 20 "$scratch/log")"
-  expect "versions after the upgrade" "$version.1 $version.1 $version.1" \
-    "$(in_system "dpkg-query -W -f '\${Version} ' gleaner-edge gleaner-cloud gleaner-cli" | sed 's/ $//')"
+  expect "versions after the upgrade" "$version.1 $version.1 $version.1 $version.1" \
+    "$(in_system "dpkg-query -W -f '\${Version} ' gleaner-edge gleaner-cloud gleaner-cli gleaner-model" | sed 's/ $//')"
 
   in_system 'touch /var/lib/gleaner-edge/spool.db
-    apt-get -q -y purge gleaner-edge gleaner-cloud gleaner-cli
+    apt-get -q -y purge gleaner-edge gleaner-cloud gleaner-cli gleaner-model
     [ -e /var/lib/gleaner-edge/spool.db ]' >"$scratch/log" 2>&1 || fail "purging: $(tail -n 20 "$scratch/log")"
   expect_in "$(<"$scratch/log")" 'gleaner-edge: to remove that as well: rm -r /var/lib/gleaner-edge /etc/gleaner'
   expect_in "$(<"$scratch/log")" 'to remove it: deluser gleaner-cloud'

@@ -14,23 +14,28 @@ chmod 755 "$scratch"
 
 # What this kernel is taught for a test (to run another processor's programs) it forgets afterwards.
 processors=/proc/sys/fs/binfmt_misc
-known=$(cd $processors 2>/dev/null && echo *) || true
+taught() { find $processors -mindepth 1 -printf '%f ' 2>/dev/null || true; }
+known=$(taught)
 # shellcheck disable=SC2317 # the trap calls it
 clean_up() {
   local name
   rm -rf "$scratch"
-  for name in $(cd $processors && echo *); do
-    case " $known register status * " in *" $name "*) ;; *) echo -1 >"$processors/$name" || true ;; esac
+  for name in $(taught); do
+    case " $known register status " in *" $name "*) ;; *) echo -1 >"$processors/$name" || true ;; esac
   done
-  if [ "$known" = '*' ] && [ -e $processors/register ]; then umount $processors || true; fi
+  if [ -z "$known" ] && [ -e $processors/register ]; then umount $processors || true; fi
 }
 trap clean_up EXIT
 
 debian_root() { "$root/third_party/debian_root.sh" "$@"; }
 
-# native_packages FOLDER: of the programs that are tested.
+# native_packages FOLDER: of the programs that are tested; or those of the folder GLEANER_PACKAGES, which ./dev package may have made.
 native_packages() {
   mkdir -p "$1"
+  if [ -n "${GLEANER_PACKAGES:-}" ]; then
+    cp "$GLEANER_PACKAGES"/*.deb "$1"
+    return
+  fi
   cpack --config "$(dirname "$bin")/CPackConfig.cmake" -B "$scratch/cpack" >"$scratch/cpack.log" 2>&1 ||
     fail "cpack: $(tail -n 20 "$scratch/cpack.log")"
   mv "$scratch"/cpack/*.deb "$1"
