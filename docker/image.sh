@@ -3,8 +3,8 @@
 #
 #   docker/image.sh TAG VERSION BASE PACKAGES ENGINE
 #
-# All but the first may be empty. ENGINE: the first that works. PACKAGES: a folder with gleaner-cloud_*.deb and gleaner-cli_*.deb
-# that are taken as they are.
+# All but the first may be empty. ENGINE: the first that works. PACKAGES: a folder with the .deb of gleaner-cloud,
+# gleaner-model and gleaner-cli, which are taken as they are.
 #
 # BASE is what it builds upon instead of Debian's own image: the name of an image, a tarball of a system's files, or a folder
 # with them, as debootstrap makes one; the last two need no registry.
@@ -67,7 +67,7 @@ bring_in() {
 if [ -z "$engine" ]; then engine=$(working docker podman buildah); else engine=$(working "$engine"); fi
 options=(--file docker/Containerfile.cloud --tag "$tag" --build-arg "VERSION=$version")
 if [ -n "$packages" ]; then
-  for name in gleaner-cloud gleaner-cli; do
+  for name in gleaner-cloud gleaner-model gleaner-cli; do
     compgen -G "$packages/${name}_*.deb" >/dev/null || die "there is no ${name}_*.deb in '$packages'; ./dev package makes it"
   done
 fi
@@ -84,7 +84,7 @@ if [ -n "$base" ]; then options+=(--build-arg "BASE=$base"); fi
 if [ -n "$packages" ]; then
   rm -rf build/image
   mkdir -p build/image
-  cp "$packages"/gleaner-{cloud,cli}_*.deb build/image
+  cp "$packages"/gleaner-{cloud,model,cli}_*.deb build/image
   options+=(--build-arg PACKAGES=build/image)
 fi
 # How this machine's npm reaches its registry is lent to the build, and stays out of the image.

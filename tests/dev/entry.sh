@@ -169,7 +169,7 @@ test_image_takes_the_engine_that_works_and_a_base_without_a_registry() {
   expect_in "$(<"$scratch/imported")" './etc/debian_version'
   expect_in "$(<"$scratch/built")" '--tag my-tag'
   expect_in "$(<"$scratch/built")" 'BASE=localhost/gleaner-base'
-  touch "$scratch"/gleaner-{cloud,cli}_1_all.deb
+  touch "$scratch"/gleaner-{cloud,model,cli}_1_all.deb
   run stubbed "$root/dev" image --base debian:bookworm-slim --packages "$scratch"
   expect_in "$(<"$scratch/built")" 'BASE=debian:bookworm-slim'
   expect_in "$(<"$scratch/built")" 'VERSION=0.'

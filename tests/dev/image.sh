@@ -1,9 +1,24 @@
 #!/usr/bin/env bash
 # The server's container image: built without a registry, started as an engine would start it (its own user, nothing it can write to but
-# its volume), and sent a clip.
+# its volume), and sent a clip, whose frames a model looks at.
 # shellcheck source=tests/dev/roots.sh
 . "$(dirname "${BASH_SOURCE[0]}")/roots.sh"
 megabyte=1000000
+models=${GLEANER_MODELS:-$root/third_party/models/made}
+
+# operator COMMAND…: beside the server, as the operator.
+operator() { debian_root run "$system" --keep --read-only gleaner --token "$(<"$scratch/token")" "$@"; }
+
+# eventually TEXT COMMAND…: until that is in what it says.
+eventually() {
+  local tries
+  for ((tries = 0; tries < 600; tries++)); do
+    operator "${@:2}" >"$scratch/said"
+    if grep -q "$1" "$scratch/said"; then return; fi
+    sleep 0.5
+  done
+  fail "no $1 in what gleaner ${*:2} says: $(cat "$scratch/said" "$scratch/server.log")"
+}
 
 image() { # image WORD: what the image's configuration says of it, words apart
   buildah inspect --type image --format "{{range .OCIv1.Config.$1}}{{.}} {{end}}" gleaner-test
@@ -24,15 +39,11 @@ serve() {
   done
   healthy || fail "it never got healthy: $(<"$scratch/server.log")"
 
+  operator label schema create things --kind boxes --class box --class bottle --class person >/dev/null
   "$bin/gleaner-edge" --config "$scratch/edge.toml" --until-drained >"$scratch/edge.log" 2>&1 ||
     fail "the device: $(tail -n 20 "$scratch/edge.log")"
-  for ((tries = 0; tries < 600; tries++)); do
-    debian_root run "$system" --keep --read-only gleaner --token "$(<"$scratch/token")" clips list \
-      --filter media:ok >"$scratch/clips"
-    if grep -q cart-1 "$scratch/clips"; then return; fi
-    sleep 0.5
-  done
-  fail "no clip was taken in and checked: $(cat "$scratch/clips" "$scratch/server.log")"
+  eventually cart-1 clips list --filter media:ok
+  eventually basket frames list --filter predicted:box,bottle,person
 }
 
 # As HEALTHCHECK asks.
@@ -68,7 +79,10 @@ test_it_takes_a_clip_in_as_its_own_user_on_a_read_only_root() {
   "$root/docker/demo/pki.sh" "$scratch/tls" cart-1
   cp -r "$scratch/tls" "$scratch/etc/tls"
   rm "$scratch/etc/tls/ca.key"
-  cp "$root/docker/compose-cloud.toml" "$scratch/etc/cloud.toml"
+  [ -s "$models/objectron.onnx" ] || fail "there is no model in $models; ./dev setup models makes it"
+  cp -r "$models" "$scratch/etc/models"
+  # What stands commented out there is the model.
+  sed -E 's/^# ((\[\[model|[a-z]+ = ).*)/\1/' "$root/docker/compose-cloud.toml" >"$scratch/etc/cloud.toml"
   openssl rand -hex 24 >"$scratch/token"
   chown -R root:7443 "$scratch/etc" "$scratch/token"
   chown 7443:7443 "$scratch/data"
