@@ -17,10 +17,11 @@ constexpr int64_t kRetryNs = 30 * kNanosPerSecond;
 
 CameraPipeline::CameraPipeline(size_t index, std::string name,
                                std::vector<std::unique_ptr<Detector>> detectors,
-                               std::vector<std::string> encoders, Recorder& recorder, Clock& clock)
+                               SampleSink& samples, std::vector<std::string> encoders,
+                               Recorder& recorder, Clock& clock)
     : index_(index),
       name_(std::move(name)),
-      detectors_(std::move(detectors)),
+      watcher_(name_, std::move(detectors), samples),
       encoders_(std::move(encoders)),
       recorder_(recorder),
       clock_(clock) {}
@@ -31,7 +32,7 @@ void CameraPipeline::OnFormat(const VideoFormat& format) {
   format_ = format;
   SetProblem("");
   remux_ = format.Remuxable();
-  for (const auto& detector : detectors_) detector->OnFormat(format);
+  watcher_.OnFormat(format);
   if (remux_) {
     SetEncoder("remux");
     recorder_.OnFormat(index_, format, "remux");
@@ -48,7 +49,7 @@ void CameraPipeline::OpenTranscoder() {
       {.on_frame =
            [this](const Frame& frame) {
              ++transcoded_frames_;
-             for (const auto& detector : detectors_) detector->OnFrame(frame);
+             watcher_.OnFrame(frame);
            },
        .on_format =
            [this](const VideoFormat& encoded, const std::string& encoder) {
@@ -83,13 +84,12 @@ void CameraPipeline::OnPacket(const Packet& packet) {
   if (remux_) {
     // The ring first: a firing that this packet causes finds it there.
     recorder_.OnPacket(index_, packet);
-    for (const auto& detector : detectors_) detector->OnPacket(packet);
+    watcher_.OnPacket(packet);
   } else {
     Transcode(packet);
   }
-  uint64_t decoded = transcoded_frames_;
-  for (const auto& detector : detectors_) decoded += detector->stats().decoded_frames;
-  decoded_frames_.store(decoded, std::memory_order_relaxed);
+  decoded_frames_.store(transcoded_frames_ + watcher_.stats().decoded_frames,
+                        std::memory_order_relaxed);
   progress_->Made();
 }
 
@@ -108,6 +108,7 @@ void CameraPipeline::Transcode(const Packet& packet) {
 
 void CameraPipeline::End() {
   Flush();
+  watcher_.Finish();
   progress_->Retire();
 }
 

@@ -1,4 +1,4 @@
-// What happens to one camera's packets: into the recorder's ring, past the detectors, through the
+// What happens to one camera's packets: into the recorder's ring, past the watcher, through the
 // transcoder where the ring can't hold them as they are.
 #pragma once
 
@@ -16,27 +16,33 @@
 #include "edge/clip/transcoder.h"
 #include "edge/health/watchdog.h"
 #include "edge/trigger/detector/detector.h"
+#include "edge/trigger/stream_watcher.h"
 
 namespace gleaner::edge {
 
-// Lives on its camera's thread; encoder() and decoded_frames() may be asked from any.
+// Lives on its camera's thread; encoder(), detector_reports() and decoded_frames() may be asked
+// from any.
 class CameraPipeline : public PacketSink {
  public:
   // `index`: the camera's place in the recorder. `recorder` and `clock` outlive the pipeline.
+  // `samples` is told how far the camera has come.
   CameraPipeline(size_t index, std::string name, std::vector<std::unique_ptr<Detector>> detectors,
-                 std::vector<std::string> encoders, Recorder& recorder, Clock& clock);
+                 SampleSink& samples, std::vector<std::string> encoders, Recorder& recorder,
+                 Clock& clock);
 
   void OnFormat(const VideoFormat& format) override;
   // Where no encoder works all of them are tried again after 30 s, from a keyframe on.
   void OnPacket(const Packet& packet) override;
   void OnReconnecting() override;
-  // After the last packet: what the encoder still holds goes to the recorder, and nothing more is
-  // expected.
+  // After the last packet: what the encoder still holds goes to the recorder, detectors have said
+  // all that they have to say, and nothing more is expected.
   void End();
   // Told of every packet and every attempt to reconnect. Call it before the first.
   void SetProgress(std::shared_ptr<Progress> progress) { progress_ = std::move(progress); }
 
   std::string encoder() const;
+  // Of detectors that have a thread of their own.
+  std::vector<DetectorReport> detector_reports() const { return watcher_.reports(); }
   uint64_t decoded_frames() const { return decoded_frames_.load(std::memory_order_relaxed); }
   // Why nothing can be recorded from this camera, or how many frames were too damaged for it in the
   // last minute; for people. Empty when all is well.
@@ -58,7 +64,7 @@ class CameraPipeline : public PacketSink {
 
   const size_t index_;
   const std::string name_;
-  const std::vector<std::unique_ptr<Detector>> detectors_;
+  StreamWatcher watcher_;
   const std::vector<std::string> encoders_;
   Recorder& recorder_;
   Clock& clock_;

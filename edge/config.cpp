@@ -13,7 +13,6 @@
 #include "common/name.h"
 #include "common/status.h"
 #include "edge/clip/encoder.h"
-#include "edge/trigger/detector/detector.h"
 #include "edge/upload/identity.h"
 
 namespace gleaner::edge {
@@ -115,20 +114,20 @@ void WarnOfAbsence(ConfigReader& reader, const Config& config) {
 
 }  // namespace
 
-std::string SignalName(std::string_view camera, std::string_view detector) {
-  return fmt::format("camera.{}.{}", camera, detector);
+bool IsLive(const CameraOptions& camera) {
+  return camera.Kind() != SourceKind::kFile || camera.pace == "realtime";
 }
 
-std::vector<std::string> SignalsOf(const std::vector<CameraOptions>& cameras,
-                                   const std::vector<SensorOptions>& sensors) {
-  std::vector<std::string> signals;
+std::vector<SignalSource> SignalsOf(const std::vector<CameraOptions>& cameras,
+                                    const std::vector<SensorOptions>& sensors) {
+  std::vector<SignalSource> signals;
   for (const CameraOptions& camera : cameras) {
-    for (std::string_view detector : DetectorNames()) {
-      signals.push_back(SignalName(camera.name, detector));
+    for (SignalSource& signal : SignalsOf(camera.name, IsLive(camera))) {
+      signals.push_back(std::move(signal));
     }
   }
   for (const SensorOptions& sensor : sensors) {
-    for (std::string& signal : sensor.Signals()) signals.push_back(std::move(signal));
+    for (SignalSource& signal : sensor.Signals()) signals.push_back(std::move(signal));
   }
   return signals;
 }
@@ -175,10 +174,11 @@ absl::StatusOr<Config> Config::Read(ConfigReader& reader, bool only_spool) {
   std::vector<ConfigReader> cameras = reader.Tables("camera");
   for (ConfigReader& camera : cameras) {
     config.cameras.push_back(CameraOptions::Read(camera, /*try_login=*/!only_spool));
+    config.detectors.push_back(ReadDetectors(camera));
     if (!only_spool) CheckSource(camera, config.cameras.back());
   }
   ReadSensors(reader, &config);
-  const std::vector<std::string> signals = SignalsOf(config.cameras, config.sensors);
+  const std::vector<SignalSource> signals = SignalsOf(config.cameras, config.sensors);
   std::vector<ConfigReader> rules = reader.Tables("rule");
   for (ConfigReader& rule : rules) {
     config.rules.push_back(RuleOptions::Read(rule, signals));

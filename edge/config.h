@@ -12,17 +12,19 @@
 #include "edge/health/heartbeat.h"
 #include "edge/sensor/sensor_options.h"
 #include "edge/spool/spool.h"
+#include "edge/trigger/detector/registry.h"
 #include "edge/trigger/engine.h"
 #include "edge/upload/link.h"
 #include "edge/upload/uploader.h"
 
 namespace gleaner::edge {
 
-// "camera.<camera>.<detector>", and the names of all that there can be, those of sensors too: what
-// rules may read.
-std::string SignalName(std::string_view camera, std::string_view detector);
-std::vector<std::string> SignalsOf(const std::vector<CameraOptions>& cameras,
-                                   const std::vector<SensorOptions>& sensors);
+// A camera's pictures come when they come; a film that is read as fast as it can be waits for
+// whoever looks at it.
+bool IsLive(const CameraOptions& camera);
+// All the signals that there can be, of cameras and of sensors: what rules may read.
+std::vector<SignalSource> SignalsOf(const std::vector<CameraOptions>& cameras,
+                                    const std::vector<SensorOptions>& sensors);
 
 struct Config {
   // The device's name: the CN of its certificate. Only a plaintext link takes it from the file.
@@ -36,6 +38,7 @@ struct Config {
   std::vector<std::string> encoders;  // see edge/clip/encoder.h; empty = the default order
   uint64_t ring_max_bytes = 0;        // a camera
   std::vector<CameraOptions> cameras;
+  std::vector<std::vector<DetectorSettings>> detectors;  // by camera, one of every kind
   SensorSocketOptions sensor_socket;
   std::vector<SensorOptions> sensors;
   std::vector<RuleOptions> rules;

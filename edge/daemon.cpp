@@ -29,7 +29,7 @@
 #include "edge/sensor/sensor_socket.h"
 #include "edge/shutdown.h"
 #include "edge/spool/spool.h"
-#include "edge/trigger/detector/detector.h"
+#include "edge/trigger/detector/registry.h"
 #include "edge/trigger/engine.h"
 #include "edge/upload/ledger_reporter.h"
 #include "edge/upload/link.h"
@@ -60,6 +60,7 @@ class SampleFanout : public SampleSink {
     recorder_->OnSample(sample);
     engine_->OnSample(sample);
   }
+  void OnTime(int64_t monotonic_ns) override { engine_->OnTime(monotonic_ns); }
 
  private:
   Recorder* recorder_ = nullptr;
@@ -136,6 +137,7 @@ class Daemon {
                             .site = config_.site,
                             .cameras = {},
                             .pre_roll_ns = 0,
+                            .latency_ns = engine_->latency_ns(),
                             .ring_max_bytes = config_.ring_max_bytes,
                             .units = UnitsOf(config_.sensors)};
     for (const RuleOptions& rule : engine_->rules()) {
@@ -151,16 +153,13 @@ class Daemon {
 
     for (size_t i = 0; i < config_.cameras.size(); ++i) {
       const CameraOptions& camera = config_.cameras[i];
-      std::vector<std::unique_ptr<Detector>> detectors;
-      for (std::string_view name : DetectorNames()) {
-        // A detector runs only where some rule reads its signal.
-        if (!read.contains(SignalName(camera.name, name))) continue;
-        ASSIGN_OR_RETURN(auto detector, MakeDetector(name, camera.name, samples_));
-        detectors.push_back(std::move(detector));
-      }
+      // A detector runs only where some rule reads one of its signals.
+      auto detectors =
+          MakeDetectors(config_.detectors[i], {camera.name, samples_, IsLive(camera)},
+                        [&](const std::string& signal) { return read.contains(signal); });
       Watch watch;
-      watch.pipeline = std::make_unique<CameraPipeline>(i, camera.name, std::move(detectors),
-                                                        config_.encoders, *recorder_, clock_);
+      watch.pipeline = std::make_unique<CameraPipeline>(
+          i, camera.name, std::move(detectors), samples_, config_.encoders, *recorder_, clock_);
       watch.camera = std::make_unique<Camera>(camera, clock_, *watch.pipeline, &logins_);
       watches_.push_back(std::move(watch));
     }

@@ -48,7 +48,8 @@ Capture::Capture(CaptureOptions options, ClipKey key, std::unique_ptr<ClipWriter
       start_ns_(std::max<int64_t>(0, options_.fired_at.monotonic_ns() - options_.rule.pre_ns)),
       end_ns_(std::min(options_.fired_at.monotonic_ns() + options_.rule.post_ns, limit_ns())),
       firings_{options_.fired_at.monotonic_ns()},
-      ended_(options_.cameras.size(), false) {
+      ended_(options_.cameras.size(), false),
+      newest_ns_(options_.cameras.size(), INT64_MIN) {
   for (const std::string& camera : options_.cameras) {
     tracks_.emplace_back(camera, start_ns_, end_ns_, firings_.front(), options_.after_max_bytes,
                          *writer_);
@@ -73,6 +74,7 @@ absl::StatusOr<bool> Capture::Extend(int64_t firing_ns) {
 }
 
 absl::Status Capture::Feed(size_t camera, const StreamPacket& packet) {
+  newest_ns_[camera] = std::max(newest_ns_[camera], packet.packet.monotonic_ns);
   RETURN_IF_ERROR(tracks_[camera].Feed(packet));
   if (!preview_tried_) MakePreviewIfReady(/*last_chance=*/false);
   return absl::OkStatus();
@@ -89,9 +91,16 @@ bool Capture::full() const {
   return bytes > kMaxTracksBytes;
 }
 
+bool Capture::Passed(size_t camera) const {
+  if (!tracks_[camera].complete()) return false;
+  // A clip that can't grow any more waits for nothing.
+  return options_.latency_ns == 0 || end_ns_ == limit_ns() ||
+         newest_ns_[camera] >= end_ns_ + options_.latency_ns;
+}
+
 bool Capture::Done() const {
   for (size_t i = 0; i < tracks_.size(); ++i) {
-    if (!tracks_[i].complete() && !ended_[i]) return full();
+    if (!Passed(i) && !ended_[i]) return full();
   }
   return true;
 }
@@ -102,7 +111,7 @@ bool Capture::DoneWithoutTheSilent(int64_t now_ns,
   const int64_t end_ns = opened_ns_ + end_ns_ - firings_.front();
   for (size_t i = 0; i < tracks_.size(); ++i) {
     const bool silent = now_ns - std::max(end_ns, last_arrival_ns[i]) > kSilentNs;
-    if (!tracks_[i].complete() && !ended_[i] && !silent) return full();
+    if (!Passed(i) && !ended_[i] && !silent) return full();
   }
   return true;
 }

@@ -27,6 +27,7 @@ struct CaptureOptions {
   std::string policy_version;
   RuleOptions rule;
   std::vector<std::string> signals;  // that the rule reads
+  int64_t latency_ns = 0;            // see Firing::latency_ns
   v1::Instant fired_at;
   // A camera, of what comes past the end while another one is waited for.
   uint64_t after_max_bytes = 0;
@@ -45,7 +46,8 @@ class Capture {
 
   absl::Status Feed(size_t camera, const StreamPacket& packet);
   void EndCamera(size_t camera);
-  // Every camera has passed the window's end or has ended; or a bound of the contract is reached.
+  // Every camera has passed the window's end, by so much that a firing that moves it would have
+  // come, or has ended; or a bound of the contract is reached.
   bool Done() const;
   // The same, but 10 s after the end a camera that has been silent as long isn't waited for.
   // `last_arrival_ns`: by camera, when its newest packet came, 0 for none.
@@ -70,6 +72,7 @@ class Capture {
 
   int64_t limit_ns() const { return start_ns_ + options_.rule.max_clip_ns; }
   bool full() const;
+  bool Passed(size_t camera) const;
   void MakePreviewIfReady(bool last_chance);
   std::string Shortfall() const;
   v1::ClipManifest Describe(const SampleHistory& history, Cut cut) const;
@@ -82,10 +85,11 @@ class Capture {
   const int64_t opened_ns_;  // on the clock
   const int64_t start_ns_;   // requested; never before the boot, which is 0
   int64_t end_ns_;
-  std::vector<int64_t> firings_;  // the first ones and the newest
-  std::vector<Track> tracks_;     // one a camera
-  std::vector<bool> ended_;       // by camera
-  size_t preview_camera_ = 0;     // where the preview is taken from, if it has a frame
+  std::vector<int64_t> firings_;    // the first ones and the newest
+  std::vector<Track> tracks_;       // one a camera
+  std::vector<bool> ended_;         // by camera
+  std::vector<int64_t> newest_ns_;  // packet, by camera
+  size_t preview_camera_ = 0;       // where the preview is taken from, if it has a frame
   bool preview_tried_ = false;
   std::string preview_;  // JPEG; empty while there is none
   std::vector<Object> objects_;

@@ -6,6 +6,8 @@
 namespace gleaner::edge {
 
 void SampleHistory::Add(const SignalSample& sample) {
+  const SampleType type = sample.value.type();
+  if (type != SampleType::kNumber && type != SampleType::kTruth) return;
   auto found = signals_.find(sample.name);
   if (found == signals_.end()) {
     if (signals_.size() == kMaxHistories) return;
@@ -13,7 +15,7 @@ void SampleHistory::Add(const SignalSample& sample) {
   }
   auto& points = found->second;
   if (!points.empty() && sample.monotonic_ns < points.back().monotonic_ns) return;
-  points.push_back({sample.monotonic_ns, sample.value});
+  points.push_back({sample.monotonic_ns, sample.value.number()});
   if (points.size() > kMaxSamples) points.pop_front();
 }
 

@@ -17,8 +17,9 @@ namespace gleaner::edge {
 // The units of signals by their qualified names; a signal that isn't among them has none.
 using SignalUnits = std::map<std::string, std::string>;
 
-// Bounded twice: by time, see Trim(), and by kMaxSamples a signal and kMaxHistories signals; what
-// is beyond is forgotten, the oldest first. Not thread-safe.
+// Of numbers and truths; a manifest has no place for texts and boxes. Bounded twice: by time, see
+// Trim(), and by kMaxSamples a signal and kMaxHistories signals; what is beyond is forgotten, the
+// oldest first. Not thread-safe.
 class SampleHistory {
  public:
   static constexpr size_t kMaxSamples = 32'768;

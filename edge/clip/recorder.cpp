@@ -38,8 +38,8 @@ class Recorder::Impl {
         losses_(clock),
         clips_(options_.cameras.size(), spool, clock, samples_, losses_) {
     for (size_t i = 0; i < options_.cameras.size(); ++i) {
-      cameras_.push_back(
-          {PacketRing(options_.pre_roll_ns + kRingSlackNs, options_.ring_max_bytes)});
+      cameras_.push_back({PacketRing(options_.pre_roll_ns + options_.latency_ns + kRingSlackNs,
+                                     options_.ring_max_bytes)});
     }
     worker_ = std::thread([this] { Work(); });
   }
@@ -154,6 +154,7 @@ void Recorder::Impl::Open(const Firing& firing, const std::vector<std::string>& 
   clip.cameras = options_.cameras;
   clip.rule = *firing.rule;
   clip.signals = signals;
+  clip.latency_ns = firing.latency_ns;
   clip.fired_at.set_monotonic_ns(firing.monotonic_ns);
   clip.fired_at.set_wall_unix_ns(clock_.WallNs() - (clock_.MonotonicNs() - firing.monotonic_ns));
   clip.fired_at.set_wall_uncertainty_ns(clock_.WallUncertaintyNs());

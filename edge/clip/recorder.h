@@ -42,6 +42,9 @@ struct RecorderOptions {
   // How far back the ring goes: the longest `pre` of any rule. It holds a little more, so that a
   // firing that comes late, or is of another camera, finds all of it.
   int64_t pre_roll_ns = 0;
+  // How much later than its frame a firing may come, see Firing::latency_ns; the ring goes back so
+  // much further.
+  int64_t latency_ns = 0;
   // A camera; what is older goes first, and the manifest's shortfall says so.
   uint64_t ring_max_bytes = 64ull << 20;
   SignalUnits units;  // of those that have some, for evidence

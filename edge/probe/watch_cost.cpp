@@ -1,12 +1,13 @@
 #include "edge/probe/watch_cost.h"
 
 #include <memory>
+#include <utility>
 
 #include "common/clock.h"
 #include "common/status.h"
 #include "edge/clip/transcoder.h"
-#include "edge/trigger/detector/detector.h"
 #include "edge/trigger/detector/motion.h"
+#include "edge/trigger/stream_watcher.h"
 
 namespace gleaner::edge {
 namespace {
@@ -19,7 +20,9 @@ constexpr uint64_t kFewFrames = 20;
 constexpr double kNoise = 0.003;
 
 struct MotionSeen : SampleSink {
-  void OnSample(const SignalSample& sample) override { moved = moved || sample.value > kNoise; }
+  void OnSample(const SignalSample& sample) override {
+    moved = moved || sample.value.number() > kNoise;
+  }
   bool moved = false;
 };
 
@@ -31,9 +34,10 @@ absl::StatusOr<WatchCost> MeasureWatchCost(const VideoFormat& format,
                                            const std::function<int64_t()>& cpu_ns) {
   WatchCost cost;
   MotionSeen seen;
-  ASSIGN_OR_RETURN(const std::unique_ptr<Detector> detector,
-                   MakeDetector(MotionDetector::kName, "probe", seen));
-  detector->OnFormat(format);
+  std::vector<std::unique_ptr<Detector>> detectors;
+  detectors.push_back(std::make_unique<MotionDetector>("probe", MotionDetector::Options(), seen));
+  StreamWatcher watcher("probe", std::move(detectors), seen);
+  watcher.OnFormat(format);
   uint64_t transcoded = 0;
   std::unique_ptr<Transcoder> transcoder;
   if (!format.Remuxable()) {
@@ -43,13 +47,13 @@ absl::StatusOr<WatchCost> MeasureWatchCost(const VideoFormat& format,
                          {.on_frame =
                               [&](const Frame& frame) {
                                 ++transcoded;
-                                detector->OnFrame(frame);
+                                watcher.OnFrame(frame);
                               },
                           .on_format = [&](const VideoFormat&,
                                            const std::string& encoder) { cost.encoder = encoder; },
                           .on_packet = [](const Packet&) {}}));
   }
-  const auto decoded = [&] { return transcoded + detector->stats().decoded_frames; };
+  const auto decoded = [&] { return transcoded + watcher.stats().decoded_frames; };
   const int64_t start_ns = cpu_ns();
   int64_t learnt_ns = start_ns;
   uint64_t decoded_learning = 0;
@@ -63,7 +67,7 @@ absl::StatusOr<WatchCost> MeasureWatchCost(const VideoFormat& format,
     if (transcoder != nullptr) {
       RETURN_IF_ERROR(transcoder->OnPacket(packet));
     } else {
-      detector->OnPacket(packet);
+      watcher.OnPacket(packet);
     }
     if (cpu_ns() - start_ns > kMaxCpuNs) break;
   }

@@ -92,10 +92,10 @@ bool SensorIntake::Spend(Sensor& sensor, int64_t now_ns) {
 void SensorIntake::Write(const Sensor& sensor, const SensorMessage& message, int64_t monotonic_ns) {
   SignalSample sample{.name = {},
                       .monotonic_ns = monotonic_ns,
-                      .value = 1,
+                      .value = true,
                       .valid_ns = sensor.options.event ? kEventNs : sensor.options.valid_ns};
   for (size_t i = 0; i < sensor.signals.size(); ++i) {
-    sample.name = sensor.signals[i];
+    sample.name = sensor.signals[i].name;
     if (!sensor.options.event) sample.value = message.numbers[i];
     samples_.OnSample(sample);
   }

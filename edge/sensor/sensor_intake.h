@@ -56,7 +56,7 @@ class SensorIntake {
   enum class Fault : uint8_t { kNone, kUnreadable, kUnknown, kNumbers, kTooFast, kTime, kCount };
   struct Sensor {
     SensorOptions options;
-    std::vector<std::string> signals;
+    std::vector<SignalSource> signals;
     SensorStats stats;
     // A bucket of as many messages as may come in a second; filled to `credit` at `credit_ns`.
     double credit = 0;

@@ -7,7 +7,7 @@
 
 #include "common/name.h"
 #include "common/text.h"
-#include "edge/trigger/detector/detector.h"
+#include "edge/trigger/detector/registry.h"
 
 namespace gleaner::edge {
 namespace {
@@ -21,8 +21,7 @@ void CheckPart(ConfigReader& reader, std::string_view key, const std::string& na
   if (name.empty()) return;
   if (!IsName(name)) {
     reader.Error(key, NotAName(name));
-  } else if (const auto detectors = DetectorNames();
-             std::find(detectors.begin(), detectors.end(), name) != detectors.end()) {
+  } else if (FindSignal(name) != nullptr) {
     reader.Error(
         key, fmt::format("\"{}\" is what a camera's detector is called; take another name", name));
   }
@@ -71,13 +70,13 @@ SensorOptions SensorOptions::Read(ConfigReader& reader) {
 
 size_t SensorOptions::Numbers() const { return event ? 0 : std::max<size_t>(1, components.size()); }
 
-std::vector<std::string> SensorOptions::Signals() const {
-  if (event) return {"event." + name};
-  if (components.empty()) return {"sensor." + name};
-  std::vector<std::string> signals;
+std::vector<SignalSource> SensorOptions::Signals() const {
+  if (event) return {SignalSource("event." + name, SampleType::kTruth)};
+  if (components.empty()) return {SignalSource("sensor." + name)};
+  std::vector<SignalSource> signals;
   signals.reserve(components.size());
   for (const std::string& component : components) {
-    signals.push_back(fmt::format("sensor.{}.{}", name, component));
+    signals.emplace_back(fmt::format("sensor.{}.{}", name, component));
   }
   return signals;
 }
@@ -86,7 +85,9 @@ std::map<std::string, std::string> UnitsOf(const std::vector<SensorOptions>& sen
   std::map<std::string, std::string> units;
   for (const SensorOptions& sensor : sensors) {
     if (sensor.event) continue;
-    for (std::string& signal : sensor.Signals()) units.emplace(std::move(signal), sensor.unit);
+    for (SignalSource& signal : sensor.Signals()) {
+      units.emplace(std::move(signal.name), sensor.unit);
+    }
   }
   return units;
 }

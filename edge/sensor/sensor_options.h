@@ -9,6 +9,7 @@
 
 #include "common/clock.h"
 #include "common/config.h"
+#include "edge/trigger/signal.h"
 
 namespace gleaner::edge {
 
@@ -35,7 +36,7 @@ struct SensorOptions {
   // How many numbers a message has.
   size_t Numbers() const;
   // What rules may read: "sensor.weight", "sensor.location.latitude", "event.checkout-mismatch".
-  std::vector<std::string> Signals() const;
+  std::vector<SignalSource> Signals() const;
 };
 
 // By the signals' qualified names; an event has none.

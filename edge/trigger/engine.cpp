@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <deque>
 #include <limits>
 #include <mutex>
 #include <optional>
@@ -13,9 +14,11 @@
 #include "common/limits.h"
 #include "common/name.h"
 #include "common/status.h"
-#include "edge/trigger/detector/detector.h"
+#include "edge/trigger/detector/registry.h"
 #include "edge/trigger/evaluator.h"
 #include "edge/trigger/reach.h"
+#include "edge/trigger/sample_order.h"
+#include "edge/trigger/types.h"
 
 namespace gleaner::edge {
 namespace {
@@ -26,8 +29,31 @@ constexpr int64_t kMaxPartNs = 600 * kNanosPerSecond;  // of pre-roll or post-ro
 
 // One rule's expression and what its clip is doing.
 struct ActiveRule {
-  ActiveRule(const RuleOptions* options, Evaluator evaluator)
-      : options(options), evaluator(std::move(evaluator)) {}
+  ActiveRule(const RuleOptions* options, Evaluator evaluator, int64_t latency_ns)
+      : options(options),
+        evaluator(std::move(evaluator)),
+        latency_ns(latency_ns),
+        order(this->evaluator.reads(), latency_ns) {}
+
+  bool Waits() const { return latency_ns > 0; }
+
+  // Takes in a sample whose turn it is.
+  void Take(const SampleOrder::Sample& sample, std::vector<Firing>* firings) {
+    late_samples += sample.monotonic_ns < now_ns ? 1 : 0;
+    const int64_t now = std::max(sample.monotonic_ns, now_ns);
+    while (evaluator.NextChangeNs() < now) StepTo(evaluator.NextChangeNs(), firings);
+    evaluator.Set(sample.signal, sample.value,
+                  sample.valid_ns > 0 ? now + sample.valid_ns : Evaluator::kNever);
+    StepTo(now, firings);
+  }
+  // Of a rule that waits: takes in all that is final by now.
+  void TakeFinal(std::vector<Firing>* firings) {
+    while (const auto sample = order.Next()) Take(*sample, firings);
+    while (evaluator.NextChangeNs() <= order.FinalNs()) StepTo(evaluator.NextChangeNs(), firings);
+  }
+  void StepTo(int64_t now, std::vector<Firing>* firings) {
+    if (std::optional<Firing> firing = Step(now)) firings->push_back(*firing);
+  }
 
   // The truth at `now_ns`, and the firing that follows from it.
   std::optional<Firing> Step(int64_t now) {
@@ -56,11 +82,13 @@ struct ActiveRule {
     fired = true;
     openings += extends ? 0 : 1;
     last_ns = now_ns;
-    return {options, now_ns, extends};
+    return {options, now_ns, extends, latency_ns};
   }
 
   const RuleOptions* options;
   Evaluator evaluator;
+  int64_t latency_ns;  // of the slowest signal that it reads
+  SampleOrder order;   // used only where that is more than 0
   int64_t now_ns = std::numeric_limits<int64_t>::min();
   bool is_true = false;
   bool fired = false;
@@ -68,16 +96,25 @@ struct ActiveRule {
   int64_t opened_ns = 0;  // first firing of the newest clip
   int64_t last_ns = 0;    // newest firing
   uint64_t openings = 0;
+  uint64_t late_samples = 0;
 };
 
-// Of a signal as it is written in a rule: its last part is the detector's name.
+// Of a signal as it is written in a rule; every number for one that no detector writes.
 ValueRange RangeOfSignal(std::string_view signal) {
-  return DetectorRange(signal.substr(signal.rfind('.') + 1));
+  const SignalKind* kind = FindSignal(signal);
+  return kind == nullptr ? ValueRange() : kind->range;
 }
 
-// The evaluator of a rule whose expression is sound and reads nothing but `signals`.
+std::vector<std::string> NamesOf(const std::vector<SignalSource>& signals) {
+  std::vector<std::string> names;
+  for (const SignalSource& signal : signals) names.push_back(signal.name);
+  return names;
+}
+
+// The evaluator of a rule whose expression is sound and reads nothing but `sources`.
 absl::StatusOr<Evaluator> Compile(const std::string& when,
-                                  const std::vector<std::string>& signals) {
+                                  const std::vector<SignalSource>& sources) {
+  const std::vector<std::string> signals = NamesOf(sources);
   ASSIGN_OR_RETURN(const Expression expression, ParseExpression(when));
   for (const std::string& name : SignalNames(expression)) {
     if (std::none_of(signals.begin(), signals.end(),
@@ -88,6 +125,12 @@ absl::StatusOr<Evaluator> Compile(const std::string& when,
                                         fmt::join(signals, ", ")));
     }
   }
+  RETURN_IF_ERROR(CheckTypes(expression, [&](std::string_view name) {
+    const auto source = std::find_if(sources.begin(), sources.end(), [&](const SignalSource& s) {
+      return SignalMatches(name, s.name);
+    });
+    return source == sources.end() ? SampleType::kNumber : source->type;
+  }));
   Evaluator evaluator(expression, signals);
   if (const size_t reads = evaluator.reads().size(); reads > kMaxSignals) {
     return absl::InvalidArgumentError(
@@ -98,7 +141,7 @@ absl::StatusOr<Evaluator> Compile(const std::string& when,
 
 }  // namespace
 
-RuleOptions RuleOptions::Read(ConfigReader& reader, const std::vector<std::string>& signals) {
+RuleOptions RuleOptions::Read(ConfigReader& reader, const std::vector<SignalSource>& signals) {
   RuleOptions rule;
   rule.name = reader.RequiredString("name");
   if (!rule.name.empty() && !IsName(rule.name)) {
@@ -130,18 +173,38 @@ RuleOptions RuleOptions::Read(ConfigReader& reader, const std::vector<std::strin
 class TriggerEngine::Impl {
  public:
   std::vector<RuleOptions> options;
-  std::vector<std::string> signals;
+  std::vector<SignalSource> signals;
   OnFiring on_firing;
   absl::flat_hash_map<std::string, size_t> index;  // of signals
-  std::mutex mutex;
-  std::vector<ActiveRule> rules;  // guarded by mutex
+  int64_t latency_ns = 0;                          // of the slowest that a rule reads
+  std::mutex mutex;                                // guards what follows
+  std::vector<ActiveRule> rules;
+  std::deque<Firing> firings;  // to be told, in order
+  bool telling = false;        // by some thread
+
+  // Tells what `rules` have fired and releases `lock`: a thread that finds another one at it leaves
+  // its own to it, so that they are told in order.
+  void Tell(std::vector<Firing> fired, std::unique_lock<std::mutex> lock);
 };
+
+void TriggerEngine::Impl::Tell(std::vector<Firing> fired, std::unique_lock<std::mutex> lock) {
+  firings.insert(firings.end(), fired.begin(), fired.end());
+  if (firings.empty() || std::exchange(telling, true)) return;
+  while (!firings.empty()) {
+    const Firing firing = firings.front();
+    firings.pop_front();
+    lock.unlock();
+    on_firing(firing);
+    lock.lock();
+  }
+  telling = false;
+}
 
 TriggerEngine::TriggerEngine() : impl_(std::make_unique<Impl>()) {}
 TriggerEngine::~TriggerEngine() = default;
 
 absl::StatusOr<std::unique_ptr<TriggerEngine>> TriggerEngine::Create(
-    std::vector<RuleOptions> rules, std::vector<std::string> signals, OnFiring on_firing) {
+    std::vector<RuleOptions> rules, std::vector<SignalSource> signals, OnFiring on_firing) {
   if (rules.size() > kMaxRules) {
     return absl::InvalidArgumentError(
         fmt::format("{} rules; there may be {}", rules.size(), kMaxRules));
@@ -151,7 +214,7 @@ absl::StatusOr<std::unique_ptr<TriggerEngine>> TriggerEngine::Create(
   impl.options = std::move(rules);
   impl.signals = std::move(signals);
   impl.on_firing = std::move(on_firing);
-  for (size_t i = 0; i < impl.signals.size(); ++i) impl.index.emplace(impl.signals[i], i);
+  for (size_t i = 0; i < impl.signals.size(); ++i) impl.index.emplace(impl.signals[i].name, i);
   absl::flat_hash_set<std::string> names;
   for (const RuleOptions& rule : impl.options) {
     const std::string where = fmt::format("rule {}", rule.name);
@@ -160,7 +223,12 @@ absl::StatusOr<std::unique_ptr<TriggerEngine>> TriggerEngine::Create(
     }
     auto evaluator = Compile(rule.when, impl.signals);
     if (!evaluator.ok()) return Annotate(evaluator.status(), where);
-    impl.rules.emplace_back(&rule, *std::move(evaluator));
+    int64_t latency_ns = 0;
+    for (const size_t i : evaluator->reads()) {
+      latency_ns = std::max(latency_ns, impl.signals[i].latency_ns);
+    }
+    impl.latency_ns = std::max(impl.latency_ns, latency_ns);
+    impl.rules.emplace_back(&rule, *std::move(evaluator), latency_ns);
   }
   return engine;
 }
@@ -169,24 +237,34 @@ void TriggerEngine::OnSample(const SignalSample& sample) {
   Impl& impl = *impl_;
   const auto known = impl.index.find(sample.name);
   if (known == impl.index.end()) return;
-  const size_t signal = known->second;
+  const SampleOrder::Sample taken{known->second, sample.monotonic_ns, sample.value,
+                                  sample.valid_ns};
   std::vector<Firing> firings;
-  {
-    std::lock_guard lock(impl.mutex);
-    for (ActiveRule& rule : impl.rules) {
-      const std::vector<size_t>& reads = rule.evaluator.reads();
-      if (!std::binary_search(reads.begin(), reads.end(), signal)) continue;
-      const int64_t now = std::max(sample.monotonic_ns, rule.now_ns);
-      const auto step = [&](int64_t at_ns) {
-        if (std::optional<Firing> firing = rule.Step(at_ns)) firings.push_back(*firing);
-      };
-      while (rule.evaluator.NextChangeNs() < now) step(rule.evaluator.NextChangeNs());
-      rule.evaluator.Set(signal, sample.value,
-                         sample.valid_ns > 0 ? now + sample.valid_ns : Evaluator::kNever);
-      step(now);
+  std::unique_lock lock(impl.mutex);
+  for (ActiveRule& rule : impl.rules) {
+    const std::vector<size_t>& reads = rule.evaluator.reads();
+    if (!std::binary_search(reads.begin(), reads.end(), taken.signal)) continue;
+    if (rule.Waits()) {
+      rule.order.Add(taken);
+      rule.TakeFinal(&firings);
+    } else {
+      rule.Take(taken, &firings);
     }
   }
-  for (const Firing& firing : firings) impl.on_firing(firing);
+  impl.Tell(std::move(firings), std::move(lock));
+}
+
+void TriggerEngine::OnTime(int64_t monotonic_ns) {
+  Impl& impl = *impl_;
+  if (impl.latency_ns == 0) return;  // nothing waits for time to pass
+  std::vector<Firing> firings;
+  std::unique_lock lock(impl.mutex);
+  for (ActiveRule& rule : impl.rules) {
+    if (!rule.Waits()) continue;
+    rule.order.Advance(monotonic_ns);
+    rule.TakeFinal(&firings);
+  }
+  impl.Tell(std::move(firings), std::move(lock));
 }
 
 void TriggerEngine::OnClipGone(std::string_view rule, int64_t monotonic_ns) {
@@ -197,10 +275,14 @@ void TriggerEngine::OnClipGone(std::string_view rule, int64_t monotonic_ns) {
   }
 }
 
+int64_t TriggerEngine::latency_ns() const { return impl_->latency_ns; }
+
 std::vector<RuleStats> TriggerEngine::stats() const {
   std::vector<RuleStats> all;
   std::lock_guard lock(impl_->mutex);
-  for (const ActiveRule& rule : impl_->rules) all.push_back({rule.openings, rule.last_ns});
+  for (const ActiveRule& rule : impl_->rules) {
+    all.push_back({rule.openings, rule.last_ns, rule.late_samples});
+  }
   return all;
 }
 
@@ -210,7 +292,7 @@ std::vector<std::string> TriggerEngine::SignalsOf(std::string_view rule) const {
   std::vector<std::string> names;
   for (const ActiveRule& active : impl_->rules) {
     if (active.options->name != rule) continue;
-    for (const size_t i : active.evaluator.reads()) names.push_back(impl_->signals[i]);
+    for (const size_t i : active.evaluator.reads()) names.push_back(impl_->signals[i].name);
   }
   return names;
 }

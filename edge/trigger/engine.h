@@ -13,6 +13,11 @@
 //    last + post and last + cooldown have both passed: what goes on meanwhile gets a clip of its
 //    own.
 //
+// A rule is evaluated by the time of frames, not by when samples come: where one of its signals
+// takes a while to say something of a frame (SignalSource::latency_ns), all wait until it has
+// spoken of that moment too, or had the time that it takes. So its firings come later by that, and
+// bear the time of the frame all the same.
+//
 // So one hand over the table is one clip, a conveyor that never stops is a clip of max_clip every
 // cooldown, and a flickering signal can't flood the spool.
 #pragma once
@@ -50,7 +55,7 @@ struct RuleOptions {
   // Reads one [[rule]] table; mistakes are noted in `reader`, the expression's included, that it
   // reads what none of `signals` can be, and that it can never be true. Parts of it that decide
   // nothing are warned of.
-  static RuleOptions Read(ConfigReader& reader, const std::vector<std::string>& signals);
+  static RuleOptions Read(ConfigReader& reader, const std::vector<SignalSource>& signals);
 };
 
 struct Firing {
@@ -59,32 +64,37 @@ struct Firing {
   int64_t monotonic_ns = 0;
   // Only extends the rule's open clip; where there is none the engine wants to hear of it.
   bool extends = false;
+  // It comes so much later than the frame at most: what speaks of the clip's end does too.
+  int64_t latency_ns = 0;
 };
 
 // Since the engine began.
 struct RuleStats {
   uint64_t firings = 0;  // that opened a clip
   int64_t last_ns = 0;   // the newest firing of either kind, on the rule's time; 0 before the first
+  // Samples that came after the rule had passed their time, and counted from then on.
+  uint64_t late_samples = 0;
 };
 
 // Thread-safe: detectors of several cameras write to it from their own threads.
 //
 // Each rule has a time of its own that never goes back: a sample of one camera that comes after a
 // later one of another counts from then on. Samples of signals that the engine was not told of are
-// ignored, so memory is bounded by rules × signals.
+// ignored, so memory is bounded by rules × signals, and the samples that wait (sample_order.h).
 class TriggerEngine : public SampleSink {
  public:
   using OnFiring = std::function<void(const Firing&)>;
 
   // INVALID_ARGUMENT, naming rule and column, for an expression that doesn't parse or that reads a
-  // signal which none of `signals` (qualified names that detectors and sensors will deliver) can
-  // be; also for two rules of one name or more than kMaxRules. `on_firing` is called on the thread
-  // that wrote the sample, without a lock held.
+  // signal which none of `signals` (that detectors and sensors will deliver) can be; also for two
+  // rules of one name or more than kMaxRules. `on_firing` is called on a thread that writes
+  // samples, without a lock held, for one firing after the other in their order.
   static absl::StatusOr<std::unique_ptr<TriggerEngine>> Create(std::vector<RuleOptions> rules,
-                                                               std::vector<std::string> signals,
+                                                               std::vector<SignalSource> signals,
                                                                OnFiring on_firing);
 
   void OnSample(const SignalSample& sample) override;
+  void OnTime(int64_t monotonic_ns) override;
   // The rule's extending firing of `monotonic_ns` found no clip: it has ended before its time, or
   // never came about.
   void OnClipGone(std::string_view rule, int64_t monotonic_ns);
@@ -93,6 +103,8 @@ class TriggerEngine : public SampleSink {
   // The qualified names of the signals that a rule's expression reads, for evidence; empty for an
   // unknown rule.
   std::vector<std::string> SignalsOf(std::string_view rule) const;
+  // The latency of the slowest signal that any rule reads.
+  int64_t latency_ns() const;
   // In the order of rules().
   std::vector<RuleStats> stats() const;
 

@@ -43,8 +43,10 @@ Evaluator::Node Evaluator::Compile(const Expression& expression,
   Node node{.kind = expression.kind,
             .comparison = expression.comparison,
             .number = expression.number,
+            .text = expression.text,
             .window_ns = expression.window_ns,
-            .until_ns = kLongAgo};
+            .until_ns = kLongAgo,
+            .rose_ns = kLongAgo};
   if (expression.kind == Kind::kSignal) {
     for (size_t i = 0; i < signals.size(); ++i) {
       if (SignalMatches(expression.signal, signals[i])) node.signals.push_back(i);
@@ -57,8 +59,8 @@ Evaluator::Node Evaluator::Compile(const Expression& expression,
   return node;
 }
 
-void Evaluator::Set(size_t signal, double value, int64_t stale_ns) {
-  signals_[signal] = {value, stale_ns};
+void Evaluator::Set(size_t signal, SampleValue value, int64_t stale_ns) {
+  signals_[signal] = {std::move(value), stale_ns};
 }
 
 bool Evaluator::EvaluateAt(int64_t now_ns) {
@@ -70,22 +72,80 @@ void Evaluator::Expect(int64_t change_ns, int64_t now_ns) {
   if (change_ns > now_ns) next_change_ns_ = std::min(next_change_ns_, change_ns);
 }
 
-double Evaluator::Number(const Node& node, int64_t now_ns) {
+double Evaluator::Number(Node& node, int64_t now_ns) {
   if (node.kind == Kind::kNumber) return node.number;
+  if (node.kind == Kind::kDelta) return Delta(node, now_ns);
   double greatest = std::nan("");
   for (const size_t i : node.signals) {
     const Signal& signal = signals_[i];
     if (now_ns >= signal.stale_ns) continue;
     Expect(signal.stale_ns, now_ns);
     // fmax gives the other one where one is NaN.
-    greatest = std::fmax(greatest, signal.value);
+    greatest = std::fmax(greatest, signal.value.number());
   }
   return greatest;
 }
 
+double Evaluator::Delta(Node& node, int64_t now_ns) {
+  auto& changes = node.changes;
+  const double now = Number(node.operands[0], now_ns);
+  if (!changes.empty() && changes.back().first == now_ns) changes.pop_back();
+  const bool same = !changes.empty() && (changes.back().second == now ||
+                                         (std::isnan(changes.back().second) && std::isnan(now)));
+  if (!same) changes.emplace_back(now_ns, now);
+  const int64_t then_ns = now_ns - node.window_ns;
+  while (changes.size() > 1 && (changes[1].first <= then_ns || changes.size() > kMaxChanges)) {
+    changes.pop_front();
+  }
+  const auto [first_ns, first] = changes.front();
+  if (first_ns > then_ns) {
+    Expect(first_ns + node.window_ns, now_ns);
+    return std::nan("");
+  }
+  if (changes.size() > 1) Expect(changes[1].first + node.window_ns, now_ns);
+  return now - first;
+}
+
+std::vector<std::string_view> Evaluator::Texts(const Node& node, int64_t now_ns) {
+  if (node.kind == Kind::kText) return {node.text};
+  std::vector<std::string_view> texts;
+  for (const size_t i : node.signals) {
+    const Signal& signal = signals_[i];
+    if (now_ns >= signal.stale_ns || signal.value.type() != SampleType::kText) continue;
+    Expect(signal.stale_ns, now_ns);
+    texts.push_back(signal.value.text());
+  }
+  return texts;
+}
+
+bool Evaluator::ComparesTexts(const Node& node) const {
+  return std::any_of(node.operands.begin(), node.operands.end(), [this](const Node& operand) {
+    return operand.kind == Kind::kText ||
+           std::any_of(operand.signals.begin(), operand.signals.end(),
+                       [this](size_t i) { return signals_[i].value.type() == SampleType::kText; });
+  });
+}
+
+bool Evaluator::CompareTexts(const Node& node, int64_t now_ns) {
+  // Of an `in` each text that follows, of a comparison the other side.
+  const bool wanted = node.kind == Kind::kIn || node.comparison == Comparison::kEqual;
+  const std::vector<std::string_view> left = Texts(node.operands[0], now_ns);
+  for (size_t i = 1; i < node.operands.size(); ++i) {
+    for (const std::string_view b : Texts(node.operands[i], now_ns)) {
+      for (const std::string_view a : left) {
+        if ((a == b) == wanted) return true;
+      }
+    }
+  }
+  return false;
+}
+
 bool Evaluator::Truth(Node& node, int64_t now_ns) {
   switch (node.kind) {
+    case Kind::kIn:
+      return CompareTexts(node, now_ns);
     case Kind::kCompare:
+      if (ComparesTexts(node)) return CompareTexts(node, now_ns);
       return Compare(node.comparison, Number(node.operands[0], now_ns),
                      Number(node.operands[1], now_ns));
     case Kind::kNot:
@@ -109,9 +169,19 @@ bool Evaluator::Truth(Node& node, int64_t now_ns) {
       Expect(node.until_ns, now_ns);
       return now_ns < node.until_ns;
     }
+    case Kind::kRising: {
+      const bool held = node.holds;
+      node.holds = Truth(node.operands[0], now_ns);
+      if (node.holds && !held) node.rose_ns = now_ns;
+      if (!node.holds || node.rose_ns != now_ns) return false;
+      Expect(now_ns + 1, now_ns);
+      return true;
+    }
     case Kind::kNumber:
+    case Kind::kText:
     case Kind::kSignal:
-      break;  // numbers are never asked for their truth
+    case Kind::kDelta:
+      break;  // values are never asked for their truth
   }
   return false;
 }

@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "common/clock.h"
+#include "edge/trigger/signal.h"
 
 namespace gleaner::edge {
 namespace {
@@ -40,7 +41,10 @@ struct And : Keyword<TAO_PEGTL_STRING("and")> {};
 struct Or : Keyword<TAO_PEGTL_STRING("or")> {};
 struct Not : Keyword<TAO_PEGTL_STRING("not")> {};
 struct Within : Keyword<TAO_PEGTL_STRING("within")> {};
-struct AnyKeyword : sor<And, Or, Not, Within> {};
+struct Rising : Keyword<TAO_PEGTL_STRING("rising")> {};
+struct Delta : Keyword<TAO_PEGTL_STRING("delta")> {};
+struct In : Keyword<TAO_PEGTL_STRING("in")> {};
+struct AnyKeyword : sor<And, Or, Not, Within, Rising, Delta, In> {};
 
 struct Part : seq<not_at<one<'-'>>, plus<sor<ranges<'a', 'z', '0', '9'>, one<'-'>>>> {};
 struct SignalText : seq<at<lower>, list<Part, one<'.'>>, not_at<NameChar>> {};
@@ -51,6 +55,16 @@ struct Decimal : sor<seq<plus<digit>, opt<one<'.'>, star<digit>>>, seq<one<'.'>,
 struct NumberText : seq<opt<one<'-', '+'>>, Decimal, opt<Exponent>> {};
 struct Number : Token<seq<NumberText, not_at<NameChar>>> {};
 
+struct TextChar : sor<seq<one<'\\'>, one<'"', '\\'>>,
+                      seq<not_at<sor<range<0, 31>, one<'"', '\\', 127>>>, any>> {};
+struct TextBody : star<TextChar> {};
+struct Quote : one<'"'> {};
+template <typename Body>
+struct Quoted : Token<if_must<one<'"'>, Body, Quote>> {};
+struct Text : Quoted<TextBody> {};
+struct ListedBody : star<TextChar> {};
+struct Listed : Quoted<ListedBody> {};
+
 struct Amount : Decimal {};
 struct Unit : sor<TAO_PEGTL_STRING("ms"), TAO_PEGTL_STRING("min"), one<'s'>> {};
 struct DurationText : seq<Amount, Unit, not_at<NameChar>> {};
@@ -59,20 +73,29 @@ struct Duration : Token<DurationText> {};
 struct Operator : sor<TAO_PEGTL_STRING(">="), TAO_PEGTL_STRING("<="), TAO_PEGTL_STRING("=="),
                       TAO_PEGTL_STRING("!="), one<'>'>, one<'<'>> {};
 struct OperatorToken : Token<seq<not_at<Operator, one<'=', '<', '>'>>, Operator>> {};
-struct Left : sor<Number, Signal> {};
-struct Right : sor<Number, Signal> {};
-struct NotChained : not_at<Operator> {};
-struct Comparing : seq<Left, must<OperatorToken, Right, NotChained>> {};
 
 struct Rule;
 struct Open : Token<one<'('>> {};
 struct Close : Token<one<')'>> {};
+struct CloseCall : Token<one<')'>> {};
+struct CloseList : Token<one<')'>> {};
 struct Comma : Token<one<','>> {};
+
+struct Measured : Signal {};
+struct DeltaCall : if_must<Delta, Open, Measured, Comma, Duration, CloseCall> {};
+struct Left : sor<Number, Text, DeltaCall, Signal> {};
+struct Right : sor<Number, Text, DeltaCall, Signal> {};
+struct NotChained : not_at<Operator> {};
+struct InTail
+    : seq<In, must<Open, Listed>, star<seq<Token<one<','>>, must<Listed>>>, must<CloseList>> {};
+struct Comparing : seq<Left, sor<InTail, must<OperatorToken, Right, NotChained>>> {};
+
 struct Group : if_must<Open, Rule, Close> {};
 struct WithinCall : if_must<Within, Open, Duration, Comma, Rule, Close> {};
+struct RisingCall : if_must<Rising, Open, Rule, Close> {};
 struct Term;
 struct Negation : if_must<Not, Term> {};
-struct Term : sor<Group, Negation, WithinCall, Comparing> {};
+struct Term : sor<Group, Negation, WithinCall, RisingCall, Comparing> {};
 struct AndTail : if_must<And, Term> {};
 struct AllOf : seq<Term, star<AndTail>> {};
 struct OrTail : if_must<Or, AllOf> {};
@@ -88,7 +111,8 @@ struct Expected {
   template <typename Rule>
   static constexpr bool raise_on_failure = false;
 };
-constexpr char kCondition[] = "expected a comparison such as motion > 0.02, not, within(…) or (";
+constexpr char kCondition[] =
+    "expected a comparison such as motion > 0.02, not, within(…), rising(…) or (";
 template <>
 constexpr const char* Expected::message<grammar::Rule> = kCondition;
 template <>
@@ -96,9 +120,26 @@ constexpr const char* Expected::message<grammar::AllOf> = kCondition;
 template <>
 constexpr const char* Expected::message<grammar::Term> = kCondition;
 template <>
-constexpr const char* Expected::message<grammar::OperatorToken> = "expected one of > >= < <= == !=";
+constexpr const char* Expected::message<grammar::OperatorToken> =
+    "expected one of > >= < <= == != in";
 template <>
-constexpr const char* Expected::message<grammar::Right> = "expected a number or a signal";
+constexpr const char* Expected::message<grammar::Right> =
+    "expected a number, a text in quotes or a signal";
+template <>
+constexpr const char* Expected::message<grammar::Measured> = "expected a signal";
+template <>
+constexpr const char* Expected::message<grammar::Listed> = "expected a text in quotes";
+template <>
+constexpr const char* Expected::message<grammar::CloseList> = "expected a comma or )";
+template <>
+constexpr const char* Expected::message<grammar::CloseCall> = "expected )";
+template <>
+constexpr const char* Expected::message<grammar::Quote> =
+    "a text ends with a quote, and has no control characters";
+template <>
+constexpr const char* Expected::message<grammar::TextBody> = "expected a text";
+template <>
+constexpr const char* Expected::message<grammar::ListedBody> = "expected a text";
 template <>
 constexpr const char* Expected::message<grammar::NotChained> =
     "a comparison has two sides: write a < b and b < c";
@@ -128,6 +169,7 @@ struct Builder {
   std::vector<Item> stack;
   int depth = 0;
   std::optional<Comparison> comparison;
+  std::vector<std::string> listed;  // of the `in` at hand; empty for a comparison of two sides
   std::vector<int64_t> windows_ns;
 
   void Push(Expression expression) { stack.push_back({std::move(expression)}); }
@@ -152,6 +194,30 @@ struct Builder {
 template <typename Input>
 [[noreturn]] void Refuse(const Input& in, std::string message) {
   throw pegtl::parse_error(std::move(message), in.position());
+}
+
+template <typename Input>
+uint32_t ColumnOf(const Input& in) {
+  return static_cast<uint32_t>(in.position().byte + 1);
+}
+
+// What stands between the quotes.
+template <typename Input>
+std::string TextOf(const Input& in) {
+  std::string text;
+  const std::string_view written = in.string_view();
+  for (size_t i = 0; i < written.size(); ++i) {
+    if (written[i] == '\\') ++i;
+    text += written[i];
+  }
+  if (text.size() > kMaxSampleTextBytes) {
+    Refuse(in, fmt::format("a text has at most {} bytes", kMaxSampleTextBytes));
+  }
+  return text;
+}
+
+bool IsSignal(const Expression& operand) {
+  return operand.kind == Kind::kSignal || operand.kind == Kind::kDelta;
 }
 
 std::string_view TrimEnd(std::string_view text) {
@@ -202,7 +268,37 @@ template <>
 struct Action<grammar::Signal> {
   template <typename Input>
   static void apply(const Input& in, Builder& builder) {
-    builder.Push({.kind = Kind::kSignal, .signal = std::string(TrimEnd(in.string_view()))});
+    builder.Push({.kind = Kind::kSignal,
+                  .signal = std::string(TrimEnd(in.string_view())),
+                  .column = ColumnOf(in)});
+  }
+};
+template <>
+struct Action<grammar::Measured> : Action<grammar::Signal> {};
+
+template <>
+struct Action<grammar::TextBody> {
+  template <typename Input>
+  static void apply(const Input& in, Builder& builder) {
+    builder.Push({.kind = Kind::kText, .text = TextOf(in), .column = ColumnOf(in) - 1});
+  }
+};
+
+template <>
+struct Action<grammar::ListedBody> {
+  template <typename Input>
+  static void apply(const Input& in, Builder& builder) {
+    builder.listed.push_back(TextOf(in));
+  }
+};
+
+template <>
+struct Action<grammar::DeltaCall> {
+  static void apply0(Builder& builder) {
+    Expression delta{.kind = Kind::kDelta, .window_ns = builder.windows_ns.back()};
+    builder.windows_ns.pop_back();
+    delta.operands.push_back(builder.Pop());
+    builder.Push(std::move(delta));
   }
 };
 
@@ -219,14 +315,29 @@ template <>
 struct Action<grammar::Comparing> {
   template <typename Input>
   static void apply(const Input& in, Builder& builder) {
+    if (!builder.listed.empty()) return builder.Push(MakeIn(in, builder));
     Expression compare{.kind = Kind::kCompare, .comparison = *builder.comparison};
     Expression right = builder.Pop();
     compare.operands.push_back(builder.Pop());
     compare.operands.push_back(std::move(right));
-    if (compare.operands[0].kind != Kind::kSignal && compare.operands[1].kind != Kind::kSignal) {
+    if (!IsSignal(compare.operands[0]) && !IsSignal(compare.operands[1])) {
       Refuse(in, "one side of a comparison must be a signal, such as motion");
     }
     builder.Push(std::move(compare));
+  }
+
+ private:
+  template <typename Input>
+  static Expression MakeIn(const Input& in, Builder& builder) {
+    Expression one_of{.kind = Kind::kIn};
+    one_of.operands.push_back(builder.Pop());
+    if (one_of.operands[0].kind != Kind::kSignal) {
+      Refuse(in, "before in stands a signal, such as barcode");
+    }
+    for (std::string& text : std::exchange(builder.listed, {})) {
+      one_of.operands.push_back({.kind = Kind::kText, .text = std::move(text)});
+    }
+    return one_of;
   }
 };
 
@@ -268,6 +379,15 @@ struct Action<grammar::WithinCall> {
     builder.windows_ns.pop_back();
     within.operands.push_back(builder.Pop());
     builder.Push(std::move(within));
+  }
+};
+
+template <>
+struct Action<grammar::RisingCall> {
+  static void apply0(Builder& builder) {
+    Expression rising{.kind = Kind::kRising};
+    rising.operands.push_back(builder.Pop());
+    builder.Push(std::move(rising));
   }
 };
 
@@ -316,6 +436,22 @@ int Binding(Kind kind) {
   }
 }
 
+void PrintText(std::string_view text, std::string& out) {
+  out += '"';
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  out += '"';
+}
+
+std::string Duration(int64_t ns) {
+  const int64_t ms = ns / kNanosPerMilli;
+  return ms % 60'000 == 0  ? fmt::format("{}min", ms / 60'000)
+         : ms % 1'000 == 0 ? fmt::format("{}s", ms / 1'000)
+                           : fmt::format("{}ms", ms);
+}
+
 void Print(const Expression& expression, std::string& out) {
   const auto joined = [&](std::string_view word) {
     for (size_t i = 0; i < expression.operands.size(); ++i) {
@@ -331,8 +467,25 @@ void Print(const Expression& expression, std::string& out) {
     case Kind::kNumber:
       out += fmt::format("{}", expression.number);
       break;
+    case Kind::kText:
+      PrintText(expression.text, out);
+      break;
     case Kind::kSignal:
       out += expression.signal;
+      break;
+    case Kind::kDelta:
+      out += "delta(";
+      Print(expression.operands[0], out);
+      out += fmt::format(", {})", Duration(expression.window_ns));
+      break;
+    case Kind::kIn:
+      Print(expression.operands[0], out);
+      out += " in (";
+      for (size_t i = 1; i < expression.operands.size(); ++i) {
+        if (i > 1) out += ", ";
+        Print(expression.operands[i], out);
+      }
+      out += ')';
       break;
     case Kind::kCompare:
       Print(expression.operands[0], out);
@@ -352,15 +505,16 @@ void Print(const Expression& expression, std::string& out) {
       if (group) out += ')';
       break;
     }
-    case Kind::kWithin: {
-      const int64_t ms = expression.window_ns / kNanosPerMilli;
-      out += ms % 60'000 == 0  ? fmt::format("within({}min, ", ms / 60'000)
-             : ms % 1'000 == 0 ? fmt::format("within({}s, ", ms / 1'000)
-                               : fmt::format("within({}ms, ", ms);
+    case Kind::kWithin:
+      out += fmt::format("within({}, ", Duration(expression.window_ns));
       Print(expression.operands[0], out);
       out += ')';
       break;
-    }
+    case Kind::kRising:
+      out += "rising(";
+      Print(expression.operands[0], out);
+      out += ')';
+      break;
   }
 }
 
@@ -370,6 +524,12 @@ void CollectSignals(const Expression& expression, std::vector<std::string>& name
 }
 
 }  // namespace
+
+bool Expression::operator==(const Expression& other) const {
+  return kind == other.kind && number == other.number && signal == other.signal &&
+         text == other.text && comparison == other.comparison && window_ns == other.window_ns &&
+         operands == other.operands;
+}
 
 absl::StatusOr<Expression> ParseExpression(std::string_view text) {
   if (text.size() > kMaxExpressionBytes) {
@@ -403,9 +563,7 @@ std::vector<std::string> SignalNames(const Expression& expression) {
 }
 
 bool SignalMatches(std::string_view written, std::string_view qualified) {
-  if (written == qualified) return true;
-  return written.find('.') == std::string_view::npos && qualified.size() > written.size() &&
-         qualified.ends_with(written) && qualified[qualified.size() - written.size() - 1] == '.';
+  return written == qualified || written == ShortSignalName(qualified);
 }
 
 }  // namespace gleaner::edge

@@ -109,8 +109,10 @@ class Judge {
   std::optional<std::string> NeverAnd(const Expression& expression, bool wanted);
   std::optional<std::string> NeverOr(const Expression& expression, bool wanted);
   ValueRange RangeOfOperand(const Expression& operand) const {
-    return operand.kind == Kind::kNumber ? ValueRange{operand.number, operand.number}
-                                         : range_of_(operand.signal);
+    if (operand.kind == Kind::kNumber) return {operand.number, operand.number};
+    if (operand.kind == Kind::kSignal) return range_of_(operand.signal);
+    const ValueRange range = range_of_(operand.operands[0].signal);  // of a delta's signal
+    return {range.min - range.max, range.max - range.min};
   }
   void Gather(const Expression& expression, std::map<std::string, Interval>& intervals) const;
 
@@ -127,13 +129,17 @@ std::optional<std::string> Judge::Never(const Expression& expression, bool wante
     case Kind::kOr:
       return NeverOr(expression, wanted);
     case Kind::kWithin:
+    case Kind::kRising:
       return Never(expression.operands[0], wanted);
     case Kind::kNot:
       // It can be true: any comparison fails while its signal has no value.
       if (auto never = Never(expression.operands[0], !wanted)) idle_.push_back(*std::move(never));
       return std::nullopt;
+    case Kind::kIn:  // a text can be anything
     case Kind::kNumber:
+    case Kind::kText:
     case Kind::kSignal:
+    case Kind::kDelta:
       break;
   }
   return std::nullopt;
@@ -142,9 +148,10 @@ std::optional<std::string> Judge::Never(const Expression& expression, bool wante
 std::optional<std::string> Judge::NeverCompare(const Expression& expression, bool wanted) {
   const Expression& left = expression.operands[0];
   const Expression& right = expression.operands[1];
+  if (left.kind == Kind::kText || right.kind == Kind::kText) return std::nullopt;
   std::string why;
   bool possible = true, certain = false;
-  if (left.kind == right.kind && left.signal == right.signal) {
+  if (left == right) {
     why = "both sides are the same";
     certain = Possible({0, 0}, expression.comparison, {0, 0});
     possible = certain;
@@ -153,9 +160,9 @@ std::optional<std::string> Judge::NeverCompare(const Expression& expression, boo
     possible = Possible(left_range, expression.comparison, right_range);
     certain = !Possible(left_range, Negated(expression.comparison), right_range);
     for (const Expression& side : expression.operands) {
-      if (side.kind != Kind::kSignal) continue;
-      const ValueRange range = range_of_(side.signal);
-      why += fmt::format("{}{} is {} to {}", why.empty() ? "" : " and ", side.signal, range.min,
+      if (side.kind == Kind::kNumber) continue;
+      const ValueRange range = RangeOfOperand(side);
+      why += fmt::format("{}{} is {} to {}", why.empty() ? "" : " and ", ToText(side), range.min,
                          range.max);
     }
   }
@@ -203,10 +210,10 @@ void Judge::Gather(const Expression& expression, std::map<std::string, Interval>
     const bool turned = compare.operands[0].kind == Kind::kNumber;
     const Expression& signal = compare.operands[turned ? 1 : 0];
     const Expression& number = compare.operands[turned ? 0 : 1];
-    if (number.kind != Kind::kNumber) continue;
-    const auto [found, is_new] = intervals.try_emplace(signal.signal);
+    if (number.kind != Kind::kNumber || signal.kind == Kind::kText) continue;
+    const auto [found, is_new] = intervals.try_emplace(ToText(signal));
     Interval& interval = found->second;
-    if (is_new) interval.range = range_of_(signal.signal);
+    if (is_new) interval.range = RangeOfOperand(signal);
     Comparison comparison = turned ? Turned(compare.comparison) : compare.comparison;
     if (negated) comparison = Negated(comparison);
     interval.Narrow(comparison, number.number);

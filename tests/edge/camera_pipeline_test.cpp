@@ -13,15 +13,21 @@ namespace {
 
 constexpr int64_t kS = kNanosPerSecond;
 
+struct Nowhere : SampleSink {
+  void OnSample(const SignalSample&) override {}
+};
+
 class CameraPipelineTest : public ClipRig {
  protected:
   std::unique_ptr<CameraPipeline> Open(Recorder& recorder, std::string encoder = "openh264") {
     auto pipeline = std::make_unique<CameraPipeline>(
-        0, "front", std::vector<std::unique_ptr<Detector>>(),
+        0, "front", std::vector<std::unique_ptr<Detector>>(), nowhere_,
         std::vector<std::string>{std::move(encoder)}, recorder, clock_);
     pipeline->SetProgress(std::make_shared<Progress>("camera front", 60 * kS, clock_));
     return pipeline;
   }
+
+  Nowhere nowhere_;
 };
 
 TEST_F(CameraPipelineTest, LeavesOutWhatCannotBeDecodedAfterAReconnect) {

@@ -33,6 +33,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     REQUIRE(IsName(camera.name) && !camera.address.shown().empty() &&
             names.insert(camera.name).second);
   }
+  REQUIRE(config->detectors.size() == config->cameras.size());
   names.clear();
   for (const edge::RuleOptions& rule : config->rules) {
     REQUIRE(IsName(rule.name) && names.insert(rule.name).second);

@@ -17,8 +17,10 @@ std::vector<std::string> Seeds() { return {}; }
 
 namespace {
 
-bool IsNumber(const Expression& expression) {
-  return expression.kind == Kind::kNumber || expression.kind == Kind::kSignal;
+// What has a value, not a truth.
+bool IsValue(const Expression& expression) {
+  return expression.kind == Kind::kNumber || expression.kind == Kind::kSignal ||
+         expression.kind == Kind::kText || expression.kind == Kind::kDelta;
 }
 
 // What the evaluator takes for granted; `depth` counts what is nested.
@@ -36,8 +38,24 @@ void RequireSound(const Expression& expression, int depth) {
       break;
     case Kind::kCompare:
       REQUIRE(expression.operands.size() == 2);
-      REQUIRE(IsNumber(expression.operands[0]) && IsNumber(expression.operands[1]));
+      REQUIRE(IsValue(expression.operands[0]) && IsValue(expression.operands[1]));
       REQUIRE(!edge::SignalNames(expression).empty());
+      break;
+    case Kind::kText:
+      REQUIRE(expression.text.size() <= edge::kMaxSampleTextBytes);
+      break;
+    case Kind::kDelta:
+      REQUIRE(expression.operands.size() == 1 && expression.operands[0].kind == Kind::kSignal);
+      REQUIRE(expression.window_ns > 0 && expression.window_ns <= edge::kMaxWithinNs);
+      break;
+    case Kind::kIn:
+      REQUIRE(expression.operands.size() >= 2 && expression.operands[0].kind == Kind::kSignal);
+      for (size_t i = 1; i < expression.operands.size(); ++i) {
+        REQUIRE(expression.operands[i].kind == Kind::kText);
+      }
+      break;
+    case Kind::kRising:
+      REQUIRE(expression.operands.size() == 1);
       break;
     case Kind::kNot:
       REQUIRE(expression.operands.size() == 1);
@@ -53,7 +71,8 @@ void RequireSound(const Expression& expression, int depth) {
       break;
   }
   for (const Expression& operand : expression.operands) {
-    REQUIRE(IsNumber(operand) == (expression.kind == Kind::kCompare));
+    REQUIRE(IsValue(operand) == (expression.kind == Kind::kCompare ||
+                                 expression.kind == Kind::kIn || expression.kind == Kind::kDelta));
     RequireSound(operand, depth + 1);
   }
 }
@@ -70,7 +89,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return 0;
   }
   ++fuzz::accepted;
-  REQUIRE(!fuzz::IsNumber(*expression));
+  REQUIRE(!fuzz::IsValue(*expression));
   fuzz::RequireSound(*expression, 0);
   // What can never be true is told as that alone, and in plain text.
   const edge::Reach reach = edge::JudgeReach(*expression, [](std::string_view) {

@@ -16,7 +16,7 @@ class Sink : public edge::SampleSink {
  public:
   void OnSample(const edge::SignalSample& sample) override {
     REQUIRE(sample.name == "sensor.weight" || sample.name == "event.stop");
-    REQUIRE(std::isfinite(sample.value));
+    REQUIRE(std::isfinite(sample.value.number()));
     int64_t& last = sample.name == "event.stop" ? stop_ns_ : weight_ns_;
     REQUIRE(sample.monotonic_ns >= last);
     last = sample.monotonic_ns;

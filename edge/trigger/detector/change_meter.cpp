@@ -20,10 +20,6 @@ constexpr double kQuietFraction = 0.02;
 
 void ChangeMeter::Reset() { *this = ChangeMeter(); }
 
-bool ChangeMeter::Due(int64_t monotonic_ns) const {
-  return recent_.empty() || monotonic_ns - recent_.back().monotonic_ns >= kLookNs;
-}
-
 double ChangeMeter::Look(LumaPicture luma, int64_t monotonic_ns) {
   // The newest picture that is old enough, or else the oldest.
   while (recent_.size() > 1 && monotonic_ns - recent_[1].monotonic_ns >= kDistanceNs) {

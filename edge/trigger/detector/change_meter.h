@@ -9,9 +9,11 @@
 
 namespace gleaner::edge {
 
-// One camera's reduced luma pictures (see luma.h), in order of time. Not thread-safe.
+// One camera's luma pictures of kSize, in order of time. Not thread-safe.
 class ChangeMeter {
  public:
+  // The size at which pictures are compared.
+  static constexpr PictureSize kSize{320, 180};
   // Pictures closer than this are not worth a look.
   static constexpr int64_t kLookNs = 90'000'000;
   // A picture is compared with one this much older: long enough for a slow hand to have left its
@@ -20,10 +22,10 @@ class ChangeMeter {
 
   void Reset();
 
-  // Whether a picture of this time is due.
-  bool Due(int64_t monotonic_ns) const;
+  // From the newest picture to the next that is worth a look; 0 while there is none.
+  int64_t IntervalNs() const { return recent_.empty() ? 0 : kLookNs; }
   // The fraction of cells, 0 to 1, that differ from the picture about 200 ms before; 0 while there
-  // is none. Takes over the picture's memory.
+  // is none.
   double Look(LumaPicture luma, int64_t monotonic_ns);
   // Whether the newest look compared over the whole distance.
   bool spans_distance() const {

@@ -13,8 +13,6 @@ extern "C" {
 namespace gleaner::edge {
 namespace {
 
-constexpr int kMaxWidth = 320;
-constexpr int kMaxHeight = 180;
 // The scaler writes whole vectors.
 constexpr int kStrideStep = 64;
 
@@ -38,28 +36,37 @@ AVPixelFormat ReadAs(AVPixelFormat format) {
 }  // namespace
 
 LumaReducer::~LumaReducer() { sws_freeContext(scaler_); }
+LumaReducer::LumaReducer(LumaReducer&& other) noexcept
+    : most_(other.most_), scaler_(std::exchange(other.scaler_, nullptr)) {}
 
-bool LumaReducer::Reduce(const AVFrame& frame, LumaPicture& out) {
+LumaPicture LumaReducer::Reduce(const std::shared_ptr<const AVFrame>& shared) {
+  const AVFrame& frame = *shared;
   const AVPixelFormat format = ReadAs(static_cast<AVPixelFormat>(frame.format));
-  if (format == AV_PIX_FMT_NONE || frame.width <= 0 || frame.height <= 0) return false;
-  const double scale = std::min({1.0, static_cast<double>(kMaxWidth) / frame.width,
-                                 static_cast<double>(kMaxHeight) / frame.height});
+  if (format == AV_PIX_FMT_NONE || frame.width <= 0 || frame.height <= 0) return {};
+  double scale = 1;
+  if (most_.width > 0) scale = std::min(scale, static_cast<double>(most_.width) / frame.width);
+  if (most_.height > 0) scale = std::min(scale, static_cast<double>(most_.height) / frame.height);
+  if (scale == 1 && format == AV_PIX_FMT_GRAY8) {
+    return {frame.width, frame.height, frame.linesize[0],
+            std::shared_ptr<const uint8_t[]>(shared, frame.data[0])};
+  }
   LumaPicture reduced;
   reduced.width = std::max(1, static_cast<int>(std::lround(frame.width * scale)));
   reduced.height = std::max(1, static_cast<int>(std::lround(frame.height * scale)));
   scaler_ =
       sws_getCachedContext(scaler_, frame.width, frame.height, format, reduced.width,
                            reduced.height, AV_PIX_FMT_GRAY8, SWS_AREA, nullptr, nullptr, nullptr);
-  if (scaler_ == nullptr) return false;
+  if (scaler_ == nullptr) return {};
   reduced.stride = (reduced.width + kStrideStep - 1) / kStrideStep * kStrideStep;
-  reduced.cells.resize(static_cast<size_t>(reduced.stride) * reduced.height);
-  uint8_t* planes[4] = {reduced.cells.data()};
+  const auto cells =
+      std::make_shared<uint8_t[]>(static_cast<size_t>(reduced.stride) * reduced.height);
+  uint8_t* planes[4] = {cells.get()};
   const int strides[4] = {reduced.stride};
   if (sws_scale(scaler_, frame.data, frame.linesize, 0, frame.height, planes, strides) <= 0) {
-    return false;
+    return {};
   }
-  out = std::move(reduced);
-  return true;
+  reduced.cells = cells;
+  return reduced;
 }
 
 }  // namespace gleaner::edge

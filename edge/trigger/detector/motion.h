@@ -2,32 +2,32 @@
 // camera gives 0.05 to 0.4, sensor noise 0, a person across the street 0.005. The picture is
 // compared at 320×180 with itself 200 ms before (see change_meter.h).
 //
-// Cost follows the signal. A camera that delivers H.264 or HEVC is watched in three stages:
-//  1. Packet sizes, no decoding, about a microsecond a frame (see packet_watch.h).
-//  2. When a packet is suspicious, the packets since the last keyframe are decoded, and then every
-//     packet, until the pixels have been quiet for a second; if they say that nothing moves, the
-//     question was wrong and the next one must be better.
-//  3. Every four seconds a keyframe is decoded alone and compared with what was last seen, so that
-//     what is slow, or predicted too well to show in packet sizes, is found too; every keyframe
-//     while packet sizes can't be trusted (just started, caught missing something, or varying too
-//     much by themselves).
+// Cost follows the signal. Of a camera that delivers H.264 or HEVC it asks for pictures in three
+// stages:
+//  1. None while packet sizes say that nothing happens (see packet_watch.h).
+//  2. When a packet is suspicious every picture, those since the last keyframe included, until they
+//     have been quiet for a second; if they say that nothing moves, the question was wrong and the
+//     next one must be better.
+//  3. Every four seconds a keyframe, which is compared with what was last seen, so that what is
+//     slow, or predicted too well to show in packet sizes, is found too; every keyframe while
+//     packet sizes can't be trusted (just started, caught missing something, or varying too much by
+//     themselves).
 //
-// A packet is decoded at most once but for keyframes, so the cost never exceeds that of decoding
-// everything. From any other camera come frames, decoded already.
+// What is decoded for others meanwhile it looks at as well. From any other camera come frames,
+// decoded already.
 //
 // Samples: at each look (ten a second) whose value differs, four a second while there is motion,
 // one a second (of 0) while there is none. Each is valid for three seconds.
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <memory>
-#include <string>
-#include <vector>
+#include <string_view>
 
+#include "common/clock.h"
+#include "common/config.h"
 #include "edge/trigger/detector/change_meter.h"
 #include "edge/trigger/detector/detector.h"
-#include "edge/trigger/detector/luma.h"
-#include "edge/trigger/detector/packet_decoder.h"
 #include "edge/trigger/detector/packet_watch.h"
 
 namespace gleaner::edge {
@@ -35,50 +35,50 @@ namespace gleaner::edge {
 class MotionDetector : public Detector {
  public:
   static constexpr std::string_view kName = "motion";
-  static constexpr ValueRange kRange{0, 1};
+  static constexpr std::array kSignals = {
+      SignalKind{.name = kName, .type = SampleType::kNumber, .range = {0, 1}}};
 
-  MotionDetector(std::string_view camera, SampleSink& sink);
+  static constexpr int64_t kLatencyNs = 0;
 
-  void OnFormat(const VideoFormat& format) override;
-  void OnPacket(const Packet& packet) override;
-  void OnFrame(const Frame& frame) override;
-  DetectorStats stats() const override { return stats_; }
+  struct Options {
+    // From one keyframe that is looked at to the next, while nothing seems to happen.
+    int64_t check_ns = 4 * kNanosPerSecond;
+
+    static Options Read(ConfigReader& reader);
+  };
+
+  MotionDetector(std::string_view camera, const Options& options, SampleSink& sink);
+
+  void OnFormat(const VideoFormat& format, PacketWatch& sizes) override;
+  void OnPacket(const WatchedPacket& watched) override;
+  Need need() const override;
+  void OnPicture(const Picture& picture) override;
+  void OnPacketDone(int64_t now_ns) override;
 
  private:
-  // Starts looking at every frame. `questioned`: because packet sizes asked for it.
+  // Asks for every picture from now on. `questioned`: because packet sizes asked for it.
   void Wake(int64_t now_ns, bool questioned);
+  // What packet sizes should have told has been found without them.
+  void WakeUntold(int64_t now_ns);
   void Cool(int64_t now_ns);
-  void DropPending();
-  // Decodes what has come since the decoder's last packet and looks at it.
-  void CatchUp();
-  void CheckKeyframe(const Packet& keyframe);
   bool CheckDue(int64_t now_ns) const;
-  void Look(const AVFrame& picture, int64_t monotonic_ns);
+  void Check(const Picture& keyframe);
+  void Look(const Picture& picture);
   void Write(double value, int64_t monotonic_ns);
   bool Quiet(int64_t now_ns) const;
   bool MayCool(int64_t now_ns) const;
 
-  const std::string camera_;
+  const Options options_;
   SampleSink& sink_;
   SignalSample sample_;  // the newest written
   bool written_ = false;
 
-  VideoFormat format_;
-  bool decodable_ = false;  // packets of this format, that is
-  // Open from waking to the first keyframe after cooling: a quiet camera holds no decoder and none
-  // of its pictures. Open between them it has seen every packet but `pending_`.
-  std::unique_ptr<PacketDecoder> decoder_;
-  PacketWatch watch_;
-  LumaReducer reducer_;
+  PacketWatch* sizes_ = nullptr;  // the watcher's, taught here
   ChangeMeter meter_;
-  DetectorStats stats_;
 
-  // In decode order, what the decoder has not seen; without a decoder all since the last keyframe.
-  std::vector<Packet> pending_;
-  size_t pending_bytes_ = 0;
-
-  bool started_ = false;     // a keyframe has come
-  bool awake_ = false;       // looking at every frame
+  bool started_ = false;     // a packet has come
+  bool check_ = false;       // asks for the keyframe that has come now
+  bool awake_ = false;       // asks for every picture
   bool questioned_ = false;  // awake because of packet sizes
   bool confirmed_ = false;   // awake, and something did change
   int64_t woke_ns_ = 0;

@@ -17,8 +17,9 @@ namespace gleaner::edge {
 // keyframe.
 class PacketDecoder {
  public:
-  // A frame is valid during the call only; AVFrame::pts is the packet's.
-  using OnDecoded = std::function<void(const AVFrame&)>;
+  // AVFrame::pts is the packet's. The frame may be moved away (av_frame_move_ref); what is left of
+  // it is valid during the call only.
+  using OnDecoded = std::function<void(AVFrame&)>;
 
   // UNIMPLEMENTED when there is no decoder for the codec, INTERNAL when it doesn't open.
   static absl::StatusOr<std::unique_ptr<PacketDecoder>> Open(const VideoFormat& format);

@@ -6,8 +6,9 @@
 #include <vector>
 
 #include "common/status.h"
-#include "edge/trigger/detector/detector.h"
+#include "edge/trigger/detector/registry.h"
 #include "edge/trigger/engine.h"
+#include "edge/trigger/stream_watcher.h"
 #include "tests/bench/figure.h"
 #include "tests/edge/trigger/full_decode.h"
 #include "tests/edge/trigger/streams.h"
@@ -47,9 +48,11 @@ std::vector<Span> Ours(const edge::VideoFile& file) {
                                     active.back().end_ns = firing.monotonic_ns;
                                   });
   if (!engine.ok()) throw std::runtime_error(engine.status().ToString());
-  auto detector = edge::MakeDetector("motion", "front", **engine);
-  (*detector)->OnFormat(file.format);
-  for (const edge::Packet& packet : file.packets) (*detector)->OnPacket(packet);
+  std::vector<std::unique_ptr<edge::Detector>> detectors;
+  detectors.push_back(*edge::MakeDetector("motion", "front", **engine));
+  edge::StreamWatcher watcher("front", std::move(detectors), **engine);
+  watcher.OnFormat(file.format);
+  for (const edge::Packet& packet : file.packets) watcher.OnPacket(packet);
   return active;
 }
 

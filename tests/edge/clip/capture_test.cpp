@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <stop_token>
+#include <utility>
 
 #include "gleaner/v1/ingest.pb.h"
 #include "tests/edge/clip/recorder_testing.h"
@@ -345,6 +346,37 @@ INSTANTIATE_TEST_SUITE_P(
       std::replace(name.begin(), name.end(), '.', '_');
       return name;
     });
+
+// A rule that reads a slow detector fires a second after the frame that it speaks of; what moves
+// the clip's end comes as late.
+TEST_F(CaptureTest, WaitsForFiringsAsLongAsItsRulesSlowestSignalTakes) {
+  const Recording cup = ReadFootage(Footage("cup.mp4"), kStart);
+  RecorderOptions options = Options({"front"}, 1 * kS);
+  options.latency_ns = 1 * kS;
+  Recorder recorder(options, *spool_, clock_);
+  const RuleOptions rule = Rule(1 * kS, kS / 2);
+  recorder.OnFormat(0, cup.format, "remux");
+  bool opened = false, extended = false;
+  for (const Packet& packet : cup.packets) {
+    recorder.OnPacket(0, packet);
+    const int64_t at_ns = packet.monotonic_ns - kStart;
+    if (at_ns >= 5 * kS && !std::exchange(opened, true)) {
+      recorder.OnFiring({&rule, kStart + 4 * kS, /*extends=*/false, 1 * kS}, kSignals);
+    }
+    if (at_ns >= 54 * kS / 10 && !std::exchange(extended, true)) {
+      recorder.OnFiring({&rule, kStart + 44 * kS / 10, /*extends=*/true, 1 * kS}, kSignals);
+    }
+  }
+  recorder.Finish();
+  const auto clips = TakeAll();
+  ASSERT_EQ(clips.size(), 1u);
+  CheckVideo(clips[0]);
+  EXPECT_EQ(clips[0].manifest.shortfall(), "");
+  EXPECT_EQ(clips[0].manifest.requested().start_monotonic_ns(), kStart + 3 * kS);
+  EXPECT_EQ(clips[0].manifest.requested().end_monotonic_ns(), kStart + 49 * kS / 10);
+  EXPECT_THAT(clips[0].manifest.trigger().firing_monotonic_ns(),
+              ElementsAre(kStart + 4 * kS, kStart + 44 * kS / 10));
+}
 
 }  // namespace
 }  // namespace gleaner::edge

@@ -193,7 +193,8 @@ class TrueRule : public ClipRig {
     RuleOptions rule = Rule(1 * kS, 1 * kS);
     rule.cooldown_ns = 3 * kS;
     rule.max_clip_ns = 60 * kS;
-    engine_ = *TriggerEngine::Create({rule}, kSignals, [this](const Firing& firing) {
+    const std::vector<SignalSource> signals(kSignals.begin(), kSignals.end());
+    engine_ = *TriggerEngine::Create({rule}, signals, [this](const Firing& firing) {
       if (!firing.extends) opened_ns_.push_back(firing.monotonic_ns);
       last_ns_ = firing.monotonic_ns;
       recorder_->OnFiring(firing, kSignals);

@@ -11,6 +11,7 @@
 #include "edge/camera/camera.h"
 #include "edge/camera_pipeline.h"
 #include "edge/clip/recorder.h"
+#include "edge/trigger/detector/registry.h"
 #include "edge/trigger/engine.h"
 #include "tests/edge/camera/rtsp_camera.h"
 #include "tests/edge/camera/simulated_time.h"
@@ -38,8 +39,9 @@ class FieldDevice : public ClipRig {
       names.push_back(camera.name);
       signals.push_back("camera." + camera.name + ".motion");
     }
-    auto engine = TriggerEngine::Create(
-        {rule}, signals, [&](const Firing& firing) { recorder_->OnFiring(firing, signals); });
+    auto engine =
+        TriggerEngine::Create({rule}, std::vector<SignalSource>(signals.begin(), signals.end()),
+                              [&](const Firing& firing) { recorder_->OnFiring(firing, signals); });
     EXPECT_TRUE(engine.ok()) << engine.status();
     RecorderOptions options = Options(names, rule.pre_ns);
     recorder_ = std::make_unique<Recorder>(options, *spool_, clock_);
@@ -58,8 +60,8 @@ class FieldDevice : public ClipRig {
         RtspCamera server(field.film, field.behavior);
         std::vector<std::unique_ptr<Detector>> detectors;
         detectors.push_back(*MakeDetector("motion", field.name, samples));
-        CameraPipeline pipeline(i, field.name, std::move(detectors), {"openh264"}, *recorder_,
-                                clock_);
+        CameraPipeline pipeline(i, field.name, std::move(detectors), samples, {"openh264"},
+                                *recorder_, clock_);
         pipeline.SetProgress(std::make_shared<Progress>(field.name, 60 * kNanosPerSecond, clock_));
         CameraOptions camera_options;
         camera_options.name = field.name;

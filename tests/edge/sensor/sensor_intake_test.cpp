@@ -37,22 +37,22 @@ TEST_F(SensorIntakeTest, MakesASampleOfEachNumberAtTheTimeThatTheSensorTells) {
   intake_.OnMessage("weight 52.5");
   intake_.OnMessage("location 52.5 13.4" + At(now_ - kNanosPerSecond));
   ASSERT_EQ(samples_.size(), 3u);
-  EXPECT_THAT(samples_[0],
-              AllOf(Field(&SignalSample::name, "sensor.weight"),
-                    Field(&SignalSample::monotonic_ns, now_), Field(&SignalSample::value, 52.5),
-                    Field(&SignalSample::valid_ns, 5 * kNanosPerSecond)));
+  EXPECT_THAT(samples_[0], AllOf(Field(&SignalSample::name, "sensor.weight"),
+                                 Field(&SignalSample::monotonic_ns, now_),
+                                 Field(&SignalSample::value, SampleValue(52.5)),
+                                 Field(&SignalSample::valid_ns, 5 * kNanosPerSecond)));
   EXPECT_THAT(samples_[2], AllOf(Field(&SignalSample::name, "sensor.location.longitude"),
                                  Field(&SignalSample::monotonic_ns, now_ - kNanosPerSecond),
-                                 Field(&SignalSample::value, 13.4)));
+                                 Field(&SignalSample::value, SampleValue(13.4))));
   EXPECT_THAT(intake_.problem(), IsEmpty());
 }
 
 TEST_F(SensorIntakeTest, AnEventIsTrueForAMillisecond) {
   intake_.OnMessage("stop");
   ASSERT_EQ(samples_.size(), 1u);
-  EXPECT_THAT(samples_[0],
-              AllOf(Field(&SignalSample::name, "event.stop"), Field(&SignalSample::value, 1),
-                    Field(&SignalSample::valid_ns, kNanosPerMilli)));
+  EXPECT_THAT(samples_[0], AllOf(Field(&SignalSample::name, "event.stop"),
+                                 Field(&SignalSample::value, SampleValue(true)),
+                                 Field(&SignalSample::valid_ns, kNanosPerMilli)));
 }
 
 TEST_F(SensorIntakeTest, WhatIsNotConfiguredOrHasOtherNumbersIsDroppedAndCounted) {

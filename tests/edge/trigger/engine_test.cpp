@@ -281,7 +281,7 @@ TEST(TriggerEngine, RefusesWhatItCanNotRun) {
     return engine.ok() ? "" : std::string(Message(engine.status()));
   };
   EXPECT_EQ(error({{.name = "door", .when = "motion >"}}),
-            "rule door: column 9: found the end; expected a number or a signal");
+            "rule door: column 9: found the end; expected a number, a text in quotes or a signal");
   EXPECT_EQ(error({{.name = "door", .when = "weight > 1"}}),
             "rule door: no signal is called weight; there are: camera.a.motion");
   EXPECT_EQ(error({{.name = "door", .when = "motion > 1"}, {.name = "door", .when = "motion > 2"}}),
@@ -294,8 +294,10 @@ TEST(TriggerEngine, RefusesWhatItCanNotRun) {
 }
 
 TEST(TriggerEngine, ReadsAsManySignalsInARuleAsThereMayBe) {
-  std::vector<std::string> signals;
-  for (size_t i = 0; i <= kMaxSignals; ++i) signals.push_back(fmt::format("camera.c{}.motion", i));
+  std::vector<SignalSource> signals;
+  for (size_t i = 0; i <= kMaxSignals; ++i) {
+    signals.emplace_back(fmt::format("camera.c{}.motion", i));
+  }
   const auto error = [&](const std::string& when) {
     const auto engine =
         TriggerEngine::Create({{.name = "door", .when = when}}, signals, [](const Firing&) {});

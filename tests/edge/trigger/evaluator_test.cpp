@@ -14,7 +14,7 @@ namespace {
 struct Event {
   int64_t ns;
   size_t signal;
-  double value;
+  SampleValue value;
 };
 
 // The truth as a list of the moments at which it changes, beginning with false.
@@ -91,6 +91,55 @@ TEST(Evaluator, LetsAValueGoStale) {
   EXPECT_EQ(Changes("motion > 0.5", {{0, 0, 1}}, 9000, 100), std::vector<int64_t>({0, 100}));
   EXPECT_EQ(Changes("motion > 0.5", {{0, 0, 1}, {90, 0, 1}}, 9000, 100),
             std::vector<int64_t>({0, 190}));
+}
+
+TEST(Evaluator, SeesARiseForAMomentAndNoMore) {
+  const std::vector<Event> events = {
+      {0, 0, 0}, {100 * kMs, 0, 1}, {150 * kMs, 0, 0.9}, {200 * kMs, 0, 0}, {300 * kMs, 0, 1}};
+  EXPECT_EQ(Changes("rising(motion > 0.5)", events, 9000 * kMs),
+            std::vector<int64_t>({100 * kMs, 100 * kMs + 1, 300 * kMs, 300 * kMs + 1}));
+  EXPECT_EQ(Changes("within(50ms, rising(motion > 0.5))", events, 9000 * kMs),
+            std::vector<int64_t>({100 * kMs, 150 * kMs + 1, 300 * kMs, 350 * kMs + 1}));
+  EXPECT_EQ(Changes("rising(motion > 0.5)", {{5, 0, 1}}, 9000), std::vector<int64_t>({5, 6}))
+      << "true from the first";
+}
+
+TEST(Evaluator, SeesNoRiseInWhatFallsAtTheSameMoment) {
+  EXPECT_EQ(Changes("rising(motion > 0.5)", {{0, 0, 0}, {100, 0, 1}, {100, 0, 0}}, 9000),
+            std::vector<int64_t>({100, 100}));
+}
+
+TEST(Evaluator, MeasuresADifferenceOverItsWindow) {
+  const std::vector<Event> events = {
+      {0, 0, 1}, {500 * kMs, 0, 4}, {3000 * kMs, 0, 4.5}, {3100 * kMs, 0, 1}};
+  // 3 from 2000 (there is nothing to compare with before) to 2500, 0.5 from 3000, -3 from 3100 on.
+  EXPECT_EQ(Changes("delta(motion, 2s) > 2", events, 9000 * kMs), Ms({2000, 2500}));
+  EXPECT_EQ(Changes("delta(motion, 2s) <= 0", events, 9000 * kMs), Ms({2500, 3000, 3100}));
+  EXPECT_EQ(Changes("delta(motion, 2s) < -3.2", events, 9000 * kMs), Ms({5000, 5100}));
+}
+
+TEST(Evaluator, HasNoDifferenceWithWhatHadNoValue) {
+  EXPECT_EQ(Changes("delta(motion, 2ms) >= 0 or delta(motion, 2ms) < 0",
+                    {{0, 0, 1}, {1 * kMs, 0, std::nan("")}, {4 * kMs, 0, 2}}, 9000 * kMs),
+            Ms({6}));
+}
+
+TEST(Evaluator, ComparesTextsOfAnyCamera) {
+  const std::vector<Event> events = {{0, 0, ""}, {10, 0, "4006"}, {20, 1, "72"}, {30, 0, ""}};
+  EXPECT_EQ(Changes("motion == \"4006\"", events, 9000), std::vector<int64_t>({10, 30}));
+  EXPECT_EQ(Changes("motion != \"\"", events, 9000), std::vector<int64_t>({10}));
+  EXPECT_EQ(Changes("motion in (\"1\", \"72\")", events, 9000), std::vector<int64_t>({20}));
+  EXPECT_EQ(Changes("camera.a.motion == camera.b.motion", events, 9000), std::vector<int64_t>());
+  EXPECT_EQ(Changes("camera.a.motion != camera.b.motion", events, 9000),
+            std::vector<int64_t>({20}));
+  EXPECT_EQ(Changes("motion == \"4006\"", {{10, 0, "4006"}}, 9000, 100),
+            std::vector<int64_t>({10, 110}));
+  EXPECT_EQ(Changes("motion > 1", events, 9000), std::vector<int64_t>()) << "not a number";
+}
+
+TEST(Evaluator, TakesATruthForOneOrZero) {
+  EXPECT_EQ(Changes("motion == 1", {{0, 0, false}, {10, 0, true}, {20, 0, false}}, 9000),
+            std::vector<int64_t>({10, 20}));
 }
 
 // Brute force: every expression's truth at every tick of a small world, from the definition.

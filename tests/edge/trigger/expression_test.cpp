@@ -37,7 +37,7 @@ std::string Nested(int depth, std::string_view open, std::string_view close) {
 // A random tree that the grammar can express.
 Expression RandomTree(std::mt19937& random, int depth) {
   const auto pick = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
-  const int kind = depth == 0 ? 0 : pick(6);
+  const int kind = depth == 0 ? pick(2) * 7 : pick(8);
   Expression node;
   switch (kind) {
     case 1:
@@ -56,6 +56,25 @@ Expression RandomTree(std::mt19937& random, int depth) {
       node.window_ns = (1 + pick(600'000)) * kNanosPerMilli;
       node.operands.push_back(RandomTree(random, depth - 1));
       break;
+    case 5:
+      node.kind = Kind::kRising;
+      node.operands.push_back(RandomTree(random, depth - 1));
+      break;
+    case 6:
+    case 7: {
+      static constexpr const char* kTexts[] = {"", "4006381333931", "a \"b\" \\", "ü, (and)"};
+      const Expression signal{.kind = Kind::kSignal, .signal = "camera.till.barcode"};
+      const Expression text{.kind = Kind::kText, .text = kTexts[pick(4)]};
+      node.kind = kind == 6 ? Kind::kCompare : Kind::kIn;
+      node.operands = {signal, text};
+      if (kind == 6) {
+        node.comparison = Expression::Comparison::kEqual;
+        if (pick(2) == 0) std::swap(node.operands[0], node.operands[1]);
+      } else if (pick(2) == 0) {
+        node.operands.push_back({.kind = Kind::kText, .text = kTexts[pick(4)]});
+      }
+      break;
+    }
     default: {
       static constexpr const char* kSignals[] = {"motion", "camera.front-door.motion",
                                                  "camera.1.motion", "nothing", "and-so.on"};
@@ -68,6 +87,11 @@ Expression RandomTree(std::mt19937& random, int depth) {
       node.operands = {signal, number};
       if (pick(2) == 0) std::swap(node.operands[0], node.operands[1]);
       if (pick(8) == 0) node.operands = {signal, signal};
+      if (pick(8) == 0) {
+        Expression delta{.kind = Kind::kDelta, .window_ns = (1 + pick(600'000)) * kNanosPerMilli};
+        delta.operands = {signal};
+        node.operands = {delta, number};
+      }
       break;
     }
   }
@@ -102,12 +126,13 @@ TEST(Expression, TellsNamesFromKeywords) {
 
 TEST(Expression, SaysWhereWhatAndWhatWouldBeRight) {
   EXPECT_EQ(Error(""),
-            "column 1: found the end; expected a comparison such as motion > 0.02, not, within(…) "
-            "or (");
-  EXPECT_EQ(Error("motion => 0.1"), "column 8: found \"=>\"; expected one of > >= < <= == !=");
-  EXPECT_EQ(Error("motion = 0.1"), "column 8: found \"=\"; expected one of > >= < <= == !=");
-  EXPECT_EQ(Error("motion"), "column 7: found the end; expected one of > >= < <= == !=");
-  EXPECT_EQ(Error("motion > "), "column 10: found the end; expected a number or a signal");
+            "column 1: found the end; expected a comparison such as motion > 0.02, not, within(…), "
+            "rising(…) or (");
+  EXPECT_EQ(Error("motion => 0.1"), "column 8: found \"=>\"; expected one of > >= < <= == != in");
+  EXPECT_EQ(Error("motion = 0.1"), "column 8: found \"=\"; expected one of > >= < <= == != in");
+  EXPECT_EQ(Error("motion"), "column 7: found the end; expected one of > >= < <= == != in");
+  EXPECT_EQ(Error("motion > "),
+            "column 10: found the end; expected a number, a text in quotes or a signal");
   EXPECT_EQ(Error("motion > 0.1 && a > 1"),
             "column 14: found \"&&\"; expected and, or, or the end");
   EXPECT_EQ(Error("(motion > 0.1"), "column 14: found the end; expected and, or, or )");
@@ -125,6 +150,37 @@ TEST(Expression, SaysWhereWhatAndWhatWouldBeRight) {
   EXPECT_THAT(Error("camera..motion > 1"), HasSubstr("column 1: found \"camera..motion\""));
   EXPECT_THAT(Error("motion > 1e999"), HasSubstr("column 10: found \"1e999\""));
   EXPECT_THAT(Error("motion > 0.1s"), HasSubstr("column 10: found \"0.1s\""));
+  EXPECT_EQ(Error("barcode == \"400"),
+            "column 16: found the end; a text ends with a quote, and has no control characters");
+  EXPECT_THAT(Error("barcode == \"4\n\""), HasSubstr("column 14: found byte 0x0a"));
+  EXPECT_EQ(Error("barcode in \"4\""), "column 12: found \"\"\"; expected (");
+  EXPECT_EQ(Error("barcode in (4)"), "column 13: found \"4\"; expected a text in quotes");
+  EXPECT_EQ(Error("barcode in (\"4\" \"5\")"), "column 17: found \"\"\"; expected a comma or )");
+  EXPECT_THAT(Error("3 in (\"4\")"), HasSubstr("column 1: found \"3\"; before in stands a signal"));
+  EXPECT_THAT(Error("\"4\" == \"4\""), HasSubstr("one side of a comparison must be a signal"));
+  EXPECT_EQ(Error("delta(3, 2s) > 1"), "column 7: found \"3\"; expected a signal");
+  EXPECT_EQ(Error("delta(motion) > 1"), "column 13: found \")\"; expected a comma");
+  EXPECT_THAT(Error("delta(motion, 2s)"), HasSubstr("column 18: found the end; expected one of"));
+  EXPECT_THAT(Error("rising(motion)"), HasSubstr("column 14: found \")\"; expected one of"));
+  EXPECT_THAT(Error("barcode == \"" + std::string(257, '4') + "\""),
+              HasSubstr("column 13: found \"44444"));
+}
+
+TEST(Expression, ReadsTextsRisesAndDifferences) {
+  EXPECT_EQ(Canonical("barcode==\"4006381333931\""), "barcode == \"4006381333931\"");
+  EXPECT_EQ(Canonical("barcode in(\"a\",\"b\" )"), "barcode in (\"a\", \"b\")");
+  EXPECT_EQ(Canonical("\"a\\\"b\\\\\" != barcode"), "\"a\\\"b\\\\\" != barcode");
+  EXPECT_EQ(Canonical("rising( motion>0.1 ) and not rising(a > 1 or b > 2)"),
+            "rising(motion > 0.1) and not rising(a > 1 or b > 2)");
+  EXPECT_EQ(Canonical("delta( weight , 2000ms )<-5"), "delta(weight, 2s) < -5");
+  EXPECT_EQ(Canonical("inside > 1 and rising-tide > 2"), "inside > 1 and rising-tide > 2");
+}
+
+TEST(Expression, SaysWhereSignalsAndTextsStand) {
+  const Expression tree = *ParseExpression("a > 1 and  barcode == \"4\"");
+  EXPECT_EQ(tree.operands[0].operands[0].column, 1u);
+  EXPECT_EQ(tree.operands[1].operands[0].column, 12u);
+  EXPECT_EQ(tree.operands[1].operands[1].column, 23u);
 }
 
 TEST(Expression, RefusesWhatIsTooLongOrTooDeep) {
@@ -151,6 +207,9 @@ TEST(Expression, MatchesAShortNameWithTheLastPartOnly) {
   EXPECT_FALSE(SignalMatches("motion", "camera.front.slow-motion"));
   EXPECT_FALSE(SignalMatches("front.motion", "camera.front.motion"));
   EXPECT_FALSE(SignalMatches("camera", "camera.front.motion"));
+  EXPECT_TRUE(SignalMatches("barcode.count", "camera.front.barcode.count"));
+  EXPECT_FALSE(SignalMatches("count", "camera.front.barcode.count"));
+  EXPECT_FALSE(SignalMatches("barcode", "camera.front.barcode.count"));
 }
 
 TEST(Expression, PrintsEveryTreeSoThatItParsesToTheSame) {
@@ -171,6 +230,8 @@ TEST(Expression, PrintsEveryTreeSoThatItParsesToTheSame) {
 TEST(Expression, SurvivesAnyText) {
   static constexpr const char* kTokens[] = {"motion", "camera.a.motion",
                                             "and",    "or",
+                                            "in",     "rising",
+                                            "delta",  "\"4\"",
                                             "not",    "within",
                                             "(",      ")",
                                             ",",      "2s",

@@ -5,16 +5,17 @@ extern "C" {
 #include <libavutil/log.h>
 }
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <memory>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "common/status.h"
-#include "edge/trigger/detector/luma.h"
+#include "edge/trigger/detector/registry.h"
+#include "edge/trigger/stream_watcher.h"
 #include "tests/data/footage.h"
 #include "tests/edge/trigger/full_decode.h"
 #include "tests/edge/trigger/streams.h"
@@ -22,9 +23,6 @@ extern "C" {
 
 namespace gleaner::edge {
 namespace {
-
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 
 constexpr double kThreshold = 0.02;
 constexpr int64_t kMs = kNanosPerMilli;
@@ -36,14 +34,15 @@ struct Samples : SampleSink {
 
 struct Watched {
   std::vector<SignalSample> samples;
-  DetectorStats stats;
+  WatchStats stats;
   int64_t length_ns = 0;
 
   // Whether the signal was over the threshold at some moment of the span.
   bool Saw(int64_t start_ns, int64_t end_ns) const {
     for (size_t i = 0; i < samples.size(); ++i) {
       const int64_t until = i + 1 < samples.size() ? samples[i + 1].monotonic_ns : end_ns;
-      if (samples[i].value > kThreshold && samples[i].monotonic_ns < end_ns && until > start_ns) {
+      if (samples[i].value.number() > kThreshold && samples[i].monotonic_ns < end_ns &&
+          until > start_ns) {
         return true;
       }
     }
@@ -52,7 +51,7 @@ struct Watched {
   // From `onset_ns` to the first sample over the threshold; a day if there is none.
   int64_t LatencyNs(int64_t onset_ns) const {
     for (const SignalSample& sample : samples) {
-      if (sample.monotonic_ns >= onset_ns && sample.value > kThreshold) {
+      if (sample.monotonic_ns >= onset_ns && sample.value.number() > kThreshold) {
         return sample.monotonic_ns - onset_ns;
       }
     }
@@ -63,7 +62,7 @@ struct Watched {
     int rises = 0;
     bool over = false;
     for (const SignalSample& sample : samples) {
-      const bool now = sample.value > kThreshold;
+      const bool now = sample.value.number() > kThreshold;
       if (now && !over && std::none_of(spans.begin(), spans.end(), [&](const Span& span) {
             return sample.monotonic_ns >= span.start_ns - 500 * kMs &&
                    sample.monotonic_ns <= span.end_ns + 500 * kMs;
@@ -79,12 +78,18 @@ struct Watched {
   }
 };
 
+StreamWatcher MotionWatcher(std::string_view camera, SampleSink& sink) {
+  std::vector<std::unique_ptr<Detector>> detectors;
+  detectors.push_back(*MakeDetector("motion", camera, sink));
+  return StreamWatcher(std::string(camera), std::move(detectors), sink);
+}
+
 Watched Watch(const VideoFile& file) {
   Samples sink;
-  auto detector = *MakeDetector("motion", "front", sink);
-  detector->OnFormat(file.format);
-  for (const Packet& packet : file.packets) detector->OnPacket(packet);
-  return {sink.all, detector->stats(), file.packets.back().monotonic_ns};
+  StreamWatcher watcher = MotionWatcher("front", sink);
+  watcher.OnFormat(file.format);
+  for (const Packet& packet : file.packets) watcher.OnPacket(packet);
+  return {sink.all, watcher.stats(), file.packets.back().monotonic_ns};
 }
 
 // The share of the costly way's events that the detector saw too, half a second of tolerance.
@@ -119,7 +124,7 @@ TEST(MotionDetector, SeesThePedestrians) {
 TEST(MotionDetector, GivesAHandBetweenOneAndFiftyPercentOfThePicture) {
   const Watched watched = Watch(VideoFile(Footage("cup.mp4")));
   std::vector<double> values;
-  for (const SignalSample& sample : watched.samples) values.push_back(sample.value);
+  for (const SignalSample& sample : watched.samples) values.push_back(sample.value.number());
   std::sort(values.begin(), values.end());
   EXPECT_GT(values[values.size() / 2], 0.05);
   EXPECT_LT(values.back(), 0.5);
@@ -133,10 +138,10 @@ TEST(MotionDetector, IsNotMoreAlarmedByFoliageThanDecodingEverythingIs) {
 TEST(MotionDetector, LooksAtEveryPictureUntilItKnowsTheScene) {
   const VideoFile file(Stream("quiet-360p"));
   Samples sink;
-  auto detector = *MakeDetector("motion", "front", sink);
-  detector->OnFormat(file.format);
-  for (size_t i = 0; i < 3; ++i) detector->OnPacket(file.packets[i]);
-  EXPECT_EQ(detector->stats().decoded_frames, 3u);
+  StreamWatcher watcher = MotionWatcher("front", sink);
+  watcher.OnFormat(file.format);
+  for (size_t i = 0; i < 3; ++i) watcher.OnPacket(file.packets[i]);
+  EXPECT_EQ(watcher.stats().decoded_frames, 3u);
 }
 
 TEST(MotionDetector, DecodesNextToNothingOfAQuietStreamAndSeesNothingInIt) {
@@ -196,8 +201,8 @@ TEST(MotionDetector, FindsWhatPacketSizesHideByLookingAtKeyframes) {
 
 TEST(MotionDetector, ComparesFramesOfACameraThatIsDecodedAnyway) {
   Samples sink;
-  auto detector = *MakeDetector("motion", "usb", sink);
-  detector->OnFormat({.codec = "rawvideo", .width = 1280, .height = 720});
+  StreamWatcher watcher = MotionWatcher("usb", sink);
+  watcher.OnFormat({.codec = "rawvideo", .width = 1280, .height = 720});
   std::mt19937 random(5);
   for (int i = 0; i < 60; ++i) {
     const std::shared_ptr<AVFrame> picture(av_frame_alloc(), [](AVFrame* f) { av_frame_free(&f); });
@@ -215,20 +220,20 @@ TEST(MotionDetector, ComparesFramesOfACameraThatIsDecodedAnyway) {
         row[2 * x + 1] = 128;
       }
     }
-    detector->OnFrame({.data = picture, .pts = i, .monotonic_ns = i * kNanosPerSecond / 30});
+    watcher.OnFrame({.data = picture, .pts = i, .monotonic_ns = i * kNanosPerSecond / 30});
   }
   double still = 0;
   double moving = 0;
   for (const SignalSample& sample : sink.all) {
     EXPECT_EQ(sample.name, "camera.usb.motion");
     (sample.monotonic_ns < kNanosPerSecond ? still : moving) =
-        std::max(sample.monotonic_ns < kNanosPerSecond ? still : moving, sample.value);
+        std::max(sample.monotonic_ns < kNanosPerSecond ? still : moving, sample.value.number());
   }
   EXPECT_EQ(still, 0);
   // Six frames are 120 pixels of way: 160 × 120 of 1280 × 720 uncovered, as much covered.
   EXPECT_NEAR(moving, 2 * 160.0 * 120 / (1280 * 720), 0.01);
-  EXPECT_EQ(detector->stats().decoded_frames, 0u);
-  EXPECT_LE(detector->stats().looked_at, 21u);
+  EXPECT_EQ(watcher.stats().decoded_frames, 0u);
+  EXPECT_LE(watcher.stats().looked_at, 21u);
 }
 
 TEST(MotionDetector, SurvivesAStreamThatCanNotBeDecoded) {
@@ -256,71 +261,22 @@ TEST(MotionDetector, StartsAnewWithANewFormat) {
   const VideoFile first(Stream("box-rare-360p"));
   const VideoFile second(Footage("cup.mp4"));
   Samples sink;
-  auto detector = *MakeDetector("motion", "front", sink);
+  StreamWatcher watcher = MotionWatcher("front", sink);
   const int64_t later_ns = first.packets.back().monotonic_ns + kNanosPerSecond;
-  detector->OnFormat(first.format);
-  for (size_t i = 0; i < 200; ++i) detector->OnPacket(first.packets[i]);
-  const uint64_t before = detector->stats().decoded_frames;
+  watcher.OnFormat(first.format);
+  for (size_t i = 0; i < 200; ++i) watcher.OnPacket(first.packets[i]);
+  const uint64_t before = watcher.stats().decoded_frames;
   EXPECT_GT(before, 0u);
-  detector->OnFormat(second.format);
+  watcher.OnFormat(second.format);
   sink.all.clear();
   for (Packet packet : second.packets) {
     packet.monotonic_ns += later_ns;
-    detector->OnPacket(packet);
+    watcher.OnPacket(packet);
   }
-  EXPECT_GT(detector->stats().decoded_frames, before);
-  EXPECT_TRUE(std::any_of(sink.all.begin(), sink.all.end(),
-                          [](const SignalSample& sample) { return sample.value > kThreshold; }));
-}
-
-TEST(Detectors, AreMadeByName) {
-  Samples sink;
-  EXPECT_THAT(DetectorNames(), ElementsAre("motion"));
-  EXPECT_TRUE(MakeDetector("motion", "front", sink).ok());
-  const auto unknown = MakeDetector("smell", "front", sink);
-  EXPECT_EQ(unknown.status().code(), absl::StatusCode::kNotFound);
-  EXPECT_THAT(std::string(Message(unknown.status())), HasSubstr("there are: motion"));
-}
-
-TEST(Luma, ReadsEveryCommonPixelFormatToTheSamePicture) {
-  struct Case {
-    AVPixelFormat format;
-    bool readable;
-  };
-  for (const Case& c :
-       {Case{AV_PIX_FMT_YUV420P, true}, Case{AV_PIX_FMT_YUVJ422P, true},
-        Case{AV_PIX_FMT_NV12, true}, Case{AV_PIX_FMT_GRAY8, true}, Case{AV_PIX_FMT_YUYV422, true},
-        Case{AV_PIX_FMT_UYVY422, true}, Case{AV_PIX_FMT_BGR24, true}, Case{AV_PIX_FMT_RGBA, true},
-        Case{AV_PIX_FMT_YUV420P10LE, true}, Case{AV_PIX_FMT_P010LE, true},
-        Case{AV_PIX_FMT_VAAPI, false}}) {
-    SCOPED_TRACE(c.format);
-    const std::shared_ptr<AVFrame> picture(av_frame_alloc(), [](AVFrame* f) { av_frame_free(&f); });
-    picture->format = c.format;
-    picture->width = 640;
-    picture->height = 480;
-    LumaReducer reducer;
-    LumaPicture luma;
-    if (!c.readable) {
-      EXPECT_FALSE(reducer.Reduce(*picture, luma));
-      continue;
-    }
-    ASSERT_EQ(av_frame_get_buffer(picture.get(), 0), 0);
-    // Mid-grey in each: 0x80 in 8 bits, 0x200 in 10.
-    const bool wide = c.format == AV_PIX_FMT_YUV420P10LE || c.format == AV_PIX_FMT_P010LE;
-    for (int plane = 0; plane < 4 && picture->data[plane] != nullptr; ++plane) {
-      const size_t rows = plane == 0 || c.format == AV_PIX_FMT_YUVJ422P ? 480 : 240;
-      const size_t bytes = static_cast<size_t>(picture->linesize[plane]) * rows;
-      for (size_t i = 0; i < bytes; ++i) {
-        const uint8_t high = c.format == AV_PIX_FMT_P010LE ? 0x80 : 0x02;
-        picture->data[plane][i] = !wide ? 0x80 : i % 2 == 1 ? high : 0;
-      }
-    }
-    ASSERT_TRUE(reducer.Reduce(*picture, luma));
-    EXPECT_EQ(luma.width, 240);
-    EXPECT_EQ(luma.height, 180);
-    // Video range to full range moves mid-grey a little.
-    EXPECT_NEAR(luma.row(90)[120], 0x80, 3);
-  }
+  EXPECT_GT(watcher.stats().decoded_frames, before);
+  EXPECT_TRUE(std::any_of(sink.all.begin(), sink.all.end(), [](const SignalSample& sample) {
+    return sample.value.number() > kThreshold;
+  }));
 }
 
 }  // namespace
