@@ -91,8 +91,8 @@ TEST(StreamWatcher, DecodesNothingThatNobodyNeeds) {
 }
 
 TEST(StreamWatcher, DecodesOnceForAllThatNeedEveryPicture) {
-  const Watched one({{.pictures = Pictures::kEvery}});
-  const Watched ten(std::vector<Need>(10, {.pictures = Pictures::kEvery, .size = {320, 180}}));
+  const Watched one({{.pictures = Pictures::kEvery}}, 200);
+  const Watched ten(std::vector<Need>(10, {.pictures = Pictures::kEvery, .size = {320, 180}}), 200);
   EXPECT_EQ(ten.stats.decoded_frames, one.stats.decoded_frames);
   EXPECT_EQ(ten.stats.looked_at, one.stats.looked_at);
   ASSERT_GT(one.stats.decoded_frames, 100u);
@@ -113,7 +113,8 @@ TEST(StreamWatcher, GivesWhatIsDecodedForOneToThoseThatTakeIt) {
   const Watched watched({{.pictures = Pictures::kEvery},
                          {.pictures = Pictures::kDecoded},
                          {.pictures = Pictures::kKeyframes},
-                         {.pictures = Pictures::kNone}});
+                         {.pictures = Pictures::kNone}},
+                        200);
   EXPECT_EQ(watched.seen[1].pictures.size(), watched.seen[0].pictures.size());
   EXPECT_EQ(watched.seen[2].pictures.size(), watched.seen[0].pictures.size());
   EXPECT_THAT(watched.seen[3].pictures, IsEmpty());
