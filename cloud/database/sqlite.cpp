@@ -5,6 +5,8 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include <utility>
+
 #include "cloud/database/hmac_number.h"
 #include "cloud/database/read_bound.h"
 #include "cloud/database/schema.h"
@@ -124,19 +126,10 @@ class SqliteConnection : public Connection {
   }
   // At once, or two writers that both have read could wait for each other.
   void BeginWriting() override { Script("BEGIN IMMEDIATE"); }
-  void BeginReading() override { Script("BEGIN"); }
-  void Commit() override { Script("COMMIT"); }
-  void Rollback() override {
-    // SQLite has rolled back by itself where an error was grave enough.
-    database_.tryExec("ROLLBACK");
-  }
-  bool HasTable(std::string_view name) override {
-    return Translated([&] { return database_.tableExists(std::string(name)); });
-  }
-  bool Notify(std::string_view) override { return false; }
-
-  // What reads on it ends with the thread's ReadBound.
-  void HeedBounds() {
+  void BeginReading() override {
+    Script("BEGIN");
+    if (ReadBound::Current() == nullptr) return;
+    heeds_bound_ = true;
     ::sqlite3_progress_handler(
         database_.getHandle(), kStepsALook,
         [](void*) {
@@ -145,9 +138,22 @@ class SqliteConnection : public Connection {
         },
         nullptr);
   }
+  void Commit() override { Script("COMMIT"); }
+  void Rollback() override {
+    // SQLite has rolled back by itself where an error was grave enough.
+    database_.tryExec("ROLLBACK");
+    if (std::exchange(heeds_bound_, false)) {
+      ::sqlite3_progress_handler(database_.getHandle(), 0, nullptr, nullptr);
+    }
+  }
+  bool HasTable(std::string_view name) override {
+    return Translated([&] { return database_.tableExists(std::string(name)); });
+  }
+  bool Notify(std::string_view) override { return false; }
 
  private:
   SQLite::Database database_;
+  bool heeds_bound_ = false;  // what is read now ends with the thread's ReadBound
 };
 
 // SQLite makes a log and its index even for whoever only reads. Where there is no log to be read,
@@ -185,7 +191,6 @@ std::unique_ptr<Connection> ConnectSqlite(const std::string& path, SqliteMode mo
     case SqliteMode::kRead:
       connection->Script(
           "PRAGMA query_only=1; PRAGMA wal_autocheckpoint=0; PRAGMA cache_size=-16384;");
-      connection->HeedBounds();
       break;
     case SqliteMode::kBeside:
     case SqliteMode::kInspect:

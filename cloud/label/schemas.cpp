@@ -106,7 +106,8 @@ void GiveIds(Sql& sql, LabelSchema* schema) {
   BytesOut out{&body};
   sql.Query("SELECT body FROM label_schema WHERE name = :name ORDER BY version", In(schema->name()),
             Out(out), [&] {
-              for (const v1::LabelClass& one : Parse(body).classes()) {
+              const LabelSchema before = Parse(body);
+              for (const v1::LabelClass& one : before.classes()) {
                 known[one.name()] = one.id();
                 last = std::max(last, one.id());
               }

@@ -5,11 +5,11 @@
  *   gleaner_sensor_number(&out, "weight", 52.31);
  *   gleaner_sensor_event(&out, "checkout-mismatch");
  *
- * A call never waits: it is one sendto(2), some microseconds. Where the daemon is away, or hasn't got
- * round to reading, the message is dropped, counted in `lost`, and the next one that goes through
- * tells the daemon how many there were. The daemon may start later, and again, at any time. The names
- * are those of [[sensor]] in its configuration; the user that this runs as must be of the socket's
- * group. One gleaner_sensor is for one thread; several are no trouble.
+ * A call never waits: it is one sendto(2), some microseconds. Where the daemon is away, or hasn't
+ * got round to reading, the message is dropped, counted in `lost`, and the next one that goes
+ * through tells the daemon how many there were. The daemon may start later, and again, at any time.
+ * The names are those of [[sensor]] in its configuration; the user that this runs as must be of the
+ * socket's group. One gleaner_sensor is for one thread; several are no trouble.
  */
 #ifndef GLEANER_SENSOR_H
 #define GLEANER_SENSOR_H
@@ -50,7 +50,8 @@ static inline void gleaner_sensor_close(gleaner_sensor* out) { close(out->socket
 
 /* Numbers of one moment: of a vector its components, in the order of the configuration; none for an
  * event. 0; -1 with errno: it was dropped and counted (EMSGSIZE: there are too many numbers). */
-static inline int gleaner_sensor_send(gleaner_sensor* out, const char* name, const double* numbers, size_t count) {
+static inline int gleaner_sensor_send(gleaner_sensor* out, const char* name, const double* numbers,
+                                      size_t count) {
   char text[512], *end = text;
   size_t room = sizeof(text), i;
   struct timespec now;
@@ -65,7 +66,8 @@ static inline int gleaner_sensor_send(gleaner_sensor* out, const char* name, con
     if (i < count) n = snprintf(end, room, " %.9g", numbers[i]);
   }
   clock_gettime(CLOCK_MONOTONIC, &now);
-  if (i == count + 1) n = snprintf(end, room, " @%lld", (long long)now.tv_sec * 1000000000 + now.tv_nsec);
+  if (i == count + 1)
+    n = snprintf(end, room, " @%lld", (long long)now.tv_sec * 1000000000 + now.tv_nsec);
   if (i == count + 1 && n >= 0 && (size_t)n < room && out->lost > 0) {
     end += n;
     room -= (size_t)n;
@@ -77,8 +79,8 @@ static inline int gleaner_sensor_send(gleaner_sensor* out, const char* name, con
     return -1;
   }
   end += n;
-  if (sendto(out->socket, text, (size_t)(end - text), MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr*)&out->to,
-             sizeof(out->to)) < 0) {
+  if (sendto(out->socket, text, (size_t)(end - text), MSG_DONTWAIT | MSG_NOSIGNAL,
+             (struct sockaddr*)&out->to, sizeof(out->to)) < 0) {
     ++out->lost;
     return -1;
   }

@@ -18,6 +18,7 @@
 #include "cloud/curate/selector.h"
 #include "cloud/frames/frame_rows.h"
 #include "cloud/frames/frame_words.h"
+#include "cloud/label/label_words.h"
 #include "cloud/label/labels.h"
 #include "cloud/label/predictions.h"
 #include "cloud/label/schemas.h"
@@ -32,7 +33,7 @@ namespace gleaner::cloud {
 inline const Vocabulary& TestWords() {
   static const Vocabulary& words = []() -> const Vocabulary& {
     auto* all = new Vocabulary;
-    for (auto&& room : {ClipWords(), FrameWords(), SelectionWords()}) {
+    for (auto&& room : {ClipWords(), FrameWords(), LabelWords(), SelectionWords()}) {
       if (!all->Add(room).ok()) std::abort();
     }
     return *all;

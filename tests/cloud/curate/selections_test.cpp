@@ -89,7 +89,7 @@ TEST_F(SelectionsTest, NeverOfferEmptyBackgroundNorWhatHasALabel) {
 TEST_F(SelectionsTest, KnowWhatIsLabelledThoughTheFilterDoesNotFindIt) {
   const auto frames = rig_.AddClip(1, 6);
   for (size_t i = 0; i < 3; ++i) rig_.Label(frames[i], kMug);
-  v1::CreateSelectionRequest request = CurateRig::Request("rest", 2);
+  v1::CreateSelectionRequest request = CurateRig::Request("rest", 3);
   request.set_filter("reviewed:no");
   const auto made = rig_.Select(request);
   ASSERT_TRUE(made.ok()) << made.status();
