@@ -23,7 +23,8 @@ const ReadBound* ReadBound::Current() { return current; }
 
 std::chrono::milliseconds ReadBound::Left() const {
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until_ - Clock::now());
-  return std::max(left, std::chrono::milliseconds(1));
+  return std::clamp<std::chrono::milliseconds>(left, std::chrono::milliseconds(1),
+                                               std::chrono::hours(1));
 }
 
 }  // namespace gleaner::cloud

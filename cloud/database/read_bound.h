@@ -29,7 +29,7 @@ class ReadBound {
   static const ReadBound* Current();
 
   bool Passed() const { return Clock::now() >= until_ || gone_(); }
-  // 1 at least.
+  // 1 at least, an hour at most.
   std::chrono::milliseconds Left() const;
   Clock::time_point until() const { return until_; }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "absl/cleanup/cleanup.h"
 #include "cloud/http/respond.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/util/json_util.h"
@@ -193,6 +194,21 @@ void Gateway::Serve(const HttpRequest& request, const Principal& who, HttpRespon
     parsed->DiscardUnknownFields();
     message = parsed->SerializeAsString();
   }
+  {
+    std::lock_guard lock(mutex_);
+    int& calls = under_way_[who.name];
+    if (calls == kMostCallsOfOne) {
+      return refuse(grpc::StatusCode::RESOURCE_EXHAUSTED,
+                    fmt::format("{} calls of {} are under way already: wait for one of them",
+                                kMostCallsOfOne, who.name));
+    }
+    ++calls;
+  }
+  const absl::Cleanup ended = [&] {
+    std::lock_guard lock(mutex_);
+    const auto calls = under_way_.find(who.name);
+    if (--calls->second == 0) under_way_.erase(calls);
+  };
   std::string answer;
   const grpc::Status status = Call(*method, who, message, timeout_ms, &answer);
   if (!status.ok()) return refuse(status.error_code(), status.error_message());

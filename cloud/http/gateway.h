@@ -11,7 +11,9 @@
 // {"code": …, "message": …}; 5xx are the server's own.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,6 +28,10 @@
 #include "grpcpp/generic/generic_stub.h"
 
 namespace gleaner::cloud {
+
+// Of one person's calls so many may be under way: half of what the HTTP server has threads for, so
+// that nobody keeps all others waiting.
+inline constexpr int kMostCallsOfOne = 16;
 
 // Thread-safe.
 class Gateway {
@@ -64,6 +70,8 @@ class Gateway {
   std::vector<Method> methods_;  // ascending by path
   std::unique_ptr<google::protobuf::util::TypeResolver> types_;
   grpc::GenericStub stub_;
+  std::mutex mutex_;
+  std::map<std::string, int, std::less<>> under_way_;  // by name; guarded by mutex_
 };
 
 }  // namespace gleaner::cloud

@@ -123,10 +123,13 @@ Process Rig::StartDevice(const DeviceSetup& device, const std::vector<std::strin
   return Process(argv, fmt::format("{}/{}.log", directory_, device.name), extra);
 }
 
-nlohmann::json Rig::Status(const DeviceSetup& device) {
+nlohmann::json Rig::DeviceStatus(const DeviceSetup& device) {
   return nlohmann::json::parse(
-             Run({Bin("gleaner-edge"), "--config", Configure(device), "status", "--json"}))
-      .value("spool", nlohmann::json::object());
+      Run({Bin("gleaner-edge"), "--config", Configure(device), "status", "--json"}));
+}
+
+nlohmann::json Rig::Status(const DeviceSetup& device) {
+  return DeviceStatus(device).value("spool", nlohmann::json::object());
 }
 
 std::vector<std::string> Rig::VideoProblems(const std::string& id) {

@@ -56,7 +56,8 @@ class Rig : public Page {
   Process StartDevice(const DeviceSetup& device, const std::vector<std::string>& arguments = {},
                       const Process::Environment& extra = {});
   std::string SpoolOf(const std::string& device) const { return directory_ + "/" + device; }
-  // What `gleaner-edge --config … status --json` says of the spool.
+  // What `gleaner-edge --config … status --json` says, and what it says of the spool.
+  nlohmann::json DeviceStatus(const DeviceSetup& device);
   nlohmann::json Status(const DeviceSetup& device);
 
   // What ffprobe finds in a clip's videos: a keyframe first, as many frames as the manifest says,

@@ -34,7 +34,7 @@ TEST(Sensors, AProgramOnTheDeviceFiresARuleAndItsSeriesLieBesideTheVideo) {
       << running.Log();
   // Its cameras may need a moment, and a clip is made only of what they have seen.
   ASSERT_TRUE(Eventually([&] {
-    const auto status = rig.Status(device);
+    const auto status = rig.DeviceStatus(device);
     return !status.at("cameras").empty() &&
            Number(status.at("cameras")[0].at("health"), "framesTotal") > 30;
   })) << running.Log();
@@ -54,7 +54,7 @@ TEST(Sensors, AProgramOnTheDeviceFiresARuleAndItsSeriesLieBesideTheVideo) {
     EXPECT_THAT(signal.at("value"), Contains(60.5));
   }
   EXPECT_TRUE(weighed) << manifest.dump(2);
-  const auto status = rig.Status(device);
+  const auto status = rig.DeviceStatus(device);
   EXPECT_EQ(Number(status.at("sensors")[0], "takenTotal"), 2);
   EXPECT_THAT(status.at("problems").dump(), HasSubstr("the last of no-such-event"));
   gleaner_sensor_close(&out);

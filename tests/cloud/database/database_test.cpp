@@ -369,11 +369,13 @@ TEST_F(DatabaseTest, WhoReadsWithoutABoundFindsAConnectionWhateverTheOthersDo) {
   for (int i = 0; i < 20; ++i) {
     readers.emplace_back([&] {
       const ReadBound bound(ReadBound::Clock::time_point::max(), [&] { return enough.load(); });
-      (void)database->Read([&](Sql&) -> absl::Status {
+      const absl::Status read = database->Read([&](Sql&) -> absl::Status {
         reading.count_down();
         enough.wait(false);
         return absl::OkStatus();
       });
+      EXPECT_TRUE(read.ok()) << read;
+      if (!read.ok()) reading.count_down();
     });
   }
   reading.wait();

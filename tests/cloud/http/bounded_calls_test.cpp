@@ -2,12 +2,16 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <latch>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "cloud/database/read_bound.h"
+#include "cloud/http/gateway.h"
 #include "gleaner/v1/jobs.grpc.pb.h"
 #include "grpcpp/channel.h"
 #include "grpcpp/server.h"
@@ -77,6 +81,38 @@ TEST_F(BoundedCallsTest, WhatIsReadEndsWhenTheCallerIsGone) {
   caller.join();
   server_->Shutdown();  // the handler has ended
   EXPECT_TRUE(passed);
+}
+
+// Nobody keeps all others waiting.
+TEST_F(BoundedCallsTest, OfOnePersonOnlySoManyCallsAreUnderWay) {
+  std::atomic<int> handling = 0;
+  std::latch enough(1);
+  handle_ = [&](const ReadBound*) {
+    ++handling;
+    handling.notify_all();
+    enough.wait();
+  };
+  Gateway gateway(server_->InProcessChannel({}), {v1::JobsService::service_full_name()});
+  const auto call = [&](const std::string& name) {
+    HttpRequest request;
+    request.method = "POST";
+    request.path = "/gleaner.v1.JobsService/GetJob";
+    request.headers.Set("Content-Type", "application/json");
+    request.body = "{}";
+    HttpResponse response;
+    gateway.Serve(request, {name, v1::ROLE_VIEWER}, response);
+    return response.status;
+  };
+  std::vector<std::jthread> callers;
+  for (int i = 0; i < kMostCallsOfOne; ++i) {
+    callers.emplace_back([&] { EXPECT_EQ(call("ann"), 200); });
+  }
+  while (handling < kMostCallsOfOne) handling.wait(handling);
+  EXPECT_EQ(call("ann"), 429);
+  enough.count_down();
+  EXPECT_EQ(call("bob"), 200);
+  callers.clear();
+  EXPECT_EQ(call("ann"), 200);
 }
 
 }  // namespace

@@ -70,7 +70,8 @@ class LabelRig : public testing::Test {
     return schema;
   }
   void MakeSchema(const v1::LabelSchema& schema = Carts()) {
-    const auto made = schemas_.Create(schema, operator_, clock_.WallNs());
+    const auto made =
+        schemas_.Create(schema, operator_, clock_.WallNs(), {}, /*drop_classes=*/true);
     ASSERT_TRUE(made.ok()) << made.status();
   }
 
