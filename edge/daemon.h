@@ -5,9 +5,9 @@
 //                        → cloud
 //   sensor socket ─samples↗
 //
-// One thread a camera; one each for the sensors' socket, the uploader, the ledger's reports, heartbeats and the
-// watchdog. Shutdown goes from the source downwards, so that what a camera saw last still becomes a
-// clip, and lasts as long as it makes progress (shutdown.h).
+// One thread a camera; one each for the sensors' socket, the uploader, the ledger's reports,
+// heartbeats and the watchdog. Shutdown goes from the source downwards, so that what a camera saw
+// last still becomes a clip, and lasts as long as it makes progress (shutdown.h).
 #pragma once
 
 #include <stop_token>

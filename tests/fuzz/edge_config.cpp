@@ -41,8 +41,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     REQUIRE(rule.pre_ns >= 0 && rule.post_ns >= 0 && rule.cooldown_ns >= 0);
     REQUIRE(rule.max_clip_ns >= rule.pre_ns + rule.post_ns);
   }
-  const auto engine =
-      edge::TriggerEngine::Create(config->rules, edge::SignalsOf(config->cameras, config->sensors), {});
+  const auto engine = edge::TriggerEngine::Create(
+      config->rules, edge::SignalsOf(config->cameras, config->sensors), {});
   REQUIRE(engine.ok());
   return 0;
 }

@@ -57,8 +57,9 @@ class ExportFormat {
   virtual bool has_shards() const { return false; }
   // Whether it takes more of a clip than the frames of the list.
   virtual bool has_whole_clips() const { return false; }
-  // Whether it has a place for what is said of whole frames: classes and text. Without one, a dataset
-  // of a schema that says nothing else is refused, so that nobody takes its frames for empty ones.
+  // Whether it has a place for what is said of whole frames: classes and text. Without one, a
+  // dataset of a schema that says nothing else is refused, so that nobody takes its frames for
+  // empty ones.
   virtual bool has_whole_frames() const { return true; }
   virtual absl::Status Write(const ExportSource& source, ExportFiles& files) const = 0;
 };

@@ -1,5 +1,6 @@
 /* A scale: reads a number a line from standard input (a serial port, say) and tells gleaner-edge.
- *   cc -O2 -o scale scale.c && ./scale </dev/ttyUSB0          scale PATH: another socket than the usual */
+ *   cc -O2 -o scale scale.c && ./scale </dev/ttyUSB0          scale PATH: another socket than the
+ * usual */
 #include "gleaner_sensor.h"
 
 int main(int argc, char** argv) {
