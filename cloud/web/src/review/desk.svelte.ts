@@ -61,6 +61,8 @@ export class Desk {
   #finished = new Set<bigint>();
   #schemas = new Map<number, LabelSchema>();
   #taking = false;
+  /** Until the last asking for tasks is answered. */
+  #took: Promise<void> = Promise.resolve();
   #takenMs = 0;
   #aliveMs = Date.now();
   #closed = false;
@@ -125,8 +127,12 @@ export class Desk {
     void this.take();
   }
 
-  async take() {
-    if (this.#taking || this.#closed) return;
+  take(): Promise<void> {
+    if (!this.#taking && !this.#closed) this.#took = this.#take();
+    return this.#took;
+  }
+
+  async #take() {
     this.#taking = true;
     clearTimeout(this.#retry);
     // Marks the time of asking, so that nobody asks twice for one absence.
@@ -327,9 +333,10 @@ export class Desk {
     this.work = null;
     this.picture = null;
     this.pictures.keep([]);
-    // After what is on its way; where that fails, others get them when the hold ends.
-    const leaseUnixNs = this.#leaseNs;
-    this.outbox.after(() => this.labels.returnTasks({ schema: this.schemaName, leaseUnixNs })).catch(() => {});
+    // After what is on its way, tasks among it; where that fails, others get them when the hold ends.
+    void this.#took
+      .then(() => this.outbox.after(() => this.labels.returnTasks({ schema: this.schemaName, leaseUnixNs: this.#leaseNs })))
+      .catch(() => {});
   }
 }
 
